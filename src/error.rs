@@ -1,0 +1,136 @@
+//! The one error type. `web::errors` turns it into a page, an htmx fragment or JSON by what was asked for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use poem::error::ResponseError;
+use poem::http::StatusCode;
+
+/// What every fallible function of the program returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Sentences about form fields, by field name: what is wrong and what to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FieldErrors(BTreeMap<&'static str, String>);
+
+impl FieldErrors {
+    /// The errors of a form with just this one wrong field.
+    pub fn one(field: &'static str, sentence: impl Into<String>) -> Self {
+        let mut errors = Self::default();
+        errors.add(field, sentence);
+        errors
+    }
+
+    /// Notes what is wrong with `field`; the first sentence about a field stays.
+    pub fn add(&mut self, field: &'static str, sentence: impl Into<String>) {
+        self.0.entry(field).or_insert_with(|| sentence.into());
+    }
+
+    /// Keeps the value, or notes the sentence for `field` and gives None.
+    pub fn take<T>(&mut self, field: &'static str, parsed: Result<T, String>) -> Option<T> {
+        parsed.map_err(|sentence| self.add(field, sentence)).ok()
+    }
+
+    /// The sentence about `field`, if something is wrong with it.
+    pub fn get(&self, field: &str) -> Option<&str> {
+        self.0.get(field).map(String::as_str)
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Every sentence, in one line.
+    pub fn summary(&self) -> String {
+        self.0.values().cloned().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// What can go wrong, seen from outside.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody is logged in: pages lead to the login.
+    #[error("not logged in")]
+    Unauthenticated,
+    /// The request itself is refused (token, origin): the sentence says why and what to do.
+    #[error("forbidden: {0}")]
+    Forbidden(&'static str),
+    /// It does not exist, or it is not open to this person: one answer for both.
+    #[error("not found")]
+    NotFound,
+    /// Fields with errors; what was typed is shown again.
+    #[error("invalid: {}", .0.summary())]
+    Invalid(FieldErrors),
+    /// It cannot be done as things stand: the sentence says why.
+    #[error("conflict: {0}")]
+    Conflict(String),
+    /// Too often; try again after this long.
+    #[error("too many requests")]
+    TooMany {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// The database does not answer, or not in time.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// A fault of the program or its data: the detail goes to the log only.
+    #[error("internal: {0}")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// A fault told by a sentence.
+    pub fn internal(detail: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(detail.into())
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::RowNotFound => Self::NotFound,
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => {
+                Self::Unavailable(error.to_string())
+            }
+            // Class 57: the server is shutting down or starting up; 53: out of connections or space;
+            // 55P03: a lock was not free in time.
+            sqlx::Error::Database(db)
+                if db.code().is_some_and(|c| c.starts_with("57") || c.starts_with("53") || c == "55P03") =>
+            {
+                Self::Unavailable(error.to_string())
+            }
+            _ => Self::Internal(Box::new(error)),
+        }
+    }
+}
+
+impl ResponseError for Error {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// Turns a violated constraint, named in the migrations, into an error of its own.
+pub trait ResultExt<T> {
+    /// When `name` was violated, the error is `error()` instead.
+    fn on_constraint(self, name: &str, error: impl FnOnce() -> Error) -> Result<T>;
+}
+
+impl<T> ResultExt<T> for Result<T, sqlx::Error> {
+    fn on_constraint(self, name: &str, error: impl FnOnce() -> Error) -> Result<T> {
+        self.map_err(|e| match &e {
+            sqlx::Error::Database(db) if db.constraint() == Some(name) => error(),
+            _ => e.into(),
+        })
+    }
+}

@@ -1,0 +1,33 @@
+//! UmbraChat: a private, self-hosted, real-time chat in one binary.
+//!
+//! Pages are HTML rendered on the server, swapped by htmx; the socket `ws/chatroom/<name>` pushes rendered
+//! fragments; messages are encrypted before they reach PostgreSQL. Modules stand in reading order, and import
+//! only what stands above them (`tests/it/layers.rs` checks).
+
+pub mod config;
+pub mod error;
+pub mod ids;
+
+pub mod bus;
+pub mod database;
+pub mod realtime;
+pub mod throttle;
+pub mod vault;
+
+pub mod state;
+
+pub mod web;
+
+pub mod accounts;
+pub mod rooms;
+pub mod messages;
+pub mod chat;
+pub mod admin;
+pub mod site;
+
+pub mod live;
+
+pub mod app;
+
+pub use error::{Error, Result};
+pub use state::App;

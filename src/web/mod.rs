@@ -1,0 +1,6 @@
+//! What every page stands on: the request's context, cookies, the CSRF check, error pages, the layout, shared
+//! components and the built assets. It knows no feature: the layout takes a plain [`Viewer`] and ready-made markup.
+
+pub mod context;
+
+pub use context::{Ctx, Theme, Viewer};
