@@ -1,0 +1,1 @@
+// Own listeners: they stand in front of htmx in the one script file.

@@ -1,0 +1,178 @@
+//! Parts that every page may use: hidden fields, avatars, form fields, chips, empty states, times.
+//! What each looks like stands in `assets/css/components.css` and `forms.css`.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use maud::{Markup, html};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use super::context::{Ctx, Theme};
+use super::icons::icon;
+use super::sky::constellation;
+use crate::ids::UserId;
+
+pub use super::fields::{Field, checkbox, field, password_field};
+pub use super::sky::{eclipse, eclipse_small, moon, moon_phase};
+
+/// The hidden `csrf_token` that every form of ours carries.
+pub fn csrf_field(ctx: &Ctx) -> Markup {
+    html! { input type="hidden" name="csrf_token" value=(ctx.csrf_token); }
+}
+
+/// A round picture of `size` px (18, 24, 32, 36, 40, 48 or 72): initials on a ground in the person's hue.
+/// Hidden from screen readers, because the name stands beside it.
+pub fn avatar(user_id: UserId, name: &str, size: u8) -> Markup {
+    let letters = if size < 24 { 1 } else { 2 };
+    html! {
+        span class={ "avatar avatar-" (size) " hue-" (hue(user_id)) } aria-hidden="true" { (initials(name, letters)) }
+    }
+}
+
+/// Which of the twelve hues (`hue-0` … `hue-11`) is this person's: FNV-1a over the id, the same for ever.
+pub fn hue(user_id: UserId) -> u8 {
+    let hash = user_id.0.as_bytes().iter().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    });
+    // The upper half: the lower bits of FNV-1a depend on too few bits of the input.
+    u8::try_from((hash >> 16) % 12).unwrap_or_default()
+}
+
+/// The first letters of the first and the last word, at most `letters` (1 or 2), in any script; marks that belong to
+/// a letter stay with it. A name without letters or digits gives its first sign, and an empty one `?`.
+pub fn initials(name: &str, letters: usize) -> String {
+    let name: String = name.nfc().collect();
+    let words: Vec<String> = name.split_whitespace().filter_map(initial).collect();
+    match (words.first(), words.last()) {
+        (Some(first), Some(last)) if letters > 1 && words.len() > 1 => format!("{first}{last}"),
+        (Some(first), _) => first.clone(),
+        _ => name.trim().chars().next().unwrap_or('?').to_string(),
+    }
+}
+
+/// The first letter or digit of a word, large where the script knows large letters.
+fn initial(word: &str) -> Option<String> {
+    let mut rest = word.chars().skip_while(|c| !c.is_alphanumeric()).peekable();
+    let letter = rest.next()?;
+    let mut upper = letter.to_uppercase();
+    // ß would become two letters, so it stays as it is.
+    let mut initial = match (upper.next(), upper.next()) {
+        (Some(one), None) => one.to_string(),
+        _ => letter.to_string(),
+    };
+    while let Some(mark) = rest.next_if(|c| is_combining_mark(*c)) {
+        initial.push(mark);
+    }
+    Some(initial)
+}
+
+/// A number in a pill: how many are unread. Zero draws nothing; above 999 it says `999+`. `mine` is the violet one,
+/// for what is meant for the reader.
+pub fn badge(count: i64, mine: bool) -> Markup {
+    html! {
+        @if count > 0 {
+            span.badge.mine[mine] { @if count > 999 { "999+" } @else { (count) } }
+        }
+    }
+}
+
+/// A word in a pill: `kind` is `ok`, `warn`, `bad`, `violet`, or empty for a neutral one.
+pub fn chip(kind: &str, text: &str) -> Markup {
+    html! { span class={ "chip " (kind) } { (text) } }
+}
+
+/// A message above a form or a list: `kind` is `ok`, `warn`, `bad` or `info`. Errors are announced at once.
+pub fn alert(kind: &str, text: &str) -> Markup {
+    let sign = match kind {
+        "ok" => "circle-check",
+        "warn" => "triangle-alert",
+        "bad" => "circle-alert",
+        _ => "info",
+    };
+    html! {
+        div class={ "alert " (kind) } role=(if kind == "bad" { "alert" } else { "status" }) {
+            (icon(sign)) p { (text) }
+        }
+    }
+}
+
+/// What stands where nothing is yet: a constellation, a title, one sentence, and what to do next.
+pub fn empty_state(title: &str, text: &str, actions: &Markup) -> Markup {
+    html! {
+        div.empty {
+            (constellation())
+            h2 { (title) }
+            p { (text) }
+            @if !actions.0.is_empty() { div.actions { (actions) } }
+        }
+    }
+}
+
+/// A time of day in UTC with its full value; the script turns it into the reader's zone.
+pub fn time(at: &DateTime<Utc>) -> Markup {
+    html! {
+        time datetime=(at.to_rfc3339_opts(SecondsFormat::Secs, true)) { (at.format("%H:%M")) }
+    }
+}
+
+/// The choice of look, as a small menu that works without a script: each entry posts the form.
+pub fn theme_menu(ctx: &Ctx) -> Markup {
+    const CHOICES: [(Theme, &str, &str); 3] = [
+        (Theme::System, "monitor", "System"),
+        (Theme::Night, "moon", "Night"),
+        (Theme::Dawn, "sun", "Dawn"),
+    ];
+    let sign = if ctx.theme == Theme::Dawn { "sun" } else { "moon" };
+    html! {
+        details.theme-menu {
+            summary.icon-button aria-label="Look" title="Look" { (icon(sign)) }
+            form.menu method="post" action="/theme" {
+                (csrf_field(ctx))
+                input type="hidden" name="next" value=(ctx.path);
+                @for (theme, sign, label) in CHOICES {
+                    button type="submit" name="theme" value=(theme.as_str())
+                        aria-current=[(ctx.theme == theme).then_some("true")] {
+                        (icon(sign)) (label) @if ctx.theme == theme { (icon("check")) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_hue_never_changes_and_all_twelve_are_used() {
+        let person = |n: u128| UserId(Uuid::from_u128(n));
+        assert_eq!(hue(person(0)), hue(person(0)));
+        let golden: Vec<u8> = (1..=6).map(|n| hue(person(n))).collect();
+        assert_eq!(golden, GOLDEN, "people would change their colour");
+        let used: std::collections::BTreeSet<u8> = (0..500).map(|n| hue(person(n))).collect();
+        assert_eq!(used.into_iter().collect::<Vec<_>>(), (0..12).collect::<Vec<u8>>());
+    }
+    const GOLDEN: [u8; 6] = [0; 6];
+
+    #[test]
+    fn initials_suit_any_script() {
+        for (name, two, one) in [
+            ("Mara Lindqvist", "ML", "M"),
+            ("ana maría de la cruz", "AC", "A"),
+            ("mara", "M", "M"),
+            ("Łukasz Żak", "ŁŻ", "Ł"),
+            ("田中 愛子", "田愛", "田"),
+            ("محمد علي", "مع", "م"),
+            ("अनिल किशोर", "अकि", "अ"),
+            ("e\u{301}lise (Ély) \u{30a}", "ÉÉ", "É"),
+            ("ßarah -- 9lives", "ß9", "ß"),
+            ("🦊", "🦊", "🦊"),
+            ("   ", "?", "?"),
+            ("", "?", "?"),
+        ] {
+            assert_eq!(initials(name, 2), two, "{name}");
+            assert_eq!(initials(name, 1), one, "{name}");
+        }
+    }
+}

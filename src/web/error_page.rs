@@ -1,0 +1,89 @@
+//! What an error looks like: a page with the eclipse, or one line for htmx. `web::errors` decides which.
+
+use maud::{Markup, html};
+use poem::http::StatusCode;
+
+use super::components::{alert, eclipse};
+use super::context::Ctx;
+use super::icons::icon;
+use super::layout;
+
+/// The page of an error. `sentence` takes the place of the standard one where the error brings its own words.
+pub fn error_page(ctx: &Ctx, status: StatusCode, sentence: Option<&str>) -> Markup {
+    let (title, standard) = words(status);
+    let main = html! {
+        div.error-page {
+            (eclipse())
+            p.error-code { "Error " (status.as_u16()) }
+            h1 { (title) }
+            p.lead { (sentence.unwrap_or(standard)) }
+            div.actions { (way_on(ctx, status)) }
+            @if status.is_server_error() && !ctx.request_id.is_empty() {
+                p.request-id { "Request " code { (ctx.request_id) } }
+            }
+        }
+    };
+    layout::bare(ctx, title, main)
+}
+
+/// The same for a request of htmx: one alert, to stand where the answer would have stood.
+pub fn error_fragment(ctx: &Ctx, status: StatusCode, sentence: Option<&str>) -> Markup {
+    let (title, standard) = words(status);
+    let mut text = format!("{title}. {}", sentence.unwrap_or(standard));
+    if status.is_server_error() && !ctx.request_id.is_empty() {
+        text = format!("{text} Request {}.", ctx.request_id);
+    }
+    alert("bad", &text)
+}
+
+/// Title and sentence of a status. What went wrong inside is never told here; the log has it under the request id.
+fn words(status: StatusCode) -> (&'static str, &'static str) {
+    match status.as_u16() {
+        401 => ("Log in first", "This page is only open to people with an account."),
+        403 => (
+            "This was refused",
+            "The page may be too old. Go back, load it again and try once more.",
+        ),
+        404 => (
+            "This page lies in the dark",
+            "It was moved or deleted, it never was here, or it is not open to you.",
+        ),
+        405 => (
+            "This does not work that way",
+            "The address exists, but not for this kind of request.",
+        ),
+        409 => (
+            "This cannot be done right now",
+            "Something changed in the meantime. Go back and look again.",
+        ),
+        413 => ("This is too large", "Send less at once."),
+        429 => ("Too many at once", "Wait a moment, then try again."),
+        503 => (
+            "The server is busy",
+            "It cannot reach its database right now. Nothing is lost. Try again in a moment.",
+        ),
+        500..=599 => (
+            "Something went wrong here",
+            "It is not your fault. Try again; if it happens again, tell your administrator the number below.",
+        ),
+        _ => (
+            "This request did not work",
+            "The server could not make sense of it. Go back and try again.",
+        ),
+    }
+}
+
+fn way_on(ctx: &Ctx, status: StatusCode) -> Markup {
+    let again = matches!(status.as_u16(), 429 | 500..=599);
+    html! {
+        @if status == StatusCode::UNAUTHORIZED {
+            a.button.large.primary href="/accounts/login" { (icon("log-in")) "Log in" }
+        } @else if again {
+            a.button.large.primary href=(ctx.path) { (icon("refresh-cw")) "Try again" }
+            a.button.large.secondary href="/chat/" { (icon("message-circle")) "Back to the chats" }
+        } @else {
+            a.button.large.primary href="/chat/" { (icon("message-circle")) "Back to the chats" }
+            a.button.large.secondary href="/" { (icon("house")) "Start page" }
+        }
+    }
+}
