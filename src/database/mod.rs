@@ -1,1 +1,110 @@
-//! (database)
+//! The connection pool and the migrations. [`private_cluster`] is the PostgreSQL that the program runs itself when
+//! it was given none.
+
+pub mod private_cluster;
+
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, PgPool};
+
+use crate::{Error, Result};
+
+/// Every migration, forward only, in the order of their numbers.
+pub static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// A page waits this long for a connection, and so answers 503 well within 5 s when the database is away.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// One statement may wait this long for a lock: everything that locks does so for milliseconds.
+const LOCK_TIMEOUT: &str = "1s";
+/// One statement may run this long: everything a page does takes milliseconds, so what lasts is a fault.
+const STATEMENT_TIMEOUT: &str = "10s";
+/// Open connections: beyond a few for each core they only wait for each other.
+const MAX_CONNECTIONS: u32 = 20;
+/// How long a start waits for a database that is away.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+/// How long it waits between two tries.
+const START_PAUSE: Duration = Duration::from_secs(1);
+
+/// A pool that opens its connections when they are needed, with the limits that keep a slow database from holding
+/// everybody up.
+pub fn pool(options: PgConnectOptions) -> PgPool {
+    let options = options.application_name("umbrachat").options([
+        ("lock_timeout", LOCK_TIMEOUT),
+        ("statement_timeout", STATEMENT_TIMEOUT),
+        ("timezone", "UTC"),
+    ]);
+    PgPoolOptions::new()
+        .max_connections(MAX_CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_lazy_with(options)
+}
+
+/// Waits until the database answers, for up to 30 s; `waiting` is told once, with the reason, when it has to wait.
+pub async fn wait_for(pool: &PgPool, waiting: impl FnOnce(&str)) -> Result<()> {
+    let deadline = tokio::time::Instant::now() + START_PATIENCE;
+    let mut waiting = Some(waiting);
+    loop {
+        // A connection of its own, because the pool's error would only say that it took too long.
+        let error = match tokio::time::timeout(ACQUIRE_TIMEOUT, pool.connect_options().connect()).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) if comes_back(&error) => reason(&error),
+            Ok(Err(error)) => return Err(Error::Unavailable(reason(&error))),
+            Err(_) => "it does not answer".to_owned(),
+        };
+        if tokio::time::Instant::now() + START_PAUSE > deadline {
+            return Err(Error::Unavailable(error));
+        }
+        if let Some(waiting) = waiting.take() {
+            waiting(&error);
+        }
+        tokio::time::sleep(START_PAUSE).await;
+    }
+}
+
+/// Brings the schema up to date. Several nodes may do so at once: sqlx holds an advisory lock meanwhile.
+pub async fn migrate(pool: &PgPool) -> Result<()> {
+    // On a connection without the pages' limits: an index over millions of rows takes longer than 10 s.
+    let connect_options = pool.connect_options();
+    let unlimited =
+        PgConnectOptions::clone(&connect_options).options([("lock_timeout", "0"), ("statement_timeout", "0")]);
+    let mut connection = unlimited
+        .connect()
+        .await
+        .map_err(|error| Error::Unavailable(reason(&error)))?;
+    MIGRATOR.run(&mut connection).await.map_err(|error| match error {
+        MigrateError::VersionMissing(version) => Error::Conflict(format!(
+            "the database has migration {version}, which this version of UmbraChat does not know: run the newer one"
+        )),
+        error => Error::Internal(Box::new(error)),
+    })
+}
+
+/// Whether the database answers a query now.
+pub async fn ping(pool: &PgPool) -> Result<()> {
+    sqlx::query("SELECT 1").execute(pool).await?;
+    Ok(())
+}
+
+/// Whether a failed connection may succeed later without anybody changing the configuration.
+fn comes_back(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut => true,
+        // Starting up, shutting down, too many connections.
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code.starts_with("57P") || code == "53300"),
+        _ => false,
+    }
+}
+
+/// What went wrong, in one line without the wrapping.
+fn reason(error: &sqlx::Error) -> String {
+    let text = match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Io(error) => error.to_string(),
+        error => error.to_string(),
+    };
+    text.replace('\n', " ")
+}
