@@ -1,1 +1,3 @@
-//! (accounts)
+//! Who somebody is: sign-up, log-in, sessions, the first administrator.
+
+pub mod model;
