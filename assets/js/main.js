@@ -1,1 +1,33 @@
-// Own listeners: they stand in front of htmx in the one script file.
+// UmbraChat's own script. It is put before htmx, hx-ws, hx-upsert and Alpine in one deferred file, so that its
+// listeners and the scroll position are there before any of them starts.
+//
+// What it expects of a room's page:
+//   #room [data-room data-change data-me]   owns the socket
+//   #connection.banner > p > strong         texts and countdown are written there; a button "Try now"
+//   #room.disconnected                      set while there is no connection: dots go hollow, "Not connected"
+//   #scroller > ol#messages                 li#m-<seq> and li#e-<change>, #older first, unconfirmed ones last
+//   #to-newest > span                       "3 new messages"
+//   #announcer                              the polite live region
+//   form#composer > textarea[data-max]      .has-text while there is something to send; .counter near the limit;
+//                                           #composer-error says why something was not sent
+//   template#pending-message > li           .body, time; .note > .reason, button.retry, button.discard
+//
+// It dispatches no events of its own.
+
+import * as announcer from "./announcer.js";
+import * as banner from "./banner.js";
+import * as composer from "./composer.js";
+import * as connection from "./connection.js";
+import * as forms from "./forms.js";
+import * as menus from "./menus.js";
+import * as outbox from "./outbox.js";
+import * as password from "./password.js";
+import * as scroll from "./scroll.js";
+import * as timeline from "./timeline.js";
+import * as times from "./times.js";
+import * as viewport from "./viewport.js";
+
+// Watchers of the connection first, and the place in the list last: by then all that is drawn is drawn.
+for (const part of [password, forms, menus, viewport, times, banner, outbox, composer, announcer, timeline, connection, scroll]) {
+  part.start();
+}

@@ -1,0 +1,49 @@
+// Tells of new messages without showing them: one polite line for screen readers, and a count in the title while
+// the page is hidden.
+
+import { find } from "./dom.js";
+
+/** Lines come at most this often: in a busy room a summary, not a flood. */
+const APART_MS = 3_000;
+
+const region = find("#announcer");
+const title = document.title;
+
+let heard = [];
+let timer = null;
+let unseen = 0;
+
+function authorOf(item) {
+  return find(".author", item)?.textContent.trim() || item.dataset.name || "";
+}
+
+function say() {
+  timer = null;
+  if (heard.length === 0) return;
+  const [{ author, text }] = heard;
+  const line = heard.length > 1 ? `${heard.length} new messages` : author ? `${author}: ${text}` : text;
+  heard = [];
+  if (region) region.textContent = line;
+  timer = setTimeout(say, APART_MS);
+}
+
+/** New messages of others arrived. */
+export function announce(items) {
+  if (items.length === 0) return;
+  for (const item of items) {
+    heard.push({ author: authorOf(item), text: find(".body", item)?.textContent ?? "" });
+  }
+  timer ??= setTimeout(say, 100);
+  if (document.hidden) {
+    unseen += items.length;
+    document.title = `(${unseen}) ${title}`;
+  }
+}
+
+export function start() {
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || unseen === 0) return;
+    unseen = 0;
+    document.title = title;
+  });
+}

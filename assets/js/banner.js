@@ -1,0 +1,69 @@
+// Says calmly that the page is not connected, what that means for the reader, and what can be done.
+// A short break (a restart, a change of network) shows hollow dots only; the banner comes after a moment.
+
+import { onStatus, reconnect } from "./connection.js";
+import { ensure, find, room } from "./dom.js";
+
+/** Shorter breaks than this pass without a banner. */
+const PATIENCE_MS = 1_500;
+
+const TEXTS = {
+  down: ["You are offline.", "What you write is kept and sent when you are back."],
+  "signed-out": ["You are signed out.", "What you wrote is kept in this tab."],
+  closed: ["This room is not open to you.", "It may have been archived, or you left it."],
+};
+
+/** The style sheet makes the dots hollow and shows "Not connected" by this class. */
+function drawOnline(connected) {
+  room.classList.toggle("disconnected", !connected);
+}
+
+function countdown({ nextTry }) {
+  if (nextTry === null) return " Trying now.";
+  const seconds = Math.max(1, Math.ceil((nextTry - Date.now()) / 1000));
+  return ` Next try in ${seconds} s.`;
+}
+
+/** Sets a text only when it changed, so that a screen reader is not told twice. */
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function draw(banner, status) {
+  const { kind } = status;
+  drawOnline(kind === "open" || kind === "connecting");
+  const late = Date.now() - status.since > PATIENCE_MS;
+  const shown = kind in TEXTS && (kind !== "down" || late || !navigator.onLine);
+  const slow = kind === "connecting" && Date.now() - status.since > 4 * PATIENCE_MS;
+  banner.hidden = !(shown || slow);
+  if (banner.hidden) return;
+
+  const [title, text] = TEXTS[kind] ?? TEXTS.down;
+  const line = find("p", banner) ?? banner;
+  setText(ensure(line, "strong", "strong"), title);
+  setText(ensure(line, ".banner-text", "span", "banner-text"), text);
+  // The countdown is for the eyes: read out each second it would drown everything else.
+  const timer = ensure(line, ".banner-countdown", "span", "banner-countdown");
+  timer.setAttribute("aria-hidden", "true");
+  setText(timer, kind === "down" ? countdown(status) : "");
+
+  const button = find("button", banner);
+  if (button) button.hidden = kind !== "down" && kind !== "connecting";
+  const link = ensure(banner, "a", "a", "button secondary");
+  link.hidden = kind !== "signed-out" && kind !== "closed";
+  if (kind === "signed-out") {
+    link.href = "/accounts/login";
+    setText(link, "Log in");
+  } else if (kind === "closed") {
+    link.href = "/chat/";
+    setText(link, "See the rooms");
+  }
+}
+
+export function start() {
+  const banner = find("#connection");
+  if (!room || !banner) return;
+  banner.setAttribute("role", "status");
+  find("button", banner)?.addEventListener("click", reconnect);
+  onStatus((status) => draw(banner, status));
+}

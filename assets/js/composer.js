@@ -1,0 +1,115 @@
+// Writing: Enter sends, Shift+Enter makes a line; what is written survives a reload; a counter appears near the
+// limit. Without this script the composer is a plain form and works too.
+
+import { find, room } from "./dom.js";
+import * as outbox from "./outbox.js";
+import { onStatus } from "./connection.js";
+import * as scroll from "./scroll.js";
+import * as storage from "./storage.js";
+
+const form = find("#composer");
+const text = form && find("textarea", form);
+const LIMIT = Number(text?.dataset.max) || 4_000;
+/** The counter shows from here on. */
+const NEAR = LIMIT - 200;
+/** The text grows to this many lines, then scrolls. */
+const LINES = 8;
+
+const problem = find("#composer-error");
+const button = form && find("button:not([type=button])", form);
+let signedOut = false;
+let saveTimer = null;
+
+/** What the server will see: trimmed like Rust's `trim`, without NUL, which it refuses. */
+function written() {
+  // Half an emoji, cut by some editor, has no UTF-8.
+  const whole = text.value.toWellFormed?.() ?? text.value;
+  return whole.replaceAll("\0", "").replace(/^\p{White_Space}+|\p{White_Space}+$/gu, "");
+}
+
+const lengthOf = (body) => [...body].length;
+
+/** Says below the text why it was not sent; an empty sentence takes that back. */
+function complain(sentence) {
+  if (problem && problem.textContent !== sentence) problem.textContent = sentence;
+}
+
+function grow() {
+  // Measured anew each time: only an empty height lets it shrink. `field-sizing` does it where it exists.
+  if (CSS.supports("field-sizing", "content")) return;
+  text.style.height = "auto";
+  const line = parseFloat(getComputedStyle(text).lineHeight) || 23;
+  text.style.height = `${Math.min(text.scrollHeight, line * LINES + 16)}px`;
+}
+
+function draw() {
+  const length = text.value.length > NEAR / 2 ? lengthOf(written()) : written().length;
+  form.classList.toggle("has-text", length > 0);
+  let counter = find(".counter", form);
+  if (!counter && length > NEAR) {
+    counter = document.createElement("span");
+    counter.className = "counter";
+    button.before(counter);
+  }
+  if (counter) {
+    counter.hidden = length <= NEAR;
+    const left = LIMIT - length;
+    counter.textContent = left < 0 ? `${-left} too many` : `${left} left`;
+    counter.classList.toggle("over", left < 0);
+  }
+  text.setAttribute("aria-invalid", String(length > LIMIT));
+  if (length <= LIMIT) complain("");
+  grow();
+}
+
+function keepDraft() {
+  clearTimeout(saveTimer);
+  saveTimer = null;
+  storage.save("draft", text.value);
+}
+
+function submit(event) {
+  event.preventDefault();
+  const body = written();
+  const length = lengthOf(body);
+  text.focus();
+  // Nothing to send, nobody to send it as, or too much of it: what is written stays where it is.
+  if (length === 0 || signedOut) return;
+  if (length > LIMIT) {
+    complain(`A message has at most ${LIMIT.toLocaleString("en")} characters; this one has ${length.toLocaleString("en")}.`);
+    return;
+  }
+  text.value = "";
+  keepDraft();
+  draw();
+  outbox.add(body);
+  scroll.toEnd();
+}
+
+/** On a touch keyboard Enter makes a line: it has no Shift+Enter worth the name, and the button is near. */
+const onTouch = () => matchMedia("(hover: none) and (pointer: coarse)").matches;
+
+function key(event) {
+  if (event.key !== "Enter" || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return;
+  // The Enter that ends an input method's composition belongs to it (229 is Safari's way to say so).
+  if (event.isComposing || event.keyCode === 229 || onTouch()) return;
+  event.preventDefault();
+  form.requestSubmit();
+}
+
+export function start() {
+  if (!room || !form || !text || !find("#pending-message")) return;
+  // It counts UTF-16 units and cuts in silence; the counter counts like the server and says so.
+  text.removeAttribute("maxlength");
+  text.removeAttribute("required");
+  if (text.value === "") text.value = storage.load("draft") ?? "";
+  form.addEventListener("submit", submit);
+  text.addEventListener("keydown", key);
+  text.addEventListener("input", () => {
+    draw();
+    saveTimer ??= setTimeout(keepDraft, 300);
+  });
+  window.addEventListener("pagehide", keepDraft);
+  onStatus(({ kind }) => (signedOut = kind === "signed-out"));
+  draw();
+}

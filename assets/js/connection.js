@@ -1,0 +1,275 @@
+// The room's socket. hx-ws opens it, swaps its frames and backs off; this file tells it where to go on, notices
+// what hx-ws cannot (gaps, silence, a lost session), and says how the connection is doing.
+//
+// The cursor is the highest change that is on the page. It begins with the page's `data-change`, and moves with
+// `data-to` of each frame once that frame is in the page. Frames say `data-from` too: if that is beyond the
+// cursor, something between was lost, so the frame is dropped and a reconnect with `?after=<cursor>` brings all.
+
+import { list, room, slug } from "./dom.js";
+import * as storage from "./storage.js";
+
+/** A frame comes at least every 20 s (the heartbeat); after this silence the socket is taken for dead. */
+const SILENCE_MS = 45_000;
+/** A handshake that hangs this long is given up. */
+const HANDSHAKE_MS = 15_000;
+/** How long the page may stay behind the heartbeat's `last_change` before it asks again. */
+const LAG_MS = 5_000;
+/** Forced reconnects keep this distance, whatever asks for them. */
+const APART_MS = 1_000;
+/** Automatic reloads of one room keep this distance, so that a broken server is not hammered. */
+const RELOAD_APART_MS = 30_000;
+
+const NO_SESSION = 4401;
+const NOT_OPEN = 4403;
+
+let cursor = Number(room?.dataset.change ?? 0);
+let lastFrame = Date.now();
+let lastForced = 0;
+let forcedTimer = null;
+let handshakeSince = 0;
+let behindSince = null;
+
+/**
+ * How it is: `kind` is "connecting", "open", "down" (with `nextTry`, ms since the epoch, or null while a try
+ * runs), "signed-out" or "closed" (the room is not open to the reader). `since` is when it was last open.
+ */
+const status = { kind: "connecting", nextTry: null, since: Date.now() };
+
+const watchers = { status: [], refusal: [] };
+
+/** Calls back with the status at each change and, while it is down, each second. */
+export const onStatus = (callback) => watchers.status.push(callback);
+/** Calls back with each refusal of the server: `{code, message, client_id, retry_after}`. */
+export const onRefusal = (callback) => watchers.refusal.push(callback);
+
+const tell = (kind, value) => watchers[kind].forEach((callback) => callback(value));
+const ended = () => status.kind === "signed-out" || status.kind === "closed";
+const current = () => room?._htmx?.ws?.connection ?? null;
+
+function become(kind, nextTry = null) {
+  if (kind !== "open" && status.kind === "open") status.since = Date.now();
+  status.kind = kind;
+  status.nextTry = nextTry;
+  tell("status", status);
+}
+
+/** Sends `value` as JSON; false when there is no open socket. A true is no promise: only the echo is. */
+export function send(value) {
+  const socket = current()?.socket;
+  if (status.kind !== "open" || socket?.readyState !== WebSocket.OPEN) return false;
+  socket.send(JSON.stringify(value));
+  return true;
+}
+
+/** Drops the connection, whatever state it is in, and opens the next one at once. */
+export function reconnect() {
+  if (ended() || !room) return;
+  clearTimeout(forcedTimer);
+  const wait = lastForced + APART_MS - Date.now();
+  if (wait > 0) {
+    forcedTimer = setTimeout(reconnect, wait);
+    return;
+  }
+  lastForced = Date.now();
+  behindSince = null;
+  become("down");
+  // Tears the room's htmx state down and wires it again, whose `load` trigger connects.
+  window.htmx.process(room, true);
+}
+
+let reloading = false;
+
+/** Loads the room's page again, or the page at `location`, but never in a tight loop. */
+function reload(location) {
+  if (reloading) return;
+  reloading = true;
+  const last = storage.load("reloaded") ?? 0;
+  const wait = Math.max(0, last + RELOAD_APART_MS - Date.now());
+  setTimeout(() => {
+    let url = new URL(`/chat/room/${encodeURIComponent(slug)}`, document.baseURI);
+    try {
+      const wanted = new URL(location ?? url, document.baseURI);
+      if (wanted.origin === url.origin) url = wanted;
+    } catch {
+      // Not an address: this room's page will do.
+    }
+    const next = url.pathname.match(/^\/chat\/room\/([^/]+)$/)?.[1];
+    if (next && next !== slug) storage.moveTo(decodeURIComponent(next));
+    storage.save("reloaded", Date.now());
+    window.location.assign(url);
+  }, wait);
+}
+
+/** The newest message on the page, for the server to know what to append and what to alter. */
+function newestShown() {
+  let newest = 0;
+  for (const item of list?.children ?? []) newest = Math.max(newest, Number(item.dataset.seq) || 0);
+  return newest;
+}
+
+/**
+ * The changes a frame covers, in its order. Only the opening tags of partials are read: text from people stands
+ * escaped between them and never contains a `<`.
+ */
+function covered(html) {
+  const spans = [];
+  for (const [tag] of html.matchAll(/<hx-(?:partial|upsert)\b[^>]*>/g)) {
+    const from = tag.match(/\sdata-from="(\d+)"/);
+    const to = tag.match(/\sdata-to="(\d+)"/);
+    if (from && to) spans.push({ from: Number(from[1]), to: Number(to[1]) });
+  }
+  return spans;
+}
+
+/** What the cursor is after these spans, or null when there is a gap before one of them. */
+function advanced(spans) {
+  let at = cursor;
+  for (const { from, to } of spans) {
+    if (from > at) return null;
+    at = Math.max(at, to);
+  }
+  return at;
+}
+
+function beforeConnection(event) {
+  const { connection } = event.detail;
+  if (ended()) {
+    event.preventDefault();
+    return;
+  }
+  const { config } = connection;
+  if (config.reconnectJitter > 0) {
+    // hx-ws would draw a new jitter for each try and not tell. Drawn once, here, the countdown can be exact.
+    const spread = 1 + (Math.random() * 2 - 1) * config.reconnectJitter;
+    config.reconnectDelay *= spread;
+    config.reconnectMaxDelay *= spread;
+    config.reconnectJitter = 0;
+  }
+  // Fired when the next try is scheduled, and read when it starts; nothing can arrive in between.
+  const url = new URL(connection.url);
+  url.searchParams.set("after", cursor);
+  url.searchParams.set("seq", newestShown());
+  connection.url = url.href;
+
+  if (connection.attempt > 0) {
+    const delay = Math.min(config.reconnectDelay * 2 ** (connection.attempt - 1), config.reconnectMaxDelay);
+    handshakeSince = Date.now() + delay;
+    become("down", handshakeSince);
+  } else {
+    handshakeSince = Date.now();
+  }
+}
+
+function opened() {
+  lastFrame = Date.now();
+  behindSince = null;
+  become("open");
+}
+
+/** The messages in work, with the cursor they lead to. */
+const leadsTo = new WeakMap();
+
+function beforeFrame(event) {
+  const { connection, message } = event.detail;
+  // A frame of a connection that was given up: the new one brings it again, in its place.
+  if (connection !== current()) {
+    event.preventDefault();
+    return;
+  }
+  lastFrame = Date.now();
+  forgiven();
+  if (typeof message.data !== "string") return;
+  if (message.data.startsWith("{")) {
+    heard(message.data);
+    return;
+  }
+  const at = advanced(covered(message.data));
+  if (at === null) {
+    event.preventDefault();
+    queueMicrotask(reconnect);
+  } else {
+    leadsTo.set(message, at);
+  }
+}
+
+function afterFrame(event) {
+  cursor = Math.max(cursor, leadsTo.get(event.detail.message) ?? 0);
+}
+
+/** A frame of JSON: heartbeat, refusal, or the wish that the page be loaded again. */
+function heard(text) {
+  let data;
+  try {
+    data = JSON.parse(text);
+  } catch {
+    return;
+  }
+  if (data.reload === true) reload(data.location);
+  else if (data.error) tell("refusal", data.error);
+  else if (Number.isSafeInteger(data.last_change)) {
+    if (data.last_change <= cursor) behindSince = null;
+    else behindSince ??= { change: data.last_change, at: Date.now() };
+  }
+}
+
+function closed(event) {
+  const { code, reason } = event.detail;
+  if (reason !== "closed") return;
+  if (code === NO_SESSION) become("signed-out");
+  else if (code === NOT_OPEN) refused();
+  // For the codes that hx-ws retries, its next "before connection" follows at once and says when.
+  else become("down");
+}
+
+/** The server talks to this page again: should it refuse later, that is a new refusal. */
+let wasForgiven = false;
+function forgiven() {
+  if (!wasForgiven) storage.save("refused", null);
+  wasForgiven = true;
+}
+
+/** Not open to the reader: the server knows best what to show instead, so ask it, once. */
+function refused() {
+  become("closed");
+  if (storage.load("refused")) return;
+  storage.save("refused", 1);
+  window.location.assign(`/chat/room/${encodeURIComponent(slug)}`);
+}
+
+function tick() {
+  if (ended()) return;
+  const now = Date.now();
+  const socket = current()?.socket;
+  if (status.kind === "open") {
+    const silent = now - lastFrame > SILENCE_MS;
+    if (behindSince && behindSince.change <= cursor) behindSince = null;
+    const behind = behindSince && now - behindSince.at > LAG_MS;
+    if (silent || behind) reconnect();
+  } else {
+    const hangs = now - handshakeSince > HANDSHAKE_MS;
+    if (hangs && (!socket || socket.readyState !== WebSocket.OPEN)) reconnect();
+    else if (status.nextTry !== null && now >= status.nextTry) become("down");
+    else if (status.kind === "down") tell("status", status);
+  }
+}
+
+export function start() {
+  if (!room) return;
+  room.addEventListener("htmx:ws:before:connection", beforeConnection);
+  room.addEventListener("htmx:ws:after:connection", opened);
+  room.addEventListener("htmx:ws:before:message:incoming", beforeFrame);
+  room.addEventListener("htmx:ws:after:message:incoming", afterFrame);
+  room.addEventListener("htmx:ws:close", closed);
+  setInterval(tick, 1_000);
+
+  // `offline` is only a hint: a server on this machine may still be there. Trying at once tells the truth.
+  window.addEventListener("offline", reconnect);
+  window.addEventListener("online", reconnect);
+  // Out of the back-forward cache: the socket was closed on the way in.
+  window.addEventListener("pageshow", (event) => event.persisted && reconnect());
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    // Timers sleep in hidden pages, and whole machines do: look after it the moment somebody looks.
+    if (status.kind === "down" || Date.now() - lastFrame > SILENCE_MS / 2) reconnect();
+  });
+}

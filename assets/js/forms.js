@@ -1,0 +1,60 @@
+// Every form answers at once: its button is busy until the next page, or until htmx has its answer. A second click
+// sends nothing twice. Without this script forms simply are forms.
+
+import * as storage from "./storage.js";
+
+const busyForms = new Set();
+
+function begin(form, button) {
+  busyForms.add(form);
+  form.setAttribute("aria-busy", "true");
+  if (!button) return;
+  // The label may change; the width must not.
+  button.style.minWidth = `${button.offsetWidth}px`;
+  button.setAttribute("aria-busy", "true");
+  const { busy } = button.dataset;
+  const label = button.querySelector(".label");
+  if (busy && label) {
+    button.dataset.label = label.textContent;
+    label.textContent = busy;
+  }
+  // Later: a button that is disabled now would not be part of what is sent.
+  setTimeout(() => busyForms.has(form) && (button.disabled = true));
+}
+
+function end(form) {
+  if (!busyForms.delete(form)) return;
+  form.removeAttribute("aria-busy");
+  for (const button of form.querySelectorAll("button[aria-busy]")) {
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
+    button.style.minWidth = "";
+    const label = button.querySelector(".label");
+    if (label && button.dataset.label) label.textContent = button.dataset.label;
+  }
+}
+
+function submitted(event) {
+  const { target: form, submitter } = event;
+  if (form.id === "composer") return;
+  if (busyForms.has(form)) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    return;
+  }
+  // Whoever logs out leaves nothing readable in this tab.
+  if (new URL(form.getAttribute("action") ?? "", document.baseURI).pathname.replace(/\/$/, "") === "/accounts/logout") storage.wipe();
+  // Searching by typing keeps its field usable.
+  if ((form.getAttribute("method") ?? "get").toLowerCase() === "get") return;
+  begin(form, submitter ?? form.querySelector("button:not([type=button])"));
+}
+
+export function start() {
+  document.addEventListener("submit", submitted, { capture: true });
+  document.addEventListener("htmx:finally:request", ({ target }) => {
+    const form = target.closest?.("form");
+    if (form) end(form);
+  });
+  // Back from the next page by the browser's button: everything is ready again.
+  window.addEventListener("pageshow", () => [...busyForms].forEach(end));
+}

@@ -1,0 +1,183 @@
+// My messages that the server has not confirmed: shown at the end of the list, kept over a reload, and sent again
+// with the same client id after each reconnect, in their order. Only the echo of the stored message (see
+// timeline.js) takes one away, so nothing is lost by a socket that swallows what it is given, and the client id
+// keeps the server from storing anything twice.
+
+import { onRefusal, onStatus, reconnect, send } from "./connection.js";
+import { find, list, me, room } from "./dom.js";
+import * as storage from "./storage.js";
+import { stamp } from "./times.js";
+
+/** An open socket that does not echo for this long is taken for dead. */
+const ECHO_MS = 15_000;
+/** Refusals that pass by themselves are retried this often before the reader has to decide. */
+const TRIES = 8;
+const PASSING = new Set(["too_fast", "busy", "unavailable"]);
+
+/** `{id, body, at, state: "pending" | "failed", reason, tries}`; what is only of this page's life is in `live`. */
+let entries = [];
+/** By client id: the element, and when it was given to the socket that is open now (0: it was not). */
+const live = new Map();
+let connected = false;
+let pausedUntil = 0;
+let pauseTimer = null;
+
+const persist = () => storage.save("pending", entries);
+
+/** A version 4 UUID. `randomUUID` exists only in secure contexts, and a house network may speak plain HTTP. */
+export function uuid() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+function draw(entry) {
+  const template = find("#pending-message");
+  const item = template.content.firstElementChild.cloneNode(true);
+  item.dataset.author = me;
+  item.dataset.client = entry.id;
+  // textContent, always: what people write is text and never markup.
+  find(".body", item).textContent = entry.body;
+  for (const time of item.querySelectorAll("time")) {
+    time.dateTime = new Date(entry.at).toISOString();
+    stamp(time);
+  }
+  list.append(item);
+  live.set(entry.id, { item, givenAt: 0 });
+  drawState(entry);
+}
+
+function drawState(entry) {
+  const { item } = live.get(entry.id);
+  const failed = entry.state === "failed";
+  item.classList.toggle("failed", failed);
+  item.classList.toggle("pending", !failed);
+  // The note with the reason and the buttons is in the template, and shows with `.failed`.
+  find(".reason", item).textContent = failed ? entry.reason : "";
+}
+
+/** Gives every waiting message to the socket that was not given to it yet. */
+function pump() {
+  if (!connected || Date.now() < pausedUntil) return;
+  for (const entry of entries) {
+    const state = live.get(entry.id);
+    if (entry.state !== "pending" || state.givenAt > 0) continue;
+    if (!send({ body: entry.body, client_id: entry.id })) return;
+    state.givenAt = Date.now();
+  }
+}
+
+function pause(ms) {
+  pausedUntil = Math.max(pausedUntil, Date.now() + ms);
+  clearTimeout(pauseTimer);
+  pauseTimer = setTimeout(pump, pausedUntil - Date.now() + 1);
+}
+
+/** Shows and sends a new message of mine. */
+export function add(body) {
+  const entry = { id: uuid(), body, at: Date.now(), state: "pending", reason: "", tries: 0 };
+  entries.push(entry);
+  persist();
+  draw(entry);
+  pump();
+}
+
+/** The server stored the message with this client id: its place is taken by the real one. */
+export function confirm(id) {
+  const index = entries.findIndex((entry) => entry.id === id);
+  if (index < 0) return;
+  entries.splice(index, 1);
+  persist();
+  live.get(id)?.item.remove();
+  live.delete(id);
+}
+
+/** Keeps the unconfirmed ones at the end of the list, in their order. */
+export function keepLast() {
+  if (entries.length === 0) return;
+  const items = entries.map((entry) => live.get(entry.id).item);
+  const tail = [...list.children].slice(-items.length);
+  if (items.some((item, index) => item !== tail[index])) list.append(...items);
+}
+
+function fail(entry, reason) {
+  entry.state = "failed";
+  entry.reason = reason;
+  persist();
+  drawState(entry);
+}
+
+function refuse(error) {
+  const entry = entries.find(({ id }) => id === error.client_id);
+  if (!entry || entry.state === "failed") return;
+  const state = live.get(entry.id);
+  if (PASSING.has(error.code) && entry.tries < TRIES) {
+    entry.tries += 1;
+    state.givenAt = 0;
+    const seconds = Number(error.retry_after) || 1;
+    // A little more each time: the others wait for the same moment.
+    pause(Math.min(seconds * 1000 + 250 * entry.tries, 60_000));
+  } else {
+    fail(entry, String(error.message || "The server did not take it."));
+  }
+}
+
+function retry(entry) {
+  entry.state = "pending";
+  entry.tries = 0;
+  live.get(entry.id).givenAt = 0;
+  persist();
+  drawState(entry);
+  pump();
+}
+
+function onClick(event) {
+  const button = event.target.closest(".retry, .discard");
+  const id = button?.closest(".failed")?.dataset.client;
+  const entry = entries.find((one) => one.id === id);
+  if (!entry) return;
+  if (button.matches(".retry")) retry(entry);
+  else confirm(entry.id);
+  // The button is gone: the keyboard goes on where the next message is written.
+  find("#composer textarea")?.focus();
+}
+
+function onChangedStatus({ kind }) {
+  const now = kind === "open";
+  if (now && !connected) {
+    for (const state of live.values()) state.givenAt = 0;
+    pausedUntil = 0;
+  }
+  const opened = now && !connected;
+  connected = now;
+  if (opened) pump();
+}
+
+/** An echo that does not come: the socket is half open, or the answer was lost. Begin anew. */
+function watch() {
+  if (!connected) return;
+  const limit = Date.now() - ECHO_MS;
+  const lost = entries.some(({ id, state }) => {
+    const { givenAt } = live.get(id);
+    return state === "pending" && givenAt > 0 && givenAt < limit;
+  });
+  if (lost) reconnect();
+}
+
+export function start() {
+  if (!room || !list || !find("#pending-message")) return;
+  for (const entry of storage.load("pending") ?? []) {
+    // Stored while this page was away: it stands in the list already.
+    if (find(`[data-client="${CSS.escape(entry.id)}"]`, list)) continue;
+    entries.push(entry);
+    draw(entry);
+  }
+  persist();
+  list.addEventListener("click", onClick);
+  onStatus(onChangedStatus);
+  onRefusal(refuse);
+  setInterval(watch, 2_000);
+}

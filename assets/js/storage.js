@@ -1,0 +1,52 @@
+// What must survive a reload of this tab: the draft, messages that are not confirmed yet, and guards against
+// reload loops. It lives in sessionStorage, so it ends with the tab, and is wiped at log-out. Every key carries
+// the reader's id: who logs in next in the same tab never sees it.
+// Storage may be full or forbidden; then the page simply forgets, and works on.
+
+import { me, slug } from "./dom.js";
+
+const PREFIX = "umbra:";
+const key = (name, room = slug) => `${PREFIX}${me}:${room}:${name}`;
+
+export function load(name) {
+  try {
+    return JSON.parse(sessionStorage.getItem(key(name)));
+  } catch {
+    return null;
+  }
+}
+
+/** Stores `value` under `name`; null, an empty text or an empty list removes it. */
+export function save(name, value) {
+  try {
+    if (value === null || value.length === 0) sessionStorage.removeItem(key(name));
+    else sessionStorage.setItem(key(name), JSON.stringify(value));
+  } catch {
+    // Full or forbidden: nothing survives a reload, everything else works.
+  }
+}
+
+/** The room got another name: what was kept moves along. */
+export function moveTo(newSlug) {
+  for (const name of ["draft", "pending"]) {
+    try {
+      const value = sessionStorage.getItem(key(name));
+      if (value === null) continue;
+      sessionStorage.setItem(key(name, newSlug), value);
+      sessionStorage.removeItem(key(name));
+    } catch {
+      return;
+    }
+  }
+}
+
+/** Forgets everything of this site: at log-out nothing readable stays behind. */
+export function wipe() {
+  try {
+    for (const name of Object.keys(sessionStorage)) {
+      if (name.startsWith(PREFIX)) sessionStorage.removeItem(name);
+    }
+  } catch {
+    // Nothing was stored then.
+  }
+}

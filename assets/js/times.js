@@ -1,0 +1,112 @@
+// Times in the reader's zone. The server writes UTC and marks the first message of each UTC day with a chip; here
+// every time becomes local, and the chips move to where the reader's days begin.
+
+import { find, list } from "./dom.js";
+
+// One form for everybody, as drawn: it is narrow enough for the gutter beside a continued message.
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
+const sameYear = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
+const otherYear = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric" });
+const shortDate = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+
+const dayOf = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
+
+/** Writes one `<time>` in the reader's zone. `data-format` is "time" (the default), "date" or "datetime". */
+export function stamp(time) {
+  const date = new Date(time.dateTime);
+  if (Number.isNaN(date.getTime())) return;
+  const { format } = time.dataset;
+  if (format === "date") time.textContent = shortDate.format(date);
+  else if (format === "datetime") time.textContent = `${shortDate.format(date)}, ${clock.format(date)}`;
+  else time.textContent = clock.format(date);
+  time.title = full.format(date);
+}
+
+function dayName(day) {
+  const today = dayOf(new Date());
+  const yesterday = new Date(today.getFullYear(), today.getMonth(), today.getDate() - 1);
+  if (day.getTime() === today.getTime()) return "Today";
+  if (day.getTime() === yesterday.getTime()) return "Yesterday";
+  return (day.getFullYear() === today.getFullYear() ? sameYear : otherYear).format(day);
+}
+
+/** The message's own time: not one inside a chip. */
+const timeOf = (item) => [...item.querySelectorAll("time")].find((time) => !time.closest(".day"));
+
+function localDay(item) {
+  const time = timeOf(item);
+  const date = time && new Date(time.dateTime);
+  return date && !Number.isNaN(date.getTime()) ? dayOf(date) : null;
+}
+
+/** The nearest dated item in a direction ("previousElementSibling" or "nextElementSibling"). */
+function neighbour(item, direction) {
+  let other = item[direction];
+  while (other && (!other.dataset.seq || !localDay(other))) other = other[direction];
+  return other;
+}
+
+function newChip() {
+  const model = find(".day", list);
+  if (model) return model.cloneNode(true);
+  const chip = document.createElement("div");
+  chip.className = "day";
+  return chip;
+}
+
+/** Gives an item its chip, or takes it away, by the days of it and of the one before it. */
+function chip(item) {
+  const day = localDay(item);
+  if (!day) return;
+  const before = neighbour(item, "previousElementSibling");
+  const begins = !before || localDay(before).getTime() !== day.getTime();
+  let found = find(".day", item);
+  if (!begins) {
+    if (found) found.hidden = true;
+    return;
+  }
+  if (!found) {
+    found = newChip();
+    item.prepend(found);
+  }
+  found.hidden = false;
+  const label = find("time, .day-label", found) ?? found.querySelector("span:not(:has(*))") ?? found;
+  const name = dayName(day);
+  if (label.textContent !== name) label.textContent = name;
+  // A rounded date in a `<time>` would be the UTC one.
+  if (label.dateTime) label.dateTime = `${day.getFullYear()}-${`${day.getMonth() + 1}`.padStart(2, "0")}-${`${day.getDate()}`.padStart(2, "0")}`;
+}
+
+/** Makes the times and chips of these items local, and those of the ones right after them. */
+export function localise(items) {
+  const todo = new Set();
+  for (const item of items) {
+    for (const time of item.querySelectorAll("time")) if (!time.closest(".day")) stamp(time);
+    if (!item.dataset.seq) continue;
+    todo.add(item);
+    const after = neighbour(item, "nextElementSibling");
+    if (after) todo.add(after);
+  }
+  todo.forEach(chip);
+}
+
+export function start() {
+  for (const time of document.querySelectorAll("time[datetime]")) {
+    if (!time.closest("#messages")) stamp(time);
+  }
+  // What htmx swaps in elsewhere (lists of the administration) has times too.
+  document.addEventListener("htmx:after:process", ({ target }) => {
+    if (!(target instanceof Element) || target.closest("#messages")) return;
+    for (const time of target.querySelectorAll("time[datetime]")) if (!time.closest("#messages")) stamp(time);
+  });
+  if (!list) return;
+  // "Today" ends at midnight, also in a page that stays open.
+  let today = dayOf(new Date()).getTime();
+  setInterval(() => {
+    const now = dayOf(new Date()).getTime();
+    if (now === today) return;
+    today = now;
+    localise(list.children);
+  }, 30_000);
+}
