@@ -1,0 +1,222 @@
+//! The cards of log-in, sign-up and setup.
+
+use maud::{Markup, html};
+
+use super::model::{LogInForm, SignUpForm};
+use crate::error::FieldErrors;
+use crate::web::Ctx;
+use crate::web::components::{Field, alert, checkbox, csrf_field, field, password_field};
+use crate::web::icons::icon;
+use crate::web::layout;
+
+/// The page on which somebody makes an account.
+pub fn sign_up(ctx: &Ctx, form: &SignUpForm, errors: &FieldErrors) -> Markup {
+    let first = first_wrong(
+        errors,
+        &["first_name", "last_name", "username", "email", "password", "consent"],
+    );
+    let card = html! {
+        div.card-title {
+            h1 { "Create your account" }
+            p { "Already have one? " a href="/accounts/login" { "Log in" } }
+        }
+        form.form method="post" action="/accounts/signup" novalidate {
+            (csrf_field(ctx))
+            (form_error(errors))
+            (person(form, errors, first.unwrap_or("first_name")))
+            (consent(form, errors))
+            (submit("Create account", "Creating"))
+        }
+    };
+    layout::card(ctx, "Create your account", card)
+}
+
+/// The page on which somebody logs in, by username or e-mail address.
+pub fn log_in(ctx: &Ctx, form: &LogInForm, errors: &FieldErrors) -> Markup {
+    // After a refusal the name is known already: the password is what has to be typed again.
+    let again = errors.get("login").is_none() && !form.login.is_empty();
+    let card = html! {
+        div.card-title {
+            h1 { "Log in" }
+            p { "New here? " a href="/accounts/signup" { "Create an account" } }
+        }
+        form.form method="post" action="/accounts/login" novalidate {
+            (csrf_field(ctx))
+            @if !form.next.is_empty() { input type="hidden" name="next" value=(form.next); }
+            (form_error(errors))
+            (field(Field {
+                label: "Username or e-mail",
+                name: "login",
+                value: &form.login,
+                error: errors.get("login"),
+                autocomplete: Some("username"),
+                max_length: Some(254),
+                autofocus: !again,
+                ..Field::default()
+            }))
+            (password_field(Field {
+                label: "Password",
+                name: "password",
+                error: errors.get("password"),
+                autocomplete: Some("current-password"),
+                autofocus: again,
+                ..Field::default()
+            }, false))
+            (checkbox("remember", form.remembers(), false, &html! { "Stay logged in on this device for 30 days" }, None))
+            (submit("Log in", "Logging in"))
+        }
+    };
+    layout::card(ctx, "Log in", card)
+}
+
+/// The page on which the first administrator makes their account, with the one-time code from the start.
+pub fn setup(ctx: &Ctx, form: &SignUpForm, errors: &FieldErrors) -> Markup {
+    let order = [
+        "code",
+        "first_name",
+        "last_name",
+        "username",
+        "email",
+        "password",
+        "consent",
+    ];
+    let focus = first_wrong(errors, &order).unwrap_or(if form.code.is_empty() { "code" } else { "first_name" });
+    let card = html! {
+        div.card-title {
+            h1 { "Set up UmbraChat" }
+            p { "Make the first account. It is the administrator's: it makes the rooms and can appoint others." }
+        }
+        form.form method="post" action="/setup" novalidate {
+            (csrf_field(ctx))
+            (form_error(errors))
+            (code_field(&form.code, errors.get("code"), focus == "code"))
+            (person(form, errors, focus))
+            (consent(form, errors))
+            (submit("Create the administrator", "Creating"))
+        }
+    };
+    layout::card(ctx, "Set up", card)
+}
+
+/// What an empty server shows to somebody who comes without the code: where it is, and a field for it.
+pub fn setup_waiting(ctx: &Ctx) -> Markup {
+    let card = html! {
+        div.card-title {
+            h1 { "Almost there" }
+            p { "This server is new and has no account yet. The first one needs the one-time code that only its owner can see." }
+        }
+        div.code-source {
+            (icon("terminal"))
+            p {
+                "The terminal where UmbraChat was started prints the address, with the code in it. It looks like this:"
+                code { "/setup?code=…" }
+            }
+        }
+        form.form method="get" action="/setup" {
+            (code_field("", None, true))
+            (submit("Go on", "One moment"))
+        }
+    };
+    layout::card(ctx, "Set up", card)
+}
+
+fn code_field(value: &str, error: Option<&str>, autofocus: bool) -> Markup {
+    field(Field {
+        label: "One-time code",
+        name: "code",
+        value,
+        hint: Some("The terminal where UmbraChat was started prints the address with this code."),
+        error,
+        autocomplete: Some("one-time-code"),
+        icon: Some("key-round"),
+        max_length: Some(128),
+        autofocus,
+        ..Field::default()
+    })
+}
+
+/// Names, username, e-mail and password: what sign-up and setup both ask for. `focus` names the field to start at.
+fn person(form: &SignUpForm, errors: &FieldErrors, focus: &str) -> Markup {
+    html! {
+        div.form-row {
+            (field(Field {
+                label: "First name",
+                name: "first_name",
+                value: &form.first_name,
+                error: errors.get("first_name"),
+                autocomplete: Some("given-name"),
+                max_length: Some(64),
+                autofocus: focus == "first_name",
+                ..Field::default()
+            }))
+            (field(Field {
+                label: "Last name",
+                name: "last_name",
+                value: &form.last_name,
+                optional: true,
+                error: errors.get("last_name"),
+                autocomplete: Some("family-name"),
+                max_length: Some(64),
+                autofocus: focus == "last_name",
+                ..Field::default()
+            }))
+        }
+        (field(Field {
+            label: "Username",
+            name: "username",
+            value: &form.username,
+            hint: Some("3 to 32 letters, digits, _ and . with a letter first. Others see it."),
+            error: errors.get("username"),
+            autocomplete: Some("username"),
+            icon: Some("at-sign"),
+            max_length: Some(32),
+            autofocus: focus == "username",
+            ..Field::default()
+        }))
+        (field(Field {
+            label: "E-mail",
+            name: "email",
+            value: &form.email,
+            kind: "email",
+            optional: true,
+            hint: Some("Another way to log in. Only administrators see it."),
+            error: errors.get("email"),
+            autocomplete: Some("email"),
+            placeholder: Some("you@example.org"),
+            max_length: Some(254),
+            autofocus: focus == "email",
+            ..Field::default()
+        }))
+        (password_field(Field {
+            label: "Password",
+            name: "password",
+            hint: Some("At least 10 characters. A few unrelated words work well."),
+            error: errors.get("password"),
+            autocomplete: Some("new-password"),
+            autofocus: focus == "password",
+            ..Field::default()
+        }, true))
+    }
+}
+
+fn consent(form: &SignUpForm, errors: &FieldErrors) -> Markup {
+    let label = html! {
+        "I have read the " a href="/privacy" target="_blank" { "privacy page" }
+        " and agree that my account and my messages are stored on this server, encrypted as it says there."
+    };
+    checkbox("consent", form.has_consent(), true, &label, errors.get("consent"))
+}
+
+fn form_error(errors: &FieldErrors) -> Markup {
+    html! { @if let Some(sentence) = errors.get("form") { (alert("bad", sentence)) } }
+}
+
+/// The one primary button of a card; `busy` takes the place of its words while the form is on its way.
+fn submit(label: &str, busy: &str) -> Markup {
+    html! { button.button.primary.large.wide type="submit" data-busy=(busy) { span.label { (label) } } }
+}
+
+/// The first field in the page's order that is wrong.
+fn first_wrong<'a>(errors: &FieldErrors, order: &[&'a str]) -> Option<&'a str> {
+    order.iter().copied().find(|name| errors.get(name).is_some())
+}
