@@ -1,0 +1,30 @@
+# Everything one does with UmbraChat while working on it. `make` alone lists it.
+
+# Queries are checked against the descriptions in .sqlx; `make sqlx` makes those anew.
+export SQLX_OFFLINE := true
+
+.DEFAULT_GOAL := help
+.PHONY: help run dev test lint assets sqlx
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Install what is missing, build a release and run it
+	@exec scripts/run.sh
+
+dev: ## Run a debug build, and build and start it again whenever a source changes
+	@exec scripts/dev.sh
+
+test: ## Install what is missing, then run every check and test, as CI does
+	@exec scripts/test.sh
+
+lint: ## Check formatting and run clippy
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+assets: ## Build the style sheet and the script into assets/dist
+	@scripts/need.sh npm
+	node assets/build.mjs
+
+sqlx: ## Make the descriptions of all queries in .sqlx anew
+	@exec scripts/sqlx.sh

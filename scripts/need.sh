@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Installs what is missing of the parts named: need.sh rust|postgres|redis|chromium|python|npm …
+# On Debian as root it installs; for everybody else it names the command and ends with 1.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=()
+
+# Where Debian and the PostgreSQL project put the server's programs, newest last.
+postgres_bin() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1; }
+
+for part in "$@"; do
+  case $part in
+    rust)
+      command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
+      command -v cc >/dev/null || packages+=(gcc libc6-dev)
+      ;;
+    postgres)
+      command -v postgres >/dev/null || [ -n "${UMBRA_PG_BIN:-}" ] || [ -n "$(postgres_bin)" ] || packages+=(postgresql)
+      ;;
+    redis) command -v redis-server >/dev/null || packages+=(redis-server) ;;
+    chromium) [ -x /usr/bin/chromium ] || packages+=(chromium) ;;
+    # For the test that opens stored messages with somebody else's library.
+    python) python3 -c 'import cryptography' 2>/dev/null || packages+=(python3-cryptography) ;;
+    npm)
+      if ! cmp -s package-lock.json node_modules/.installed; then
+        PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --loglevel=error
+        cp package-lock.json node_modules/.installed
+      fi
+      ;;
+    *) echo "need.sh knows no part called $part" >&2; exit 1 ;;
+  esac
+done
+
+[ ${#packages[@]} -eq 0 ] && exit 0
+
+if ! command -v apt-get >/dev/null; then
+  echo "missing: ${packages[*]}. Install them with your system's package manager, then try again." >&2
+  exit 1
+fi
+if [ "$(id -u)" -ne 0 ]; then
+  echo "missing: ${packages[*]}. Run this, then try again: sudo apt-get install --no-install-recommends ${packages[*]}" >&2
+  exit 1
+fi
+
+echo "installing ${packages[*]}"
+export DEBIAN_FRONTEND=noninteractive
+quiet=(-qq -o Dpkg::Use-Pty=0 --yes --no-install-recommends)
+apt-get -qq update
+if [[ " ${packages[*]} " == *" postgresql "* ]]; then
+  # The package would make and start a cluster called main, which nobody here needs.
+  apt-get "${quiet[@]}" install postgresql-common >/dev/null
+  conf=/etc/postgresql-common/createcluster.conf
+  sed -i 's/^[# ]*create_main_cluster.*/create_main_cluster = false/' "$conf"
+fi
+# A server that is installed for a test shall not start with the system.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+  trap 'rm -f "$policy"' EXIT
+fi
+apt-get "${quiet[@]}" install "${packages[@]}" >/dev/null

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Every check and every test, on services of its own. What it starts it ends.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/cargo.sh
+
+step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
+
+step "what is needed"
+scripts/need.sh rust postgres redis chromium python npm
+. scripts/services.sh
+start_postgres
+start_redis
+
+step "formatting"
+cargo fmt --check
+step "built assets"
+node assets/build.mjs --check
+step "clippy"
+cargo clippy --locked --all-targets --quiet -- -D warnings
+step "descriptions of the queries"
+scripts/sqlx.sh --check
+step "unit and integration tests"
+cargo test --locked --quiet
+step "browser"
+cargo build --locked --quiet
+UMBRACHAT="$(realpath "$target")/debug/umbrachat" npx --no-install playwright test
+step "done"
