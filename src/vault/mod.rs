@@ -1,1 +1,209 @@
-//! (vault)
+//! Keys, sealing and opening (`docs/encryption.md` is the format, for auditors).
+//!
+//! Master keys come from the operator and never reach the database. Data keys, one per room and one per person, are
+//! stored wrapped by a master key. A message is sealed by a key derived from its room's and its author's data key:
+//! destroying either makes it unreadable. Opened data keys live in a bounded cache, in memory that is wiped.
+
+mod cipher;
+mod queries;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
+use fernet::{Fernet, MultiFernet};
+use hkdf::Hkdf;
+use moka::sync::Cache;
+use sha2::Sha256;
+use sqlx::{PgConnection, PgExecutor, PgPool};
+use zeroize::Zeroizing;
+
+pub use cipher::{DataKey, MessageCipher, Unreadable};
+
+use crate::ids::KeyId;
+use crate::{Error, Result};
+
+/// Opened data keys kept in memory at most.
+const CACHED_KEYS: u64 = 50_000;
+/// An opened data key that nobody used for this long leaves the memory.
+const IDLE: Duration = Duration::from_secs(3600);
+/// What the canary says when it is opened by the right key.
+const CANARY: &[u8] = b"umbrachat canary v1";
+
+/// Why the vault does not open at the start; each sentence says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A key has the wrong form.
+    #[error(
+        "UMBRA_KEYS: key {0} is not a Fernet key (44 characters of url-safe base64); `umbrachat keys generate` makes one"
+    )]
+    Malformed(usize),
+    /// The keys are not those that this database was encrypted with.
+    #[error("UMBRA_KEYS: none of the keys fits the data in this database; start with the keys it was made with")]
+    WrongKeys,
+    /// The database did not answer.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// The master keys, the opened data keys, and the server's own secrets.
+pub struct Vault {
+    master: MultiFernet,
+    opened: Cache<KeyId, Arc<DataKey>>,
+    csrf_key: Zeroizing<[u8; 32]>,
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vault").finish_non_exhaustive()
+    }
+}
+
+impl Vault {
+    /// Opens the vault: checks the master keys (comma-separated Fernet keys, the first one encrypts) against the
+    /// canary in the database, and loads the server's secrets, making both in a new database. `session_secret`, when
+    /// given, stands in for the stored secret.
+    pub async fn open(db: &PgPool, master_keys: &str, session_secret: Option<&str>) -> Result<Self, OpenError> {
+        let master = parse_master_keys(master_keys)?;
+        let canary = stored_secret(db, &master, "canary", CANARY).await?;
+        if canary.as_slice() != CANARY {
+            return Err(OpenError::WrongKeys);
+        }
+        let secret = match session_secret {
+            Some(given) => Zeroizing::new(given.as_bytes().to_vec()),
+            None => stored_secret(db, &master, "session", &rand::random::<[u8; 32]>()).await?,
+        };
+        let csrf_key = derive(&secret, b"umbrachat csrf v1");
+        let opened = Cache::builder().max_capacity(CACHED_KEYS).time_to_idle(IDLE).build();
+        Ok(Self {
+            master,
+            opened,
+            csrf_key,
+        })
+    }
+
+    /// Signs the CSRF cookie and its tokens.
+    pub fn csrf_key(&self) -> &[u8; 32] {
+        &self.csrf_key
+    }
+
+    /// Makes a data key and stores it wrapped, in the caller's transaction.
+    pub async fn create_data_key(&self, connection: &mut PgConnection) -> Result<KeyId> {
+        let id = KeyId::new();
+        let key = Zeroizing::new(rand::random::<[u8; 32]>());
+        queries::insert_data_key(connection, id, &self.master.encrypt(key.as_slice())).await?;
+        Ok(id)
+    }
+
+    /// The opened data keys of these ids, from memory or with one query; destroyed ones are missing.
+    pub async fn data_keys(&self, db: impl PgExecutor<'_>, ids: &[KeyId]) -> Result<HashMap<KeyId, Arc<DataKey>>> {
+        let mut found = HashMap::with_capacity(ids.len());
+        let mut missing = Vec::new();
+        for &id in ids {
+            match self.opened.get(&id) {
+                Some(key) => drop(found.insert(id, key)),
+                None => missing.push(id),
+            }
+        }
+        if !missing.is_empty() {
+            for (id, wrapped) in queries::list_data_keys(db, &missing).await? {
+                let Some(key) = self.unwrap_key(&wrapped) else {
+                    tracing::error!(key = %id, "a data key could not be unwrapped");
+                    continue;
+                };
+                let key = Arc::new(key);
+                self.opened.insert(id, key.clone());
+                found.insert(id, key);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The cipher for what the author with key `author` writes in the room with key `room`.
+    pub async fn message_cipher(&self, db: impl PgExecutor<'_>, room: KeyId, author: KeyId) -> Result<MessageCipher> {
+        let keys = self.data_keys(db, &[room, author]).await?;
+        match (keys.get(&room), keys.get(&author)) {
+            (Some(room), Some(author)) => Ok(MessageCipher::derive(room, author)),
+            _ => Err(Error::internal("a data key is missing")),
+        }
+    }
+
+    fn unwrap_key(&self, wrapped: &str) -> Option<DataKey> {
+        let opened = Zeroizing::new(self.master.decrypt(wrapped).ok()?);
+        DataKey::from_bytes(&opened)
+    }
+}
+
+/// A new master key in its text form.
+pub fn generate_master_key() -> String {
+    Fernet::generate_key()
+}
+
+/// Checks the form of comma-separated master keys, without a database.
+pub fn check_master_keys(text: &str) -> Result<(), OpenError> {
+    parse_master_keys(text).map(drop)
+}
+
+fn parse_master_keys(text: &str) -> Result<MultiFernet, OpenError> {
+    let parse = |(index, key): (usize, &str)| Fernet::new(key.trim()).ok_or(OpenError::Malformed(index + 1));
+    Ok(MultiFernet::new(
+        text.split(',').enumerate().map(parse).collect::<Result<_, _>>()?,
+    ))
+}
+
+/// The stored secret of that name; when there is none, `fresh` is stored and, unless another node was quicker, used.
+async fn stored_secret(
+    db: &PgPool,
+    master: &MultiFernet,
+    name: &str,
+    fresh: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    let sealed = match queries::find_server_secret(db, name).await? {
+        Some(sealed) => sealed,
+        None => queries::insert_server_secret(db, name, &master.encrypt(fresh)).await?,
+    };
+    master
+        .decrypt(&sealed)
+        .map(Zeroizing::new)
+        .map_err(|_| OpenError::WrongKeys)
+}
+
+/// HKDF-SHA256 (RFC 5869) without salt, 32 bytes.
+fn derive(input: &[u8], info: &[u8]) -> Zeroizing<[u8; 32]> {
+    let mut output = Zeroizing::new([0; 32]);
+    let expanded = Hkdf::<Sha256>::new(None, input).expand(info, output.as_mut_slice());
+    debug_assert!(expanded.is_ok(), "32 bytes are far below HKDF's limit of 8,160");
+    output
+}
+
+/// The Fernet cipher of 32 key bytes.
+fn fernet_of(key: &[u8; 32]) -> Option<Fernet> {
+    let text = Zeroizing::new(URL_SAFE.encode(key));
+    Fernet::new(&text)
+}
+
+/// `BYTES` random bytes as url-safe text without padding, for codes and tokens.
+pub fn random_text<const BYTES: usize>() -> String {
+    let mut bytes = [0; BYTES];
+    rand::fill(&mut bytes[..]);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn malformed_master_keys_are_named_by_their_place() {
+        let good = generate_master_key();
+        assert!(check_master_keys(&good).is_ok());
+        assert!(check_master_keys(&format!("{good}, {good}")).is_ok());
+        assert!(matches!(check_master_keys(""), Err(OpenError::Malformed(1))));
+        assert!(matches!(
+            check_master_keys(&format!("{good},nonsense")),
+            Err(OpenError::Malformed(2))
+        ));
+    }
+}

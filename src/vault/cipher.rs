@@ -1,0 +1,98 @@
+//! Sealing and opening of message bodies.
+
+use fernet::Fernet;
+use zeroize::Zeroizing;
+
+use super::{derive, fernet_of};
+use crate::ids::MessageId;
+
+/// The HKDF info of message keys: names the purpose, so that no other key can ever be the same.
+const MESSAGE_INFO: &[u8] = b"umbrachat message v1";
+/// Message id (16 bytes) and version (4 bytes, big-endian) before the body.
+const HEADER: usize = 20;
+
+/// An opened data key: 32 bytes, wiped when dropped.
+pub struct DataKey(Zeroizing<[u8; 32]>);
+
+impl DataKey {
+    /// The key of exactly 32 bytes.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self(Zeroizing::new(bytes.try_into().ok()?)))
+    }
+}
+
+/// A token that does not open: damaged, made with other keys, or moved here from another row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unreadable;
+
+/// Seals and opens what one author writes in one room.
+#[derive(Clone)]
+pub struct MessageCipher(Fernet);
+
+impl MessageCipher {
+    /// HKDF-SHA256 over both data keys: a message needs its room's *and* its author's.
+    pub fn derive(room: &DataKey, author: &DataKey) -> Self {
+        let mut both = Zeroizing::new([0; 64]);
+        both[..32].copy_from_slice(room.0.as_slice());
+        both[32..].copy_from_slice(author.0.as_slice());
+        let key = derive(both.as_slice(), MESSAGE_INFO);
+        #[allow(clippy::expect_used, reason = "Fernet::new refuses nothing but a wrong length")]
+        Self(fernet_of(&key).expect("32 bytes make a Fernet key"))
+    }
+
+    /// A Fernet token of id, version and body.
+    pub fn seal(&self, id: MessageId, version: u32, body: &str) -> String {
+        let mut plain = Zeroizing::new(Vec::with_capacity(HEADER + body.len()));
+        plain.extend_from_slice(id.0.as_bytes());
+        plain.extend_from_slice(&version.to_be_bytes());
+        plain.extend_from_slice(body.as_bytes());
+        self.0.encrypt(&plain)
+    }
+
+    /// The body, if the token was sealed for this very message and version.
+    pub fn open(&self, id: MessageId, version: u32, token: &str) -> Result<String, Unreadable> {
+        let plain = Zeroizing::new(self.0.decrypt(token).map_err(|_| Unreadable)?);
+        let (header, body) = plain.split_at_checked(HEADER).ok_or(Unreadable)?;
+        if header[..16] != *id.0.as_bytes() || header[16..] != version.to_be_bytes() {
+            return Err(Unreadable);
+        }
+        std::str::from_utf8(body).map(str::to_owned).map_err(|_| Unreadable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(byte: u8) -> DataKey {
+        DataKey::from_bytes(&[byte; 32]).unwrap()
+    }
+
+    #[test]
+    fn what_is_sealed_opens_with_both_keys_only() {
+        let id = MessageId::new();
+        let token = MessageCipher::derive(&key(1), &key(2)).seal(id, 1, "Grüße 🌙");
+        assert!(!token.contains("Gr"));
+        assert_eq!(
+            MessageCipher::derive(&key(1), &key(2)).open(id, 1, &token).unwrap(),
+            "Grüße 🌙"
+        );
+        for other in [(2, 1), (1, 3), (3, 2)] {
+            assert_eq!(
+                MessageCipher::derive(&key(other.0), &key(other.1)).open(id, 1, &token),
+                Err(Unreadable)
+            );
+        }
+    }
+
+    #[test]
+    fn a_token_opens_for_its_own_message_and_version_only() {
+        let cipher = MessageCipher::derive(&key(1), &key(2));
+        let id = MessageId::new();
+        let token = cipher.seal(id, 2, "old text");
+        assert_eq!(cipher.open(MessageId::new(), 2, &token), Err(Unreadable));
+        assert_eq!(cipher.open(id, 3, &token), Err(Unreadable));
+        assert_eq!(cipher.open(id, 2, "nonsense"), Err(Unreadable));
+        assert_eq!(cipher.open(id, 2, &token).unwrap(), "old text");
+    }
+}
