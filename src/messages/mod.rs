@@ -1,1 +1,16 @@
-//! (messages)
+//! Messages: sending, storing, reading.
+//!
+//! - A message is sealed before it reaches the database; what is stored is a Fernet token (`vault`).
+//! - Acknowledged means stored: the sender's ✓ is the echo of the committed message.
+//! - Exactly once: the sender's page makes the `client_id`; sending the same one again stores nothing and is answered
+//!   with the stored message.
+//! - One [`Writer`] per node stores in batches, and rings the doorbell only after the commit.
+
+pub mod actions;
+//H pub mod handlers;
+pub mod model;
+pub mod queries;
+//H pub mod views;
+mod writer;
+
+pub use writer::Writer;

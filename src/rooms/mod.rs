@@ -1,1 +1,13 @@
-//! (rooms)
+//! Rooms and who belongs to them.
+//!
+//! - A room is fetched *through the caller's membership*; what is not open to somebody does not exist for them.
+//! - `last_seq` counts messages, `last_change` counts everything that happens in the room. Both are handed out inside
+//!   the transaction that stores the thing, under the room's row lock, so they are gap-free and in commit order.
+//! - A public room's slug is its name, compared without regard to case.
+//! - Joins, leaves and edits are `room_events`, each with a change of its own.
+
+pub mod actions;
+//H pub mod handlers;
+pub mod model;
+pub mod queries;
+//H pub mod views;

@@ -1,0 +1,206 @@
+//! What a message is, and what may be sent.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::accounts::model::Author;
+use crate::ids::{Change, ClientId, KeyId, MessageId, RoomId, Seq, UserId};
+use crate::rooms::model::RoomEvent;
+
+/// Characters that a body may have after trimming.
+pub const MAX_CHARS: usize = 4000;
+
+/// A message's text: 1 to 4,000 characters of any script after trimming, without NUL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body(String);
+
+impl Body {
+    /// Checks a typed text.
+    pub fn parse(typed: &str) -> Result<Self, Refusal> {
+        // Forms send line ends as CR LF, sockets as LF: one text is stored.
+        let text = typed.replace("\r\n", "\n");
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(Refusal::Empty);
+        }
+        if text.contains('\0') {
+            return Err(Refusal::Malformed("A message cannot hold the NUL character."));
+        }
+        if text.chars().count() > MAX_CHARS {
+            return Err(Refusal::TooLong);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a message was not taken, or not confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// It has not the form that is asked for; the sentence says what is wrong.
+    Malformed(&'static str),
+    /// There is nothing in it.
+    Empty,
+    /// It has more than [`MAX_CHARS`] characters, or more bytes than a frame may have.
+    TooLong,
+    /// Too many in a short time.
+    TooFast(Duration),
+    /// The sender does not belong to the room (or it was archived).
+    NotAMember,
+    /// The server has too much to do.
+    Busy,
+    /// The database did not confirm it in time: send it again with the same client id.
+    Unavailable,
+}
+
+impl Refusal {
+    /// The code that programs read.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "invalid_json",
+            Self::Empty => "empty",
+            Self::TooLong => "too_long",
+            Self::TooFast(_) => "too_fast",
+            Self::NotAMember => "not_a_member",
+            Self::Busy => "busy",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// The sentence that people read.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Malformed(sentence) => sentence,
+            Self::Empty => "Write something first.",
+            Self::TooLong => "This is too long. A message has at most 4,000 characters.",
+            Self::TooFast(_) => "You are writing too fast. Wait a moment.",
+            Self::NotAMember => "You cannot write in this room any more.",
+            Self::Busy => "The server is busy. Your message waits and is sent again.",
+            Self::Unavailable => "The server could not confirm this message. It waits and is sent again.",
+        }
+    }
+
+    /// When to try again, if that can help.
+    pub fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::TooFast(wait) => Some(wait),
+            Self::Busy => Some(Duration::from_secs(1)),
+            Self::Unavailable => Some(Duration::from_secs(2)),
+            _ => None,
+        }
+    }
+}
+
+/// A message on its way into the database.
+#[derive(Debug, Clone)]
+pub struct NewMessage {
+    /// Its id, already inside the sealed body.
+    pub id: MessageId,
+    /// Where.
+    pub room: RoomId,
+    /// By whom.
+    pub author: UserId,
+    /// The author's data key that it was sealed with.
+    pub author_key: KeyId,
+    /// The sender's id for it.
+    pub client_id: ClientId,
+    /// The sealed body.
+    pub sealed: String,
+    /// When it was sent.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Where a message stands in its room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    /// Its number.
+    pub seq: Seq,
+    /// The change that stored it.
+    pub change: Change,
+    /// Whether it stood there already: the same client id had been sent before.
+    pub again: bool,
+}
+
+/// A message as everybody in the room sees it.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// Its number.
+    pub seq: Seq,
+    /// Its latest change.
+    pub change: Change,
+    /// The sender's id for it.
+    pub client_id: ClientId,
+    /// Who wrote it.
+    pub author: Author,
+    /// The text; None when it could not be decrypted.
+    pub body: Option<String>,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+    /// Whether it continues the message before it: same author, within five minutes, same UTC day.
+    pub continued: bool,
+    /// Whether it is the first of its day (UTC).
+    pub new_day: bool,
+}
+
+/// How a message stands to the one before it, `(continued, new_day)`.
+pub fn joint(author: UserId, created_at: DateTime<Utc>, previous: Option<(UserId, DateTime<Utc>)>) -> (bool, bool) {
+    let Some((previous_author, previous_at)) = previous else {
+        return (false, true);
+    };
+    let new_day = previous_at.date_naive() != created_at.date_naive();
+    let close = created_at - previous_at <= chrono::Duration::minutes(5);
+    (author == previous_author && close && !new_day, new_day)
+}
+
+/// One line of a room's history.
+#[derive(Debug, Clone)]
+pub enum Item {
+    /// A message.
+    Message(Shown),
+    /// Something else that happened.
+    Event(RoomEvent),
+}
+
+/// A page of a room's history, oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    /// Messages and events in order.
+    pub items: Vec<Item>,
+    /// Where the next older page ends, if there is one: `?before=` of its address.
+    pub older: Option<Seq>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_are_trimmed_and_counted_in_characters() {
+        assert_eq!(Body::parse("  hi \r\n there\n").unwrap().as_str(), "hi \n there");
+        assert!(Body::parse(&"🌙".repeat(4000)).is_ok());
+        assert_eq!(Body::parse(&"x".repeat(4001)), Err(Refusal::TooLong));
+        assert_eq!(Body::parse(" \n\t "), Err(Refusal::Empty));
+        assert!(matches!(Body::parse("a\0b"), Err(Refusal::Malformed(_))));
+    }
+
+    #[test]
+    fn messages_of_one_person_within_five_minutes_continue() {
+        let (ana, ben) = (UserId::new(), UserId::new());
+        let noon: DateTime<Utc> = "2026-03-01T12:00:00Z".parse().unwrap();
+        let later = |minutes| noon + chrono::Duration::minutes(minutes);
+        assert_eq!(joint(ana, noon, None), (false, true));
+        assert_eq!(joint(ana, later(5), Some((ana, noon))), (true, false));
+        assert_eq!(joint(ana, later(6), Some((ana, noon))), (false, false));
+        assert_eq!(joint(ben, later(1), Some((ana, noon))), (false, false));
+        let midnight: DateTime<Utc> = "2026-03-02T00:00:30Z".parse().unwrap();
+        assert_eq!(
+            joint(ana, midnight, Some((ana, midnight - chrono::Duration::minutes(1)))),
+            (false, true)
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! What changes rooms: each locks the room first, stores, and rings the doorbell after the commit.
+
+use sqlx::PgConnection;
+
+use super::model::{EventKind, Room, RoomName, Topic};
+use super::queries;
+use crate::accounts::model::fold;
+use crate::bus::Event;
+use crate::error::{FieldErrors, ResultExt};
+use crate::ids::{Change, RoomId, UserId};
+use crate::{App, Error, Result};
+
+/// Makes a public room. A taken name is an error of the field `name`.
+pub async fn create(app: &App, name: RoomName, topic: Topic) -> Result<Room> {
+    let mut tx = app.db.begin().await?;
+    let key = app.vault.create_data_key(&mut tx).await?;
+    let id = RoomId::new();
+    queries::insert_public_room(&mut tx, id, &name, &topic, key)
+        .await
+        .on_constraint("rooms_slug_key_unique", name_taken)?;
+    let room = queries::lock_room(&mut tx, id).await?.ok_or(Error::NotFound)?;
+    tx.commit().await?;
+    Ok(room)
+}
+
+/// Changes a public room's name and topic. Its address follows its name.
+pub async fn edit(app: &App, actor: UserId, slug: &str, name: RoomName, topic: Topic) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    let room = lock_public(&mut tx, slug).await?;
+    queries::update_room(&mut tx, room.id, &name, &topic)
+        .await
+        .on_constraint("rooms_slug_key_unique", name_taken)?;
+    let change = queries::take_change(&mut tx, room.id, EventKind::Edited, actor, app.now()).await?;
+    tx.commit().await?;
+    ring(app, room.id, change);
+    Ok(())
+}
+
+/// Makes a public room read-only: its members keep its history, nobody writes or joins.
+pub async fn archive(app: &App, actor: UserId, slug: &str) -> Result<()> {
+    set_archived(app, actor, slug, true).await
+}
+
+/// Opens an archived room again.
+pub async fn restore(app: &App, actor: UserId, slug: &str) -> Result<()> {
+    set_archived(app, actor, slug, false).await
+}
+
+async fn set_archived(app: &App, actor: UserId, slug: &str, archived: bool) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    let room = lock_public(&mut tx, slug).await?;
+    if room.archived_at.is_some() == archived {
+        return Ok(());
+    }
+    let (kind, at) = if archived {
+        (EventKind::Archived, Some(app.now()))
+    } else {
+        (EventKind::Restored, None)
+    };
+    queries::update_archived(&mut tx, room.id, at).await?;
+    let change = queries::take_change(&mut tx, room.id, kind, actor, app.now()).await?;
+    tx.commit().await?;
+    ring(app, room.id, change);
+    Ok(())
+}
+
+/// Deletes a public room with everything in it. There is no way back.
+pub async fn delete(app: &App, slug: &str) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    let room = lock_public(&mut tx, slug).await?;
+    queries::delete_room(&mut tx, room.id, room.key).await?;
+    tx.commit().await?;
+    // One past its last change: whoever serves it looks, and finds that it is gone.
+    ring(app, room.id, Change(room.last_change.0 + 1));
+    Ok(())
+}
+
+/// Makes the person a member of the public room of that name. Joining twice is joining once.
+pub async fn join(app: &App, user: UserId, slug: &str) -> Result<Room> {
+    let mut tx = app.db.begin().await?;
+    let room = lock_public(&mut tx, slug).await?;
+    if room.archived_at.is_some() {
+        return Err(Error::NotFound);
+    }
+    if queries::insert_member(&mut tx, room.id, user).await? {
+        let change = queries::take_change(&mut tx, room.id, EventKind::Joined, user, app.now()).await?;
+        tx.commit().await?;
+        ring(app, room.id, change);
+    }
+    Ok(room)
+}
+
+/// Ends the person's membership; their sockets in the room are closed. What they wrote stays.
+pub async fn leave(app: &App, user: UserId, slug: &str) -> Result<()> {
+    let member = queries::find_member_room(&app.db, user, &fold(slug))
+        .await?
+        .ok_or(Error::NotFound)?;
+    let mut tx = app.db.begin().await?;
+    let room = queries::lock_room(&mut tx, member.room.id)
+        .await?
+        .ok_or(Error::NotFound)?;
+    if queries::delete_member(&mut tx, room.id, user).await? {
+        let change = queries::take_change(&mut tx, room.id, EventKind::Left, user, app.now()).await?;
+        tx.commit().await?;
+        ring(app, room.id, change);
+    }
+    Ok(())
+}
+
+async fn lock_public(tx: &mut PgConnection, slug: &str) -> Result<Room> {
+    let found = queries::find_public_room(&mut *tx, &fold(slug))
+        .await?
+        .ok_or(Error::NotFound)?;
+    queries::lock_room(tx, found.id).await?.ok_or(Error::NotFound)
+}
+
+fn ring(app: &App, room: RoomId, change: Change) {
+    app.bus.publish(Event::RoomChanged { room, change });
+}
+
+fn name_taken() -> Error {
+    Error::Invalid(FieldErrors::one(
+        "name",
+        "There is a room of this name already. Choose another one.",
+    ))
+}

@@ -1,0 +1,403 @@
+//! The SQL of rooms, members and room events.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgExecutor};
+
+use super::model::{AdminRow, EventKind, Listed, MemberRoom, Room, RoomEvent, RoomName, Show, Topic};
+use crate::accounts::model::Author;
+use crate::ids::{Change, KeyId, RoomId, Seq, UserId};
+
+/// Public rooms drawn into one side bar at most.
+const LISTED: i64 = 500;
+
+/// A room row as the queries below select it.
+struct RoomRow {
+    id: uuid::Uuid,
+    slug: String,
+    title: String,
+    topic: String,
+    data_key_id: uuid::Uuid,
+    last_seq: i64,
+    last_change: i64,
+    archived_at: Option<DateTime<Utc>>,
+}
+
+impl From<RoomRow> for Room {
+    fn from(row: RoomRow) -> Self {
+        Self {
+            id: RoomId(row.id),
+            slug: row.slug,
+            title: row.title,
+            topic: row.topic,
+            key: KeyId(row.data_key_id),
+            last_seq: Seq(row.last_seq),
+            last_change: Change(row.last_change),
+            archived_at: row.archived_at,
+        }
+    }
+}
+
+/// Stores a new public room.
+pub async fn insert_public_room(
+    connection: &mut PgConnection,
+    id: RoomId,
+    name: &RoomName,
+    topic: &Topic,
+    key: KeyId,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO rooms (id, slug, slug_key, title, topic, kind, data_key_id) VALUES ($1, $2, $3, $2, $4, 'public', $5)",
+        id.0,
+        name.as_str(),
+        name.key(),
+        topic.as_str(),
+        key.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The public room of that name, archived or not, for an administrator or somebody who wants to join.
+pub async fn find_public_room(db: impl PgExecutor<'_>, slug_key: &str) -> sqlx::Result<Option<Room>> {
+    let row = sqlx::query_as!(
+        RoomRow,
+        "SELECT id, slug, title, topic, data_key_id, last_seq, last_change, archived_at
+         FROM rooms WHERE slug_key = $1 AND kind = 'public'",
+        slug_key
+    );
+    Ok(row.fetch_optional(db).await?.map(Room::from))
+}
+
+/// The room of that name through the person's membership: None when there is no such room *or* they are no member.
+pub async fn find_member_room(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    slug_key: &str,
+) -> sqlx::Result<Option<MemberRoom>> {
+    let row = sqlx::query!(
+        "SELECT r.id, r.slug, r.title, r.topic, r.data_key_id, r.last_seq, r.last_change, r.archived_at, m.from_seq
+         FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND r.slug_key = $2",
+        user.0,
+        slug_key
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| MemberRoom {
+        room: Room {
+            id: RoomId(row.id),
+            slug: row.slug,
+            title: row.title,
+            topic: row.topic,
+            key: KeyId(row.data_key_id),
+            last_seq: Seq(row.last_seq),
+            last_change: Change(row.last_change),
+            archived_at: row.archived_at,
+        },
+        from_seq: Seq(row.from_seq),
+    }))
+}
+
+/// The public rooms for somebody's side bar: the open ones, and archived ones they belong to.
+pub async fn list_public_rooms(db: impl PgExecutor<'_>, user: UserId) -> sqlx::Result<Vec<Listed>> {
+    sqlx::query_as!(
+        Listed,
+        r#"SELECT r.slug, r.title, r.topic, m.user_id IS NOT NULL AS "joined!"
+           FROM rooms r LEFT JOIN members m ON m.room_id = r.id AND m.user_id = $1
+           WHERE r.kind = 'public' AND (r.archived_at IS NULL OR m.user_id IS NOT NULL)
+           ORDER BY r.slug_key LIMIT $2"#,
+        user.0,
+        LISTED
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// A page of public rooms for the administrator, by name, after the room with key `after`.
+pub async fn list_for_admin(
+    db: impl PgExecutor<'_>,
+    show: Show,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<AdminRow>> {
+    sqlx::query_as!(
+        AdminRow,
+        r#"SELECT r.slug, r.title, r.topic, r.last_seq AS messages, r.created_at, r.archived_at,
+                  (SELECT count(*) FROM members m WHERE m.room_id = r.id) AS "members!",
+                  (SELECT m.created_at FROM messages m WHERE m.room_id = r.id AND m.seq = r.last_seq) AS last_active
+           FROM rooms r
+           WHERE r.kind = 'public' AND r.slug_key > $1
+             AND ($2 = 'all' OR ($2 = 'open') = (r.archived_at IS NULL))
+           ORDER BY r.slug_key LIMIT $3"#,
+        after,
+        show.as_str(),
+        limit
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// How many public rooms there are, for the administrator's overview and list.
+pub async fn count_public_rooms(db: impl PgExecutor<'_>, show: Show) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM rooms
+           WHERE kind = 'public' AND ($1 = 'all' OR ($1 = 'open') = (archived_at IS NULL))"#,
+        show.as_str()
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Messages stored in all rooms.
+pub async fn count_messages(db: impl PgExecutor<'_>) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(r#"SELECT coalesce(sum(last_seq), 0)::bigint AS "sum!" FROM rooms"#)
+        .fetch_one(db)
+        .await
+}
+
+/// How many people belong to the room.
+pub async fn count_members(db: impl PgExecutor<'_>, room: RoomId) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM members WHERE room_id = $1"#, room.0)
+        .fetch_one(db)
+        .await
+}
+
+/// Locks the room's row until the end of the transaction: the first lock that any transaction takes.
+pub async fn lock_room(connection: &mut PgConnection, room: RoomId) -> sqlx::Result<Option<Room>> {
+    let row = sqlx::query_as!(
+        RoomRow,
+        "SELECT id, slug, title, topic, data_key_id, last_seq, last_change, archived_at
+         FROM rooms WHERE id = $1 FOR NO KEY UPDATE",
+        room.0
+    );
+    Ok(row.fetch_optional(connection).await?.map(Room::from))
+}
+
+/// Takes the room's next change and stores what happened with it. The room must be locked. A change of `members`
+/// is noted as such, so that nodes look again who may hear the room.
+pub async fn take_change(
+    connection: &mut PgConnection,
+    room: RoomId,
+    kind: EventKind,
+    actor: UserId,
+    at: DateTime<Utc>,
+) -> sqlx::Result<Change> {
+    let members = matches!(kind, EventKind::Joined | EventKind::Left);
+    let row = sqlx::query!(
+        "UPDATE rooms SET last_change = last_change + 1,
+                members_change = CASE WHEN $2 THEN last_change + 1 ELSE members_change END
+         WHERE id = $1 RETURNING last_change, last_seq",
+        room.0,
+        members
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO room_events (room_id, change, after_seq, kind, actor_id, at) VALUES ($1, $2, $3, $4, $5, $6)",
+        room.0,
+        row.last_change,
+        row.last_seq,
+        kind.as_str(),
+        actor.0,
+        at
+    )
+    .execute(connection)
+    .await?;
+    Ok(Change(row.last_change))
+}
+
+/// Makes the person a member; false when they are one already.
+pub async fn insert_member(connection: &mut PgConnection, room: RoomId, user: UserId) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "INSERT INTO members (room_id, user_id, role) VALUES ($1, $2, 'member') ON CONFLICT DO NOTHING",
+        room.0,
+        user.0
+    );
+    Ok(done.execute(connection).await?.rows_affected() == 1)
+}
+
+/// Ends the membership; false when there is none.
+pub async fn delete_member(connection: &mut PgConnection, room: RoomId, user: UserId) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "DELETE FROM members WHERE room_id = $1 AND user_id = $2",
+        room.0,
+        user.0
+    );
+    Ok(done.execute(connection).await?.rows_affected() == 1)
+}
+
+/// Of these people, those who are members of the room.
+pub async fn list_members_among(db: impl PgExecutor<'_>, room: RoomId, people: &[UserId]) -> sqlx::Result<Vec<UserId>> {
+    let people: Vec<_> = people.iter().map(|user| user.0).collect();
+    let rows = sqlx::query_scalar!(
+        "SELECT user_id FROM members WHERE room_id = $1 AND user_id = ANY($2)",
+        room.0,
+        &people
+    );
+    Ok(rows.fetch_all(db).await?.into_iter().map(UserId).collect())
+}
+
+/// Changes name and topic of a locked room.
+pub async fn update_room(
+    connection: &mut PgConnection,
+    room: RoomId,
+    name: &RoomName,
+    topic: &Topic,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE rooms SET slug = $2, slug_key = $3, title = $2, topic = $4 WHERE id = $1",
+        room.0,
+        name.as_str(),
+        name.key(),
+        topic.as_str()
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Archives a locked room at that time, or opens it again.
+pub async fn update_archived(
+    connection: &mut PgConnection,
+    room: RoomId,
+    archived_at: Option<DateTime<Utc>>,
+) -> sqlx::Result<()> {
+    sqlx::query!("UPDATE rooms SET archived_at = $2 WHERE id = $1", room.0, archived_at)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Deletes a locked room with its members, events and messages, and destroys its data key.
+pub async fn delete_room(connection: &mut PgConnection, room: RoomId, key: KeyId) -> sqlx::Result<()> {
+    sqlx::query!("DELETE FROM rooms WHERE id = $1", room.0)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query!("DELETE FROM data_keys WHERE id = $1", key.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// What a node needs to know before it delivers a room's changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomState {
+    /// Which room.
+    pub id: RoomId,
+    /// Its data key.
+    pub key: KeyId,
+    /// Changes so far.
+    pub last_change: Change,
+    /// The last change of who belongs to it.
+    pub members_change: Change,
+    /// Whether it can be written in.
+    pub open: bool,
+}
+
+/// The state of those of these rooms that exist.
+pub async fn list_room_states(db: impl PgExecutor<'_>, rooms: &[RoomId]) -> sqlx::Result<Vec<RoomState>> {
+    let ids: Vec<_> = rooms.iter().map(|room| room.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT id, data_key_id, last_change, members_change, archived_at IS NULL AS "open!"
+           FROM rooms WHERE id = ANY($1)"#,
+        &ids
+    )
+    .fetch_all(db)
+    .await?;
+    let states = rows.into_iter().map(|row| RoomState {
+        id: RoomId(row.id),
+        key: KeyId(row.data_key_id),
+        last_change: Change(row.last_change),
+        members_change: Change(row.members_change),
+        open: row.open,
+    });
+    Ok(states.collect())
+}
+
+/// The room's place in addresses.
+pub async fn find_slug(db: impl PgExecutor<'_>, room: RoomId) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!("SELECT slug FROM rooms WHERE id = $1", room.0)
+        .fetch_optional(db)
+        .await
+}
+
+/// The room's events with changes in `(after, up_to]`, oldest first, at most `limit`.
+pub async fn list_events_changed(
+    db: impl PgExecutor<'_>,
+    room: RoomId,
+    after: Change,
+    up_to: Change,
+    limit: i64,
+) -> sqlx::Result<Vec<RoomEvent>> {
+    let rows = sqlx::query_as!(
+        EventRow,
+        "SELECT e.change, e.after_seq, e.kind, e.at, e.actor_id, u.first_name, u.last_name, u.username
+         FROM room_events e JOIN users u ON u.id = e.actor_id
+         WHERE e.room_id = $1 AND e.change > $2 AND e.change <= $3 ORDER BY e.change LIMIT $4",
+        room.0,
+        after.0,
+        up_to.0,
+        limit
+    );
+    Ok(rows
+        .fetch_all(db)
+        .await?
+        .into_iter()
+        .filter_map(EventRow::into_event)
+        .collect())
+}
+
+/// The newest events drawn after messages in `[from, to)` and not newer than `up_to`, oldest first, at most `limit`.
+pub async fn list_events_between(
+    db: impl PgExecutor<'_>,
+    room: RoomId,
+    from: Seq,
+    to: Seq,
+    up_to: Change,
+    limit: i64,
+) -> sqlx::Result<Vec<RoomEvent>> {
+    let rows = sqlx::query_as!(
+        EventRow,
+        "SELECT e.change, e.after_seq, e.kind, e.at, e.actor_id, u.first_name, u.last_name, u.username
+         FROM room_events e JOIN users u ON u.id = e.actor_id
+         WHERE e.room_id = $1 AND e.after_seq >= $2 AND e.after_seq < $3 AND e.change <= $4
+         ORDER BY e.after_seq DESC, e.change DESC LIMIT $5",
+        room.0,
+        from.0,
+        to.0,
+        up_to.0,
+        limit
+    );
+    let mut events: Vec<_> = rows
+        .fetch_all(db)
+        .await?
+        .into_iter()
+        .filter_map(EventRow::into_event)
+        .collect();
+    events.reverse();
+    Ok(events)
+}
+
+struct EventRow {
+    change: i64,
+    after_seq: i64,
+    kind: String,
+    at: DateTime<Utc>,
+    actor_id: uuid::Uuid,
+    first_name: String,
+    last_name: String,
+    username: String,
+}
+
+impl EventRow {
+    /// None for a kind that a newer version wrote.
+    fn into_event(self) -> Option<RoomEvent> {
+        Some(RoomEvent {
+            change: Change(self.change),
+            after_seq: Seq(self.after_seq),
+            kind: EventKind::parse(&self.kind)?,
+            actor: Author::new(UserId(self.actor_id), &self.first_name, &self.last_name, &self.username),
+            at: self.at,
+        })
+    }
+}
