@@ -10,7 +10,7 @@ pub mod actions;
 //H pub mod handlers;
 pub mod model;
 pub mod queries;
-//H pub mod views;
+pub mod views;
 mod writer;
 
 pub use writer::Writer;

@@ -10,4 +10,4 @@ pub mod actions;
 //H pub mod handlers;
 pub mod model;
 pub mod queries;
-//H pub mod views;
+pub mod views;

@@ -1,0 +1,79 @@
+//! The administration's first page: four numbers.
+
+use maud::{Markup, html};
+
+use super::{Tab, counted, number, page};
+use crate::rooms::model::Listed;
+use crate::web::icons::icon;
+use crate::web::{Ctx, Viewer};
+
+/// The numbers of the overview.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Overview {
+    /// People with an account.
+    pub users: i64,
+    /// People with at least one open socket.
+    pub users_online: i64,
+    /// Open sockets.
+    pub sockets: i64,
+    /// Messages stored.
+    pub messages: i64,
+    /// Messages written since midnight, UTC.
+    pub messages_today: i64,
+    /// Rooms that are open.
+    pub rooms_open: i64,
+    /// Rooms that are archived.
+    pub rooms_archived: i64,
+}
+
+/// The overview.
+pub fn overview(ctx: &Ctx, viewer: &Viewer, listed: &[Listed], numbers: &Overview) -> Markup {
+    let content = html! {
+        h2.visually-hidden { "Overview" }
+        dl.numbers {
+            (card("users", "Users online", numbers.users_online, &format!("of {}", number(numbers.users))))
+            (card("message-circle", "Messages today", numbers.messages_today, &format!("{} in all", number(numbers.messages))))
+            (card("activity", "Open sockets", numbers.sockets, &per_person(numbers)))
+            (card("hash", "Open rooms", numbers.rooms_open, &counted(numbers.rooms_archived, "archived", "archived")))
+        }
+    };
+    page(ctx, viewer, listed, Tab::Overview, &content)
+}
+
+fn card(image: &str, name: &str, value: i64, more: &str) -> Markup {
+    html! {
+        div {
+            dt { (icon(image)) (name) }
+            dd.number { (number(value)) }
+            dd.more { (more) }
+        }
+    }
+}
+
+/// Sockets per person online, with one decimal.
+fn per_person(numbers: &Overview) -> String {
+    if numbers.users_online <= 0 {
+        return "nobody is connected".to_owned();
+    }
+    let tenths = (numbers.sockets * 10 + numbers.users_online / 2) / numbers.users_online;
+    format!("{}.{} per person", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_per_person_are_rounded_to_tenths() {
+        let told = |sockets, users_online| {
+            per_person(&Overview {
+                sockets,
+                users_online,
+                ..Overview::default()
+            })
+        };
+        assert_eq!(told(31, 23), "1.3 per person");
+        assert_eq!(told(2, 2), "1.0 per person");
+        assert_eq!(told(0, 0), "nobody is connected");
+    }
+}

@@ -1,0 +1,217 @@
+//! The administration's rooms: make, find, edit, archive, delete.
+
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+
+use super::{Tab, ago, counted, number, page, query};
+use crate::error::FieldErrors;
+use crate::rooms::model::{AdminRow, Listed, Show};
+use crate::web::components::{Field, alert, chip, csrf_field, empty_state, field};
+use crate::web::icons::icon;
+use crate::web::{Ctx, Viewer};
+
+/// What was typed into a room's form.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+pub struct RoomForm {
+    /// The room's name, which is its address too.
+    pub name: String,
+    /// What the room is for.
+    pub topic: String,
+}
+
+/// What the rooms page shows.
+#[derive(Debug)]
+pub struct RoomsPage {
+    /// The form to make a room, as it was typed.
+    pub form: RoomForm,
+    /// What is wrong with it.
+    pub errors: FieldErrors,
+    /// Which rooms.
+    pub show: Show,
+    /// How many of them there are.
+    pub total: i64,
+    /// This page of them.
+    pub rows: Vec<AdminRow>,
+    /// `?after=` of the next page, if there is one.
+    pub after: Option<String>,
+    /// When the page is drawn.
+    pub now: DateTime<Utc>,
+}
+
+/// The list of rooms under the form to make one.
+pub fn rooms(ctx: &Ctx, viewer: &Viewer, listed: &[Listed], data: &RoomsPage) -> Markup {
+    let shows = [(Show::All, "All"), (Show::Open, "Open"), (Show::Archived, "Archived")];
+    let content = html! {
+        section.card.padded aria-labelledby="new-room" {
+            h2 #new-room { "New public room" }
+            form.room-form method="post" action="/admin/rooms" {
+                (csrf_field(ctx))
+                (fields(&data.form, &data.errors))
+                button.button.primary.large type="submit" data-busy="Creating" { (icon("plus")) span.label { "Create room" } }
+            }
+        }
+        section aria-labelledby="all-rooms" {
+            div.list-head {
+                h2 #all-rooms { "Public rooms" }
+                span.count { (number(data.total)) }
+                nav.segmented aria-label="Which rooms" {
+                    @for (show, name) in shows {
+                        a href={ "/admin/rooms?show=" (show.as_str()) } aria-current=[(show == data.show).then_some("page")] { (name) }
+                    }
+                }
+            }
+            @if data.rows.is_empty() {
+                div.card {
+                    @match data.show {
+                        Show::Archived => (empty_state("No archived rooms", "A room that you archive can still be read, and comes back when you restore it.", &html! {})),
+                        _ => (empty_state("No rooms yet", "Give a room a name above. Everybody on this server can then see it and join.", &html! {})),
+                    }
+                }
+            } @else {
+                (table(ctx, data))
+            }
+            @if let Some(after) = &data.after {
+                p.list-more { a.button.secondary href={ "/admin/rooms?" (query(&[("show", data.show.as_str()), ("after", after)])) } { "Show more" } }
+            }
+        }
+    };
+    page(ctx, viewer, listed, Tab::Rooms, &content)
+}
+
+/// The page to change a room's name and topic.
+pub fn room_edit(
+    ctx: &Ctx,
+    viewer: &Viewer,
+    listed: &[Listed],
+    slug: &str,
+    form: &RoomForm,
+    errors: &FieldErrors,
+) -> Markup {
+    let content = html! {
+        section.card.padded.ask aria-labelledby="edit-room" {
+            h2 #edit-room { "Edit room" }
+            p { "A new name is a new address too: links to “" (slug) "” stop working." }
+            form.room-form method="post" action={ "/admin/rooms/" (slug) } {
+                (csrf_field(ctx))
+                (fields(form, errors))
+                div.actions {
+                    a.button.ghost href="/admin/rooms" { "Cancel" }
+                    button.button.primary type="submit" data-busy="Saving" { span.label { "Save" } }
+                }
+            }
+        }
+    };
+    page(ctx, viewer, listed, Tab::Rooms, &content)
+}
+
+/// The page that asks before a room is deleted.
+pub fn room_delete(ctx: &Ctx, viewer: &Viewer, listed: &[Listed], room: &AdminRow) -> Markup {
+    let content = html! {
+        section.card.padded.ask aria-labelledby="delete-room" {
+            h2 #delete-room { "Delete this room?" }
+            p { "Its messages are gone for everybody, at once and for good. To keep them readable, archive the room instead." }
+            p.concerns {
+                (icon(if room.archived_at.is_some() { "archive" } else { "hash" }))
+                span { bdi { (room.title) } small {
+                    (counted(room.members, "member", "members")) " · " (counted(room.messages, "message", "messages"))
+                } }
+            }
+            form method="post" action={ "/admin/rooms/" (room.slug) "/delete" } {
+                (csrf_field(ctx))
+                div.actions {
+                    a.button.ghost href="/admin/rooms" { "Keep" }
+                    button.button.danger type="submit" data-busy="Deleting" { span.label { "Delete" } }
+                }
+            }
+        }
+    };
+    page(ctx, viewer, listed, Tab::Rooms, &content)
+}
+
+/// Name and topic, with what is wrong with them.
+fn fields(form: &RoomForm, errors: &FieldErrors) -> Markup {
+    html! {
+        @if let Some(sentence) = errors.get("form") { (alert("bad", sentence)) }
+        (field(Field {
+            label: "Name",
+            name: "name",
+            value: &form.name,
+            icon: Some("hash"),
+            hint: Some("Letters, digits, - and _"),
+            error: errors.get("name"),
+            autocomplete: Some("off"),
+            autofocus: errors.get("name").is_some(),
+            ..Field::default()
+        }))
+        (field(Field {
+            label: "Topic",
+            name: "topic",
+            value: &form.topic,
+            optional: true,
+            placeholder: Some("What is this room for?"),
+            error: errors.get("topic"),
+            autocomplete: Some("off"),
+            autofocus: errors.get("name").is_none() && errors.get("topic").is_some(),
+            ..Field::default()
+        }))
+    }
+}
+
+fn table(ctx: &Ctx, data: &RoomsPage) -> Markup {
+    html! {
+        div.card {
+            table.data-table {
+                thead {
+                    tr {
+                        th scope="col" { "Room" }
+                        th.topic scope="col" { "Topic" }
+                        th.number scope="col" { "Members" }
+                        th.number scope="col" { "Messages" }
+                        th scope="col" { "Last active" }
+                        th scope="col" { "State" }
+                        th scope="col" { span.visually-hidden { "Actions" } }
+                    }
+                }
+                tbody { @for room in &data.rows { (row(ctx, room, data.now)) } }
+            }
+        }
+    }
+}
+
+fn row(ctx: &Ctx, room: &AdminRow, now: DateTime<Utc>) -> Markup {
+    let archived = room.archived_at.is_some();
+    html! {
+        tr.quiet[archived] {
+            th.name scope="row" {
+                span {
+                    (icon(if archived { "archive" } else { "hash" }))
+                    a href={ "/chat/room/" (room.slug) } { bdi { (room.title) } }
+                }
+            }
+            td.topic { bdi { (room.topic) } }
+            td.number.members data-unit=(if room.members == 1 { "member" } else { "members" }) { (number(room.members)) }
+            td.number.messages data-unit=(if room.messages == 1 { "message" } else { "messages" }) { (number(room.messages)) }
+            td.last { @match room.last_active { Some(at) => (ago(at, now)), None => "never" } }
+            td.state { @if archived { (chip("", "Archived")) } @else { (chip("ok", "Open")) } }
+            td.actions { div { (row_actions(ctx, room)) } }
+        }
+    }
+}
+
+/// Edit, archive or restore, delete: icons with names.
+fn row_actions(ctx: &Ctx, room: &AdminRow) -> Markup {
+    let base = format!("/admin/rooms/{}", room.slug);
+    let (verb, name, image) = match room.archived_at {
+        Some(_) => ("restore", "Restore", "rotate-ccw"),
+        None => ("archive", "Archive", "archive"),
+    };
+    html! {
+        a.icon-button href={ (base) "/edit" } aria-label={ "Edit " (room.title) } title="Edit" { (icon("pencil")) }
+        form method="post" action={ (base) "/" (verb) } {
+            (csrf_field(ctx))
+            button.icon-button type="submit" aria-label={ (name) " " (room.title) } title=(name) { (icon(image)) }
+        }
+        a.icon-button.danger href={ (base) "/delete" } aria-label={ "Delete " (room.title) } title="Delete" { (icon("trash-2")) }
+    }
+}

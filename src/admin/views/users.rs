@@ -1,0 +1,99 @@
+//! The administration's people: find them, make one an administrator or not.
+
+use maud::{Markup, html};
+
+use super::{Tab, number, page, query};
+use crate::accounts::model::Person;
+use crate::rooms::model::Listed;
+use crate::web::components::{avatar, chip, csrf_field, empty_state};
+use crate::web::icons::icon;
+use crate::web::{Ctx, Viewer};
+
+/// What the users page shows.
+#[derive(Debug, Default)]
+pub struct UsersPage {
+    /// What was searched for.
+    pub q: String,
+    /// How many people were found.
+    pub total: i64,
+    /// This page of them.
+    pub people: Vec<Person>,
+    /// How many administrators there are: the last one stays one.
+    pub admins: i64,
+    /// `?after=` of the next page, if there is one.
+    pub after: Option<String>,
+}
+
+/// The search field over the list.
+pub fn users(ctx: &Ctx, viewer: &Viewer, listed: &[Listed], data: &UsersPage) -> Markup {
+    let content = html! {
+        h2.visually-hidden { "Users" }
+        form.people-page role="search" method="get" action="/admin/users" {
+            label.visually-hidden for="q" { "Find people" }
+            div.input-group {
+                (icon("search"))
+                input.input #q type="search" name="q" value=(data.q) maxlength="64" autocomplete="off" spellcheck="false"
+                placeholder="Find people by name, @username or e-mail" hx-get="/admin/users"
+                hx-trigger="input changed delay:200ms" hx-target="#people" hx-swap="outerHTML";
+            }
+        }
+        (people(ctx, viewer, data))
+    };
+    page(ctx, viewer, listed, Tab::Users, &content)
+}
+
+/// The list alone, which the search field swaps as one types.
+pub fn people(ctx: &Ctx, viewer: &Viewer, data: &UsersPage) -> Markup {
+    html! {
+        section #people .people-page aria-labelledby="people-title" {
+            div.list-head role="status" {
+                h3 #people-title { @if data.q.is_empty() { "Everybody" } @else { "Found" } }
+                span.count { (number(data.total)) }
+            }
+            @if data.people.is_empty() {
+                div.card { (empty_state("Nobody found", "Try a part of the name, the username or the e-mail address.", &html! {})) }
+            } @else {
+                ul.card.card-list { @for person in &data.people { (row(ctx, viewer, person, data.admins)) } }
+            }
+            @if let Some(after) = &data.after {
+                p.list-more { a.button.secondary href={ "/admin/users?" (query(&[("q", &data.q), ("after", after)])) } { "Show more" } }
+            }
+        }
+    }
+}
+
+fn row(ctx: &Ctx, viewer: &Viewer, person: &Person, admins: i64) -> Markup {
+    let last = person.is_admin && admins <= 1;
+    let reason = format!("last-{}", person.username);
+    let (role, action) = if person.is_admin {
+        ("member", "Remove as administrator")
+    } else {
+        ("admin", "Make administrator")
+    };
+    html! {
+        li.person {
+            (avatar(person.id, &person.name, 40))
+            div.person-text {
+                p.person-name {
+                    bdi { (person.name) } span.handle { "@" (person.username) }
+                    @if person.is_admin { (chip("violet", "Administrator")) }
+                    @if person.id == viewer.id { (chip("", "You")) }
+                }
+                p.person-more {
+                    @if let Some(email) = &person.email { span.email { (email) } " · " }
+                    "joined " time datetime=(person.created_at.format("%Y-%m-%dT%H:%M:%SZ")) data-format="date" { (person.created_at.format("%-d %B %Y")) }
+                }
+            }
+            form method="post" action={ "/admin/users/" (person.username) "/role" } {
+                (csrf_field(ctx))
+                input type="hidden" name="role" value=(role);
+                button.button.small.(if person.is_admin { "quiet-danger" } else { "secondary" }) type="submit"
+                    disabled[last] aria-describedby=[last.then_some(reason.as_str())]
+                {
+                    (action)
+                }
+                @if last { p.reason id=(reason) { "The last administrator stays one." } }
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The chat home, and the page of a room that I have not joined.
+
+use maud::{Markup, html};
+
+use super::side_bar::{Open, side_bar};
+use crate::rooms::model::{Listed, Room};
+use crate::web::components::{csrf_field, empty_state};
+use crate::web::icons::icon;
+use crate::web::{Ctx, Viewer, layout};
+
+/// The page at `/chat/`: on a phone the list of rooms, on a wide screen the list and a hint what to do.
+pub fn home(ctx: &Ctx, viewer: &Viewer, rooms: &[Listed]) -> Markup {
+    let sheet = html! {
+        section.home {
+            h1.visually-hidden { "Chats" }
+            @if rooms.iter().any(|room| room.joined) {
+                (empty_state("Choose a room", "Open one of your rooms on the left and read on.", &html! {}))
+            } @else if !rooms.is_empty() {
+                (empty_state("Choose a room", "Open a room on the left, look what it is about, and join it.", &html! {}))
+            } @else if viewer.is_admin {
+                (empty_state(
+                    "No rooms yet",
+                    "Make the first public room. Everybody on this server can then see it and join.",
+                    &html! { a.button.primary href="/admin/rooms" { (icon("plus")) "Make a room" } },
+                ))
+            } @else {
+                (empty_state("No rooms yet", "An administrator makes the rooms. Look in again a little later.", &html! {}))
+            }
+        }
+    };
+    layout::shell(ctx, "Chats", side_bar(ctx, viewer, rooms, Open::Home), sheet)
+}
+
+/// A public room seen from outside: what it is about, how many are in it, and the way in.
+pub fn join(ctx: &Ctx, viewer: &Viewer, rooms: &[Listed], room: &Room, members: i64) -> Markup {
+    let archived = room.archived_at.is_some();
+    let sheet = html! {
+        section.room {
+            header.room-header {
+                a.icon-button.back href="/chat/" aria-label="Back to the chats" { (icon("arrow-left")) }
+                p.room-title { (icon(if archived { "archive" } else { "hash" })) bdi { (room.title) } }
+            }
+            div.join {
+                span.join-tile { (icon(if archived { "archive" } else { "hash" })) }
+                h1 dir="auto" { (room.title) }
+                @if !room.topic.is_empty() { p.join-topic dir="auto" { (room.topic) } }
+                p.join-members { (icon("users")) @match members {
+                    0 => "Nobody is in this room yet",
+                    1 => "1 member",
+                    n => { (n) " members" },
+                } }
+                @if archived {
+                    p.join-note { "This room is archived. Nobody can join it any more." }
+                    a.button.secondary href="/chat/" { "Back to the chats" }
+                } @else {
+                    form method="post" action={ "/chat/room/" (room.slug) "/join" } {
+                        (csrf_field(ctx))
+                        button.button.primary.large type="submit" { "Join the room" }
+                    }
+                    p.join-note { "Members read everything that was written here." }
+                }
+            }
+        }
+    };
+    layout::shell(
+        ctx,
+        &room.title,
+        side_bar(ctx, viewer, rooms, Open::Room(&room.slug)),
+        sheet,
+    )
+}

@@ -1,0 +1,9 @@
+//! The chat's pages: the side bar, the home, a room, and the page to join one.
+
+mod home;
+mod room;
+mod side_bar;
+
+pub use home::{home, join};
+pub use room::{Draft, online, room};
+pub use side_bar::{Open, side_bar};

@@ -1,0 +1,95 @@
+//! The page of a room that I am a member of.
+
+use maud::{Markup, html};
+
+use super::side_bar::{Open, side_bar};
+use crate::accounts::model::Author;
+use crate::messages::model::History;
+use crate::messages::views::{composer, history, pending};
+use crate::rooms::model::{Listed, Room};
+use crate::web::components::{csrf_field, empty_state};
+use crate::web::icons::icon;
+use crate::web::{Ctx, Viewer, layout};
+
+/// What stands in the composer: what was typed, and why it was not sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Draft<'a> {
+    /// The text.
+    pub body: &'a str,
+    /// A sentence that says what to do about it.
+    pub error: Option<&'a str>,
+}
+
+/// The room: header, messages, composer. The script connects it to its socket.
+pub fn room(
+    ctx: &Ctx,
+    viewer: &Viewer,
+    rooms: &[Listed],
+    room: &Room,
+    page: &History,
+    here: usize,
+    draft: Draft<'_>,
+) -> Markup {
+    let me = Author {
+        id: viewer.id,
+        name: viewer.name.clone(),
+    };
+    let sheet = html! {
+        section #room .room data-room=(room.slug) data-change=(room.last_change) data-me=(viewer.id)
+            hx-ws:connect={ "/ws/chatroom/" (room.slug) } hx-trigger="load, chat:reconnect" hx-swap="none"
+        {
+            div #connection .banner role="status" hidden {
+                (icon("wifi-off"))
+                p { strong {} " " span.banner-text {} span.banner-countdown aria-hidden="true" {} }
+                button.button.secondary.small type="button" { "Try now" }
+            }
+            (header(ctx, room, here))
+            div #scroller tabindex="0" role="region" aria-label="Messages" {
+                ol #messages { (history(&room.slug, page)) }
+                div.room-empty {
+                    (empty_state("Nobody has written here yet", "Write the first message. Everybody in the room sees it at once.", &html! {}))
+                }
+            }
+            div #announcer .visually-hidden aria-live="polite" {}
+            button #to-newest .new-messages type="button" hidden { (icon("arrow-down")) span.label { "New messages" } }
+            @if room.archived_at.is_some() {
+                p.archived { (icon("archive")) "This room is archived. It can be read, but nobody can write in it." }
+            } @else {
+                (composer(ctx, &room.slug, &room.title, draft.body, draft.error))
+            }
+            template #pending-message { (pending(&me)) }
+        }
+    };
+    layout::shell(
+        ctx,
+        &room.title,
+        side_bar(ctx, viewer, rooms, Open::Room(&room.slug)),
+        sheet,
+    )
+}
+
+/// How many members are here now: what stands in `#online`.
+pub fn online(here: usize) -> Markup {
+    html! { span.dot {} (here) " online" }
+}
+
+fn header(ctx: &Ctx, room: &Room, here: usize) -> Markup {
+    html! {
+        header.room-header {
+            a.icon-button.back href="/chat/" aria-label="Back to the chats" { (icon("arrow-left")) }
+            h1.room-title { (icon(if room.archived_at.is_some() { "archive" } else { "hash" })) bdi { (room.title) } }
+            @if !room.topic.is_empty() { p.room-topic dir="auto" title=(room.topic) { (room.topic) } }
+            p.presence #online { (online(here)) }
+            details.popup.room-menu {
+                summary.icon-button aria-label="Room menu" { (icon("ellipsis-vertical")) }
+                div.menu {
+                    @if !room.topic.is_empty() { p.menu-note dir="auto" { (room.topic) } }
+                    form method="post" action={ "/chat/room/" (room.slug) "/leave" } {
+                        (csrf_field(ctx))
+                        button.quiet-danger type="submit" data-busy="Leaving" { (icon("door-open")) span.label { "Leave room" } }
+                    }
+                }
+            }
+        }
+    }
+}

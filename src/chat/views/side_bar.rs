@@ -1,0 +1,116 @@
+//! The side bar; on a phone it is the home page.
+
+use maud::{Markup, html};
+
+use crate::rooms::model::Listed;
+use crate::web::components::{avatar, csrf_field};
+use crate::web::icons::icon;
+use crate::web::layout::mark;
+use crate::web::{Ctx, Theme, Viewer};
+
+/// Which row of the side bar is the open page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open<'a> {
+    /// The chat home: no row.
+    Home,
+    /// The room of this slug.
+    Room(&'a str),
+    /// The administration.
+    Admin,
+}
+
+/// The side bar: me, the rooms, and the foot.
+pub fn side_bar(ctx: &Ctx, viewer: &Viewer, rooms: &[Listed], open: Open<'_>) -> Markup {
+    html! {
+        aside.side-bar aria-label="Side bar" {
+            div.side-top {
+                p.side-title { "Chats" }
+                (account(ctx, viewer))
+            }
+            nav.side-rows aria-label="Chats" {
+                @if viewer.is_admin {
+                    a class={ "row" @if open == Open::Admin { " open" } } href="/admin/"
+                        aria-current=[(open == Open::Admin).then_some("page")]
+                    {
+                        span.tile { (icon("shield")) }
+                        span.row-text { span.row-name { "Administration" } span.row-more { "Rooms and users" } }
+                    }
+                }
+                h2.side-label { "Public rooms" }
+                @if rooms.is_empty() {
+                    p.side-empty { "No rooms yet" }
+                }
+                ul {
+                    @for room in rooms {
+                        li { (row(room, open == Open::Room(&room.slug))) }
+                    }
+                }
+            }
+            div.side-foot {
+                (mark())
+                @if viewer.is_admin {
+                    a.icon-button href="/admin/" aria-label="Administration" { (icon("shield")) }
+                }
+            }
+        }
+    }
+}
+
+fn row(room: &Listed, open: bool) -> Markup {
+    html! {
+        a class={ "row" @if open { " open" } @if !room.joined { " other" } } href={ "/chat/room/" (room.slug) }
+            aria-current=[open.then_some("page")]
+        {
+            span.tile { (icon("hash")) }
+            span.row-text {
+                span.row-name dir="auto" { (room.title) }
+                @if !room.topic.is_empty() { span.row-more dir="auto" { (room.topic) } }
+            }
+            @if !room.joined { span.row-hint { "Join" } }
+        }
+    }
+}
+
+/// Who I am, and what I can do about it.
+fn account(ctx: &Ctx, viewer: &Viewer) -> Markup {
+    let themes = [
+        (Theme::System, "monitor", "System"),
+        (Theme::Night, "moon", "Night"),
+        (Theme::Dawn, "sun", "Dawn"),
+    ];
+    html! {
+        details.popup.account {
+            summary.me aria-label={ (viewer.name) ", your account" } {
+                span.with-dot { (avatar(viewer.id, &viewer.name, 32)) span.dot {} }
+                span.me-text {
+                    span.me-name { (viewer.name) }
+                    span.me-state { span.is-on { "Online" } span.is-off { "Not connected" } }
+                }
+                (icon("settings"))
+            }
+            div.menu {
+                p.menu-head {
+                    span.me-name { (viewer.name) }
+                    span.handle { "@" (viewer.username) }
+                }
+                form.theme-choice method="post" action="/appearance" {
+                    (csrf_field(ctx))
+                    input type="hidden" name="next" value=(ctx.path);
+                    div.segmented role="group" aria-label="Look" {
+                        @for (theme, image, name) in themes {
+                            button type="submit" name="theme" value=(theme.as_str())
+                                aria-pressed=(if ctx.theme == theme { "true" } else { "false" })
+                            {
+                                (icon(image)) (name)
+                            }
+                        }
+                    }
+                }
+                form method="post" action="/accounts/logout" {
+                    (csrf_field(ctx))
+                    button type="submit" data-busy="Logging out" { (icon("log-out")) span.label { "Log out" } }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Messages as HTML. One function draws a message for the page, for older history, for a socket push and for a
+//! catch-up: the fragment is the same for every reader. What makes a message "mine" is the style sheet
+//! `/chat/me.css`, made per person.
+
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+
+use super::model::{History, Item, Shown};
+use crate::accounts::model::Author;
+use crate::rooms::views::event;
+use crate::web::Ctx;
+use crate::web::components::{avatar, csrf_field, moon, moon_phase, time};
+use crate::web::icons::icon;
+
+/// A stored message.
+pub fn message(message: &Shown) -> Markup {
+    html! {
+        li id={ "m-" (message.seq) } class={ "message" @if message.continued { " continued" } }
+            data-seq=(message.seq) data-change=(message.change) data-author=(message.author.id) data-client=(message.client_id)
+        {
+            @if message.new_day { (day(message.created_at)) }
+            @if !message.continued { (avatar(message.author.id, &message.author.name, 36)) }
+            b.author { (message.author.name) }
+            (time(&message.created_at))
+            @if let Some(body) = &message.body {
+                p.body dir="auto" { (body) }
+            } @else {
+                p class="body lost" { "Message could not be decrypted" }
+            }
+        }
+    }
+}
+
+/// A message or an event, whichever it is.
+pub fn item(item: &Item) -> Markup {
+    match item {
+        Item::Message(shown) => message(shown),
+        Item::Event(room_event) => event(room_event),
+    }
+}
+
+/// A page of the stream, oldest first, led by the way to what is older.
+pub fn history(slug: &str, history: &History) -> Markup {
+    html! {
+        @if let Some(before) = history.older {
+            @let address = format!("/chat/room/{slug}/messages?before={before}");
+            li #older .older hx-get=(address) hx-trigger="intersect once root:#scroller rootMargin:200px"
+                hx-swap="outerHTML" hx-target="this"
+            {
+                a href=(address) { "Older messages" }
+            }
+        }
+        @for one in &history.items { (item(one)) }
+    }
+}
+
+/// What the script clones for a message that is on its way; a failed one gets the class `failed` and its reason.
+pub fn pending(author: &Author) -> Markup {
+    html! {
+        li class="message pending" data-author=(author.id) data-client="" {
+            b.author { (author.name) }
+            time {}
+            p.body dir="auto" {}
+            div.failure hidden {
+                span.reason role="status" {}
+                button.retry type="button" data-action="retry" { "Try again" }
+                button type="button" data-action="discard" { "Discard" }
+            }
+        }
+    }
+}
+
+/// The form to write in. `error` says why `body` was not sent, for a page without script.
+pub fn composer(ctx: &Ctx, slug: &str, title: &str, body: &str, error: Option<&str>) -> Markup {
+    html! {
+        form #composer .composer method="post" action={ "/chat/room/" (slug) "/messages" } {
+            (csrf_field(ctx))
+            input type="hidden" name="client_id";
+            div.composer-box {
+                label.visually-hidden for="composer-body" { "Message #" (title) }
+                textarea #composer-body name="body" rows="1" required dir="auto"
+                    enterkeyhint="send" placeholder={ "Message #" (title) }
+                    aria-invalid=[error.map(|_| "true")] aria-describedby="composer-error" { "\n" (body) }
+                button.send type="submit" aria-label="Send" { (icon("arrow-up")) }
+            }
+            p #composer-error .composer-error role="alert" { @if let Some(error) = error { (error) } }
+        }
+    }
+}
+
+/// The chip before the first message of a day, with the moon of that day.
+fn day(at: DateTime<Utc>) -> Markup {
+    html! {
+        div.day {
+            (moon(moon_phase(&at)))
+            time datetime=(at.format("%Y-%m-%d")) { (at.format("%A, %-d %B %Y")) }
+        }
+    }
+}
