@@ -10,7 +10,7 @@ const PATIENCE_MS = 1_500;
 const TEXTS = {
   down: ["You are offline.", "What you write is kept and sent when you are back."],
   "signed-out": ["You are signed out.", "What you wrote is kept in this tab."],
-  closed: ["This room is not open to you.", "It may have been archived, or you left it."],
+  closed: ["This room is not open to you.", "Perhaps you left it in another tab."],
 };
 
 /** The style sheet makes the dots hollow and shows "Not connected" by this class. */
@@ -33,7 +33,8 @@ function draw(banner, status) {
   const { kind } = status;
   drawOnline(kind === "open" || kind === "connecting");
   const late = Date.now() - status.since > PATIENCE_MS;
-  const shown = kind in TEXTS && (kind !== "down" || late || !navigator.onLine);
+  const archived = kind === "closed" && !find("#composer");
+  const shown = kind in TEXTS && !archived && (kind !== "down" || late || !navigator.onLine);
   const slow = kind === "connecting" && Date.now() - status.since > 4 * PATIENCE_MS;
   banner.hidden = !(shown || slow);
   if (banner.hidden) return;
@@ -52,7 +53,7 @@ function draw(banner, status) {
   const link = ensure(banner, "a", "a", "button secondary");
   link.hidden = kind !== "signed-out" && kind !== "closed";
   if (kind === "signed-out") {
-    link.href = "/accounts/login";
+    link.href = `/accounts/login?next=${encodeURIComponent(location.pathname)}`;
     setText(link, "Log in");
   } else if (kind === "closed") {
     link.href = "/chat/";

@@ -5,7 +5,7 @@
 // `data-to` of each frame once that frame is in the page. Frames say `data-from` too: if that is beyond the
 // cursor, something between was lost, so the frame is dropped and a reconnect with `?after=<cursor>` brings all.
 
-import { list, room, slug } from "./dom.js";
+import { find, list, room, slug } from "./dom.js";
 import * as storage from "./storage.js";
 
 /** A frame comes at least every 20 s (the heartbeat); after this silence the socket is taken for dead. */
@@ -231,7 +231,8 @@ function forgiven() {
 /** Not open to the reader: the server knows best what to show instead, so ask it, once. */
 function refused() {
   become("closed");
-  if (storage.load("refused")) return;
+  // A room without a composer is archived: it can be read, and nothing will ever be pushed.
+  if (!find("#composer") || storage.load("refused")) return;
   storage.save("refused", 1);
   window.location.assign(`/chat/room/${encodeURIComponent(slug)}`);
 }

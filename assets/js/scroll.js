@@ -69,6 +69,9 @@ export function start() {
   // The browser's own anchoring and this one would both correct; `restorePlace` works in all of them.
   scroller.style.overflowAnchor = "none";
 
+  // A page of older history is for readers without this script: the newest is here, the rest comes by scrolling.
+  if (new URLSearchParams(location.search).has("before")) location.replace(location.pathname);
+
   // Before htmx starts, or the sentinel would be in view and load at once.
   const linked = /^#[me]-\d+$/.test(location.hash) && document.getElementById(location.hash.slice(1));
   if (linked) linked.scrollIntoView({ block: "center" });
