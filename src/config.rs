@@ -3,23 +3,20 @@
 //! [`Options`] is what clap reads, as raw text. [`Config::check`] turns it into values that cannot be wrong, or
 //! into one [`Wrong`] line that names the setting, says what is wrong with it and gives an example.
 
-use std::ffi::{OsStr, OsString};
+mod values;
+
+use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use fernet::Fernet;
 use ipnet::IpNet;
 use url::Url;
 use zeroize::Zeroizing;
 
-/// Where the program listens unless told otherwise.
-const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
 /// What is logged unless told otherwise.
-const DEFAULT_LOG: &str = "info,poem=warn";
-/// The shortest `SESSION_SECRET` that is taken, in bytes.
-const SESSION_SECRET_MIN: usize = 32;
+const DEFAULT_LOG: &str = "info,poem=warn,sqlx=warn";
 
 /// A value that is never printed: keys, passwords, addresses that hold a password.
 #[derive(Clone)]
@@ -89,7 +86,7 @@ pub struct Options {
         value_name = "FOLDER"
     )]
     pg_bin: Option<OsString>,
-    /// What to log, for example info or umbrachat=debug [default: info,poem=warn]
+    /// What to log, for example info or umbrachat=debug [default: info,poem=warn,sqlx=warn]
     #[arg(
         long = "log",
         env = "RUST_LOG",
@@ -177,19 +174,20 @@ impl Config {
     pub fn check(options: &Options) -> Result<Self, Wrong> {
         let default = Self::default();
         Ok(Self {
-            listen: listen(options.listen.as_deref())?,
-            public_url: public_url(options.public_url.as_deref())?,
-            trusted_proxies: trusted_proxies(options.trusted_proxies.as_deref())?,
-            database_url: database_url(options.database_url.as_deref())?,
-            redis_url: redis_url(options.redis_url.as_deref())?,
-            data_dir: folder(options.data_dir.as_deref()).unwrap_or(default.data_dir),
-            umbra_keys: umbra_keys(options.umbra_keys.as_deref())?,
-            session_secret: session_secret(options.session_secret.as_deref())?,
-            message_rate: rate("MESSAGE_RATE", "10", options.message_rate.as_deref())?.unwrap_or(default.message_rate),
-            sockets_per_user: rate("SOCKETS_PER_USER", "20", options.sockets_per_user.as_deref())?
+            listen: values::listen(options.listen.as_deref())?,
+            public_url: values::public_url(options.public_url.as_deref())?,
+            trusted_proxies: values::trusted_proxies(options.trusted_proxies.as_deref())?,
+            database_url: values::database_url(options.database_url.as_deref())?,
+            redis_url: values::redis_url(options.redis_url.as_deref())?,
+            data_dir: values::folder(options.data_dir.as_deref()).unwrap_or(default.data_dir),
+            umbra_keys: values::umbra_keys(options.umbra_keys.as_deref())?,
+            session_secret: values::session_secret(options.session_secret.as_deref())?,
+            message_rate: values::rate("MESSAGE_RATE", "10", options.message_rate.as_deref())?
+                .unwrap_or(default.message_rate),
+            sockets_per_user: values::rate("SOCKETS_PER_USER", "20", options.sockets_per_user.as_deref())?
                 .unwrap_or(default.sockets_per_user),
-            auth_rate: rate("AUTH_RATE", "20", options.auth_rate.as_deref())?.unwrap_or(default.auth_rate),
-            pg_bin: pg_bin(options.pg_bin.as_deref())?,
+            auth_rate: values::rate("AUTH_RATE", "20", options.auth_rate.as_deref())?.unwrap_or(default.auth_rate),
+            pg_bin: values::pg_bin(options.pg_bin.as_deref())?,
         })
     }
 
@@ -217,7 +215,7 @@ impl Config {
 impl Options {
     /// What to log, checked.
     pub fn log_filter(&self) -> Result<tracing_subscriber::EnvFilter, Wrong> {
-        let text = text("RUST_LOG", "info,umbrachat=debug", self.log.as_deref())?.unwrap_or(DEFAULT_LOG);
+        let text = values::text("RUST_LOG", "info,umbrachat=debug", self.log.as_deref())?.unwrap_or(DEFAULT_LOG);
         tracing_subscriber::EnvFilter::try_new(text).map_err(|_| Wrong {
             name: "RUST_LOG",
             problem: format!("is not a log filter: {text:?}"),
@@ -235,175 +233,13 @@ fn default_data_dir() -> PathBuf {
     PathBuf::from(if root { "/var/lib/umbrachat" } else { "data" })
 }
 
-/// The setting as trimmed text; None when it is not set or empty.
-fn text<'a>(name: &'static str, example: &'static str, raw: Option<&'a OsStr>) -> Result<Option<&'a str>, Wrong> {
-    let Some(raw) = raw else { return Ok(None) };
-    let text = raw.to_str().ok_or_else(|| Wrong {
-        name,
-        problem: "is not readable text (UTF-8)".into(),
-        example,
-    })?;
-    Ok(Some(text.trim()).filter(|text| !text.is_empty()))
-}
-
-fn folder(raw: Option<&OsStr>) -> Option<PathBuf> {
-    raw.filter(|raw| !raw.is_empty()).map(PathBuf::from)
-}
-
-fn listen(raw: Option<&OsStr>) -> Result<SocketAddr, Wrong> {
-    let text = text("LISTEN", DEFAULT_LISTEN, raw)?.unwrap_or(DEFAULT_LISTEN);
-    text.parse().map_err(|_| Wrong {
-        name: "LISTEN",
-        problem: format!("is not an IP address and a port: {text:?}"),
-        example: DEFAULT_LISTEN,
-    })
-}
-
-fn public_url(raw: Option<&OsStr>) -> Result<Option<Url>, Wrong> {
-    let (name, example) = ("PUBLIC_URL", "https://chat.example.org");
-    let Some(text) = text(name, example, raw)? else {
-        return Ok(None);
-    };
-    let wrong = |problem: String| Wrong { name, problem, example };
-    let url = Url::parse(text).map_err(|error| wrong(format!("is not an address ({error}): {text:?}")))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(wrong(format!("must begin with https:// or http://: {text:?}")));
-    }
-    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong(format!("must be an address without a path: {text:?}")));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("must not hold a user name or password".into()));
-    }
-    Ok(Some(url))
-}
-
-fn trusted_proxies(raw: Option<&OsStr>) -> Result<Vec<IpNet>, Wrong> {
-    let (name, example) = ("TRUSTED_PROXIES", "127.0.0.1,10.0.0.0/8");
-    let Some(list) = text(name, example, raw)? else {
-        return Ok(Vec::new());
-    };
-    list.split(',')
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty())
-        .map(|entry| {
-            entry
-                .parse::<IpNet>()
-                .or_else(|_| entry.parse::<std::net::IpAddr>().map(IpNet::from))
-                .map_err(|_| Wrong {
-                    name,
-                    problem: format!("holds what is neither an IP address nor a network: {entry:?}"),
-                    example,
-                })
-        })
-        .collect()
-}
-
-/// An address with one of the `schemes`, which may hold a password and so is never quoted.
-fn service(
-    name: &'static str,
-    example: &'static str,
-    schemes: [&str; 2],
-    raw: Option<&OsStr>,
-) -> Result<Option<Url>, Wrong> {
-    let Some(text) = text(name, example, raw)? else {
-        return Ok(None);
-    };
-    let url = Url::parse(text).map_err(|error| Wrong {
-        name,
-        problem: format!("is not an address ({error})"),
-        example,
-    })?;
-    if schemes.contains(&url.scheme()) {
-        Ok(Some(url))
-    } else {
-        let problem = format!("begins with {}:// instead of {}://", url.scheme(), schemes[0]);
-        Err(Wrong { name, problem, example })
-    }
-}
-
-fn database_url(raw: Option<&OsStr>) -> Result<Option<Secret>, Wrong> {
-    let (name, example) = ("DATABASE_URL", "postgres://umbrachat:password@127.0.0.1:5432/umbrachat");
-    let Some(url) = service(name, example, ["postgres", "postgresql"], raw)? else {
-        return Ok(None);
-    };
-    url.as_str()
-        .parse::<sqlx::postgres::PgConnectOptions>()
-        .map_err(|_| Wrong {
-            name,
-            problem: "has options that PostgreSQL does not know".into(),
-            example,
-        })?;
-    Ok(Some(Secret::new(url)))
-}
-
-fn redis_url(raw: Option<&OsStr>) -> Result<Option<Secret>, Wrong> {
-    let (name, example) = ("REDIS_URL", "redis://127.0.0.1:6379");
-    let Some(url) = service(name, example, ["redis", "rediss"], raw)? else {
-        return Ok(None);
-    };
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err(Wrong {
-            name,
-            problem: "names no host".into(),
-            example,
-        });
-    }
-    Ok(Some(Secret::new(url)))
-}
-
-fn umbra_keys(raw: Option<&OsStr>) -> Result<Option<Secret>, Wrong> {
-    let (name, example) = ("UMBRA_KEYS", "$(umbrachat keys generate)");
-    let Some(list) = text(name, example, raw)? else {
-        return Ok(None);
-    };
-    let keys: Vec<_> = list.split(',').map(str::trim).collect();
-    for (index, key) in keys.iter().enumerate() {
-        if Fernet::new(key).is_none() {
-            let problem = format!("is malformed: key {} of {} is not a Fernet key", index + 1, keys.len());
-            return Err(Wrong { name, problem, example });
-        }
-    }
-    Ok(Some(Secret::new(keys.join(","))))
-}
-
-fn session_secret(raw: Option<&OsStr>) -> Result<Option<Secret>, Wrong> {
-    let (name, example) = ("SESSION_SECRET", "$(openssl rand -hex 32)");
-    let Some(secret) = text(name, example, raw)? else {
-        return Ok(None);
-    };
-    if secret.len() < SESSION_SECRET_MIN {
-        let problem = format!("is too short: it needs {SESSION_SECRET_MIN} characters or more");
-        return Err(Wrong { name, problem, example });
-    }
-    Ok(Some(Secret::new(secret)))
-}
-
-fn rate(name: &'static str, example: &'static str, raw: Option<&OsStr>) -> Result<Option<NonZeroU32>, Wrong> {
-    let Some(text) = text(name, example, raw)? else {
-        return Ok(None);
-    };
-    text.parse().map(Some).map_err(|_| Wrong {
-        name,
-        problem: format!("is not a whole number of 1 or more: {text:?}"),
-        example,
-    })
-}
-
-fn pg_bin(raw: Option<&OsStr>) -> Result<Option<PathBuf>, Wrong> {
-    let Some(path) = folder(raw) else { return Ok(None) };
-    if path.join("postgres").is_file() && path.join("initdb").is_file() {
-        return Ok(Some(path));
-    }
-    Err(Wrong {
-        name: "UMBRA_PG_BIN",
-        problem: format!("is not a folder that holds postgres and initdb: {}", path.display()),
-        example: "/usr/lib/postgresql/15/bin",
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
+    use fernet::Fernet;
+
+    use super::values::{DEFAULT_LISTEN, public_url, trusted_proxies};
     use super::*;
 
     fn options(set: impl FnOnce(&mut Options)) -> Options {

@@ -370,6 +370,8 @@ fn start_log(options: &Options) -> Result<(), Problem> {
     tracing_subscriber::fmt()
         .with_env_filter(options.log_filter()?)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
         .init();
     Ok(())
 }

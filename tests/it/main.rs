@@ -1,1 +1,9 @@
+//! The integration tests: one binary, one file per subject.
 
+// Helpers stand outside of #[test] functions, where the lints do not know that this is a test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod program;
+
+mod config;
+mod embedded;

@@ -196,8 +196,9 @@ fn make_data_dir(dir: &Path) -> Result<PathBuf> {
             dir.display()
         ))
     };
-    if !dir.exists() {
-        fs::create_dir_all(dir).map_err(|error| wrong(&error))?;
+    let is_new = !dir.exists();
+    fs::create_dir_all(dir).map_err(|error| wrong(&error))?;
+    if is_new {
         // Root's PostgreSQL runs as another user, who must be able to enter; what is inside has its own modes.
         let mode = if rustix::process::geteuid().is_root() {
             0o711

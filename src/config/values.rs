@@ -1,0 +1,192 @@
+//! One function for each setting that needs one: from what was written to a value that cannot be wrong.
+
+use std::ffi::OsStr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use fernet::Fernet;
+use ipnet::IpNet;
+use url::Url;
+
+use super::{Secret, Wrong};
+
+/// Where the program listens unless told otherwise.
+pub(super) const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
+/// The shortest `SESSION_SECRET` that is taken, in bytes.
+const SESSION_SECRET_MIN: usize = 32;
+
+/// The setting as trimmed text; None when it is not set or empty.
+pub(super) fn text<'a>(
+    name: &'static str,
+    example: &'static str,
+    raw: Option<&'a OsStr>,
+) -> Result<Option<&'a str>, Wrong> {
+    let Some(raw) = raw else { return Ok(None) };
+    let text = raw.to_str().ok_or_else(|| Wrong {
+        name,
+        problem: "is not readable text (UTF-8)".into(),
+        example,
+    })?;
+    Ok(Some(text.trim()).filter(|text| !text.is_empty()))
+}
+
+pub(super) fn folder(raw: Option<&OsStr>) -> Option<PathBuf> {
+    raw.filter(|raw| !raw.is_empty()).map(PathBuf::from)
+}
+
+pub(super) fn listen(raw: Option<&OsStr>) -> Result<SocketAddr, Wrong> {
+    let text = text("LISTEN", DEFAULT_LISTEN, raw)?.unwrap_or(DEFAULT_LISTEN);
+    text.parse().map_err(|_| Wrong {
+        name: "LISTEN",
+        problem: format!("is not an IP address and a port: {text:?}"),
+        example: DEFAULT_LISTEN,
+    })
+}
+
+pub(super) fn public_url(raw: Option<&OsStr>) -> Result<Option<Url>, Wrong> {
+    let (name, example) = ("PUBLIC_URL", "https://chat.example.org");
+    let Some(text) = text(name, example, raw)? else {
+        return Ok(None);
+    };
+    let wrong = |problem: String| Wrong { name, problem, example };
+    let url = Url::parse(text).map_err(|error| wrong(format!("is not an address ({error}): {text:?}")))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong(format!("must begin with https:// or http://: {text:?}")));
+    }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong(format!("must be an address without a path: {text:?}")));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("must not hold a user name or password".into()));
+    }
+    Ok(Some(url))
+}
+
+pub(super) fn trusted_proxies(raw: Option<&OsStr>) -> Result<Vec<IpNet>, Wrong> {
+    let (name, example) = ("TRUSTED_PROXIES", "127.0.0.1,10.0.0.0/8");
+    let Some(list) = text(name, example, raw)? else {
+        return Ok(Vec::new());
+    };
+    list.split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .map(|entry| {
+            entry
+                .parse::<IpNet>()
+                .or_else(|_| entry.parse::<IpAddr>().map(IpNet::from))
+                .map_err(|_| Wrong {
+                    name,
+                    problem: format!("holds what is neither an IP address nor a network: {entry:?}"),
+                    example,
+                })
+        })
+        .collect()
+}
+
+/// An address with one of the `schemes`, which may hold a password and so is never quoted.
+pub(super) fn service(
+    name: &'static str,
+    example: &'static str,
+    schemes: [&str; 2],
+    raw: Option<&OsStr>,
+) -> Result<Option<Url>, Wrong> {
+    let Some(text) = text(name, example, raw)? else {
+        return Ok(None);
+    };
+    let url = Url::parse(text).map_err(|error| Wrong {
+        name,
+        problem: format!("is not an address ({error})"),
+        example,
+    })?;
+    if schemes.contains(&url.scheme()) {
+        Ok(Some(url))
+    } else {
+        let problem = format!("begins with {}:// instead of {}://", url.scheme(), schemes[0]);
+        Err(Wrong { name, problem, example })
+    }
+}
+
+pub(super) fn database_url(raw: Option<&OsStr>) -> Result<Option<Secret>, Wrong> {
+    let (name, example) = ("DATABASE_URL", "postgres://umbrachat:password@127.0.0.1:5432/umbrachat");
+    let Some(url) = service(name, example, ["postgres", "postgresql"], raw)? else {
+        return Ok(None);
+    };
+    url.as_str()
+        .parse::<sqlx::postgres::PgConnectOptions>()
+        .map_err(|_| Wrong {
+            name,
+            problem: "has options that PostgreSQL does not know".into(),
+            example,
+        })?;
+    Ok(Some(Secret::new(url)))
+}
+
+pub(super) fn redis_url(raw: Option<&OsStr>) -> Result<Option<Secret>, Wrong> {
+    let (name, example) = ("REDIS_URL", "redis://127.0.0.1:6379");
+    let Some(url) = service(name, example, ["redis", "rediss"], raw)? else {
+        return Ok(None);
+    };
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(Wrong {
+            name,
+            problem: "names no host".into(),
+            example,
+        });
+    }
+    Ok(Some(Secret::new(url)))
+}
+
+pub(super) fn umbra_keys(raw: Option<&OsStr>) -> Result<Option<Secret>, Wrong> {
+    let (name, example) = ("UMBRA_KEYS", "$(umbrachat keys generate)");
+    let Some(list) = text(name, example, raw)? else {
+        return Ok(None);
+    };
+    let keys: Vec<_> = list.split(',').map(str::trim).collect();
+    for (index, key) in keys.iter().enumerate() {
+        if Fernet::new(key).is_none() {
+            let problem = format!("is malformed: key {} of {} is not a Fernet key", index + 1, keys.len());
+            return Err(Wrong { name, problem, example });
+        }
+    }
+    Ok(Some(Secret::new(keys.join(","))))
+}
+
+pub(super) fn session_secret(raw: Option<&OsStr>) -> Result<Option<Secret>, Wrong> {
+    let (name, example) = ("SESSION_SECRET", "$(openssl rand -hex 32)");
+    let Some(secret) = text(name, example, raw)? else {
+        return Ok(None);
+    };
+    if secret.len() < SESSION_SECRET_MIN {
+        let problem = format!("is too short: it needs {SESSION_SECRET_MIN} characters or more");
+        return Err(Wrong { name, problem, example });
+    }
+    Ok(Some(Secret::new(secret)))
+}
+
+pub(super) fn rate(
+    name: &'static str,
+    example: &'static str,
+    raw: Option<&OsStr>,
+) -> Result<Option<NonZeroU32>, Wrong> {
+    let Some(text) = text(name, example, raw)? else {
+        return Ok(None);
+    };
+    text.parse().map(Some).map_err(|_| Wrong {
+        name,
+        problem: format!("is not a whole number of 1 or more: {text:?}"),
+        example,
+    })
+}
+
+pub(super) fn pg_bin(raw: Option<&OsStr>) -> Result<Option<PathBuf>, Wrong> {
+    let Some(path) = folder(raw) else { return Ok(None) };
+    if path.join("postgres").is_file() && path.join("initdb").is_file() {
+        return Ok(Some(path));
+    }
+    Err(Wrong {
+        name: "UMBRA_PG_BIN",
+        problem: format!("is not a folder that holds postgres and initdb: {}", path.display()),
+        example: "/usr/lib/postgresql/15/bin",
+    })
+}

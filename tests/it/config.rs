@@ -1,0 +1,155 @@
+//! Settings from outside: a wrong one ends the start with one line that names it.
+
+use fernet::Fernet;
+use rustix::process::geteuid;
+
+use crate::program::{Folder, command, finish, refused};
+
+#[test]
+fn every_wrong_value_ends_the_start_with_one_line() {
+    let folder = Folder::new();
+    for (name, value) in [
+        ("LISTEN", "8000"),
+        ("LISTEN", "localhost:8000"),
+        ("PUBLIC_URL", "chat.example.org"),
+        ("PUBLIC_URL", "https://example.org/chat"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("DATABASE_URL", "mysql://localhost/chat"),
+        ("REDIS_URL", "http://localhost"),
+        ("UMBRA_KEYS", "not-a-key"),
+        ("SESSION_SECRET", "short"),
+        ("MESSAGE_RATE", "0"),
+        ("SOCKETS_PER_USER", "many"),
+        ("AUTH_RATE", "-3"),
+        ("UMBRA_PG_BIN", "/nowhere"),
+        ("RUST_LOG", "a=b=c"),
+    ] {
+        let mut program = command(&folder, &[]);
+        program.env(name, value);
+        let line = refused(program);
+        assert!(line.starts_with(&format!("{name} ")), "{line}");
+        assert!(line.contains(&format!("; example: {name}=")), "{line}");
+    }
+}
+
+#[test]
+fn a_value_that_is_not_text_is_named_too() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut program = command(&Folder::new(), &[]);
+    program.env("PUBLIC_URL", std::ffi::OsStr::from_bytes(b"https://\xff"));
+    assert!(refused(program).starts_with("PUBLIC_URL is not readable text"));
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_wherever_it_stands() {
+    let folder = Folder::new();
+    for arguments in [["--listen", "flag", "serve"], ["serve", "--listen", "flag"]] {
+        let line = refused(command(&folder, &arguments));
+        assert!(line.starts_with("LISTEN ") && line.contains("\"flag\""), "{line}");
+    }
+}
+
+#[test]
+fn a_given_database_without_keys_is_refused() {
+    let mut program = command(&Folder::new(), &[]);
+    program.env("DATABASE_URL", "postgres://bob:hunter2@127.0.0.1:1/chat");
+    let line = refused(program);
+    assert!(
+        line.starts_with("UMBRA_KEYS is not set") && line.contains("umbrachat keys generate"),
+        "{line}"
+    );
+    assert!(!line.contains("hunter2"), "{line}");
+}
+
+#[test]
+fn a_database_that_refuses_us_is_not_waited_for() {
+    let url = std::env::var("DATABASE_URL").expect("tests have a database");
+    let (server, _) = url.rsplit_once('/').unwrap();
+    let mut program = command(&Folder::new(), &[]);
+    program
+        .env("DATABASE_URL", format!("{server}/no_such_database"))
+        .env("UMBRA_KEYS", Fernet::generate_key());
+    let started = std::time::Instant::now();
+    let line = refused(program);
+    assert!(line.contains("no_such_database"), "{line}");
+    assert!(started.elapsed().as_secs() < 10);
+}
+
+#[test]
+fn a_database_that_is_away_is_waited_for_and_then_named_in_one_line() {
+    let mut program = command(&Folder::new(), &[]);
+    // Nothing listens on port 1. The key and the password must not be said.
+    program
+        .env("DATABASE_URL", "postgres://bob:hunter2@127.0.0.1:1/chat")
+        .env("UMBRA_KEYS", Fernet::generate_key());
+    let started = std::time::Instant::now();
+    let output = finish(&mut program);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        (25..45).contains(&started.elapsed().as_secs()),
+        "{:?}",
+        started.elapsed()
+    );
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines.len(), 2, "{said}");
+    assert!(lines[0].contains("waiting for the database"), "{said}");
+    assert!(
+        lines[1].starts_with("umbrachat: the database cannot be used: "),
+        "{said}"
+    );
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut program = command(&Folder::new(), &[]);
+    program.env("LISTEN", taken.local_addr().unwrap().to_string());
+    let line = refused(program);
+    assert!(
+        line.starts_with("LISTEN cannot be used") && line.contains("example: LISTEN="),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_used_is_named() {
+    let folder = Folder::new();
+    std::fs::write(folder.path("file"), "").unwrap();
+    let mut unusable = vec![
+        folder.path("file"),
+        folder.path("file/inside"),
+        "/proc/umbrachat".into(),
+    ];
+    if geteuid().is_root() {
+        // PostgreSQL will not be root there.
+        let closed = folder.path("closed");
+        std::fs::create_dir(&closed).unwrap();
+        std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        unusable.push(closed.join("data"));
+    }
+    for path in unusable {
+        let mut program = command(&folder, &[]);
+        program.env("DATA_DIR", &path);
+        let line = refused(program);
+        assert!(
+            line.starts_with("DATA_DIR cannot be used: ") && line.contains("example: DATA_DIR="),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn keys_generate_prints_a_key_that_works() {
+    let output = finish(&mut command(&Folder::new(), &["keys", "generate"]));
+    assert!(output.status.success());
+    assert!(Fernet::new(String::from_utf8(output.stdout).unwrap().trim()).is_some());
+}
+
+#[test]
+fn healthcheck_says_when_nothing_answers() {
+    let mut program = command(&Folder::new(), &["healthcheck"]);
+    program.env("LISTEN", "127.0.0.1:1");
+    assert!(refused(program).starts_with("127.0.0.1:1 does not answer"));
+}
