@@ -138,7 +138,7 @@ fn fields(form: &RoomForm, errors: &FieldErrors) -> Markup {
             name: "name",
             value: &form.name,
             icon: Some("hash"),
-            hint: Some("Letters, digits, - and _"),
+            hint: errors.get("name").is_none().then_some("Letters, digits, - and _"),
             error: errors.get("name"),
             autocomplete: Some("off"),
             autofocus: errors.get("name").is_some(),
@@ -168,7 +168,7 @@ fn table(ctx: &Ctx, data: &RoomsPage) -> Markup {
                         th.topic scope="col" { "Topic" }
                         th.number scope="col" { "Members" }
                         th.number scope="col" { "Messages" }
-                        th scope="col" { "Last active" }
+                        th.last scope="col" { "Last active" }
                         th scope="col" { "State" }
                         th scope="col" { span.visually-hidden { "Actions" } }
                     }

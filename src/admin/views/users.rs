@@ -33,7 +33,7 @@ pub fn users(ctx: &Ctx, viewer: &Viewer, listed: &[Listed], data: &UsersPage) ->
             div.input-group {
                 (icon("search"))
                 input.input #q type="search" name="q" value=(data.q) maxlength="64" autocomplete="off" spellcheck="false"
-                placeholder="Find people by name, @username or e-mail" hx-get="/admin/users"
+                placeholder="Name, @username or e-mail" hx-get="/admin/users"
                 hx-trigger="input changed delay:200ms" hx-target="#people" hx-swap="outerHTML";
             }
         }

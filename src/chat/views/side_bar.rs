@@ -38,7 +38,10 @@ pub fn side_bar(ctx: &Ctx, viewer: &Viewer, rooms: &[Listed], open: Open<'_>) ->
                 }
                 h2.side-label { "Public rooms" }
                 @if rooms.is_empty() {
-                    p.side-empty { "No rooms yet" }
+                    p.side-empty {
+                        "No rooms yet. "
+                        @if viewer.is_admin { a href="/admin/rooms" { "Make one" } }
+                    }
                 }
                 ul {
                     @for room in rooms {
