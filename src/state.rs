@@ -1,16 +1,25 @@
 //! What every handler and task shares.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use moka::sync::Cache;
 use sqlx::PgPool;
 
 use crate::bus::Bus;
 use crate::config::Config;
+use crate::ids::{SessionId, UserId};
 use crate::messages::Writer;
 use crate::realtime::Hub;
 use crate::throttle::Throttle;
 use crate::vault::Vault;
+
+/// Log-ins kept in the cache at most.
+const CACHED_SESSIONS: u64 = 50_000;
+/// How long a log-in that was ended on another node may still be honoured here.
+const SESSION_CACHED: Duration = Duration::from_secs(2);
 
 /// The parts of the running program: cheap to clone.
 #[derive(Clone)]
@@ -29,6 +38,35 @@ pub struct App {
     pub hub: Arc<Hub>,
     /// Stores messages.
     pub writer: Writer,
+    /// The origins whose pages may send requests and open sockets: exactly these.
+    pub origins: Arc<[String]>,
+    /// Log-ins by the hash of their token, as they were at most two seconds ago.
+    pub sessions: Cache<[u8; 32], Arc<Login>>,
+    /// Set once somebody has an account; from then on there is no setup.
+    pub has_users: Arc<AtomicBool>,
+}
+
+/// Whose a log-in is, as it was looked up.
+#[derive(Debug)]
+pub struct Login {
+    /// Which log-in.
+    pub session: SessionId,
+    /// Whose.
+    pub user: UserId,
+    /// First and last name, or the username.
+    pub name: String,
+    /// The name to log in with.
+    pub username: String,
+    /// Whether the administration is open to them.
+    pub is_admin: bool,
+}
+
+/// An empty cache for [`App::sessions`].
+pub fn session_cache() -> Cache<[u8; 32], Arc<Login>> {
+    Cache::builder()
+        .max_capacity(CACHED_SESSIONS)
+        .time_to_live(SESSION_CACHED)
+        .build()
 }
 
 impl App {

@@ -4,10 +4,75 @@
 pub mod assets;
 pub mod components;
 pub mod context;
+pub mod csrf;
 pub mod error_page;
+pub mod errors;
 mod fields;
+pub mod forwarded;
+pub mod headers;
 pub mod icons;
 pub mod layout;
+pub mod normalise;
+pub mod session;
 mod sky;
 
+use poem::http::{StatusCode, header};
+use poem::{Endpoint, EndpointExt, FromRequest, Request, RequestBody, Response};
+
 pub use context::{Ctx, Theme, Viewer};
+
+use crate::{App, Error};
+
+/// Puts around `routes` what every request goes through, read from below: security headers, then the request's
+/// context, then errors to answers, then one address per page, then the check of whatever changes something.
+pub fn around<E: Endpoint + 'static>(app: App, routes: E) -> impl Endpoint<Output = Response> {
+    routes
+        .around(csrf::check)
+        .around(normalise::normalise)
+        .around(errors::catch)
+        .around(csrf::provide)
+        .around(headers::secure)
+        .data(app)
+}
+
+/// Leads the browser to another page of this site, to be asked for with GET.
+pub fn see_other(path: &str) -> Response {
+    Response::builder()
+        .status(StatusCode::SEE_OTHER)
+        .header(header::LOCATION, path)
+        .finish()
+}
+
+/// The address of a room's page. A slug may be of any script, and an address may not.
+pub fn room_path(slug: &str) -> String {
+    let mut url = url::Url::parse("http://localhost/chat/room").ok();
+    if let Some(mut segments) = url.as_mut().and_then(|url| url.path_segments_mut().ok()) {
+        segments.push(slug);
+    }
+    url.map(|url| url.path().to_owned()).unwrap_or_default()
+}
+
+/// Whether a socket's handshake comes from one of our own pages. Browsers always say where it comes from.
+pub fn origin_is_ours(app: &App, request: &Request) -> bool {
+    request
+        .header(header::ORIGIN)
+        .is_some_and(|origin| app.origins.iter().any(|own| own == origin))
+}
+
+impl<'a> FromRequest<'a> for Ctx {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        let ctx = request.data::<Ctx>().cloned();
+        Ok(ctx.ok_or_else(|| Error::internal("the request has no context"))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_of_any_script_has_an_address() {
+        assert_eq!(room_path("general"), "/chat/room/general");
+        assert_eq!(room_path("天文"), "/chat/room/%E5%A4%A9%E6%96%87");
+    }
+}

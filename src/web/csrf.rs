@@ -1,0 +1,210 @@
+//! Requests that change something must come from one of our own pages: their `Origin` is ours, and they carry
+//! the token that only our pages know.
+//!
+//! A visitor's browser holds a random value, signed by us, in a cookie; the token is an HMAC over that value and
+//! the session cookie. So nothing is stored for visitors, a token of one login is worthless in another, and
+//! somebody who can plant cookies (a neighbouring subdomain) cannot make a pair that fits.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::digest::KeyInit;
+use hmac::{Hmac, Mac};
+use poem::http::{HeaderMap, Method, header};
+use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use crate::config::Config;
+use crate::web::Ctx;
+use crate::web::headers::RequestId;
+use crate::web::session::{cookie, random_bytes, session_cookie, set_cookie, theme};
+use crate::{App, Error};
+
+/// The largest body that a form may have, in bytes.
+const BODY_LIMIT: usize = 64 * 1024;
+
+const OUT_OF_DATE: &str = "This page is out of date. Load it again.";
+const FOREIGN: &str = "This request does not come from a page of this server. If you opened the server under \
+    another address than it knows, set PUBLIC_URL to that address and start it again.";
+
+/// Makes the [`Ctx`] of the request, and gives a visitor who gets a page the cookie that its token belongs to.
+pub async fn provide<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
+    let app = app(&request)?;
+    let headers = request.headers();
+    let name = cookie_name(&app.config);
+    let known = cookie(headers, name)
+        .filter(|value| is_signed(app.vault.csrf_key(), value))
+        .map(str::to_owned);
+    let is_new = known.is_none();
+    let value = match known {
+        Some(value) => value,
+        None => sign(app.vault.csrf_key(), &random_bytes::<16>()?),
+    };
+    let session = cookie(headers, session_cookie(&app.config)).unwrap_or("");
+    let is = |name: &str, value: &str| headers.get(name).is_some_and(|found| found == value);
+    let ctx = Ctx {
+        csrf_token: token(app.vault.csrf_key(), &value, session),
+        theme: theme(headers),
+        request_id: request.data::<RequestId>().cloned().unwrap_or_default().0,
+        path: request.uri().path().to_owned(),
+        htmx: is("hx-request", "true") && !is("hx-request-type", "full"),
+    };
+    request.set_data(ctx);
+
+    let mut response = inner.call(request).await?.into_response();
+    if is_new
+        && response
+            .content_type()
+            .is_some_and(|kind| kind.starts_with("text/html"))
+    {
+        set_cookie(&mut response, &app.config, name, &value, None);
+    }
+    Ok(response)
+}
+
+/// Refuses what changes something and does not come from one of our pages. Reads the body (up to 64 KiB) and
+/// puts it back.
+pub async fn check<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        if !is_own_origin(request.headers(), &app(&request)?.origins) {
+            return Err(Error::Forbidden(FOREIGN).into());
+        }
+        let body = request.take_body().into_bytes_limit(BODY_LIMIT).await?;
+        let expected = request
+            .data::<Ctx>()
+            .map(|ctx| ctx.csrf_token.clone())
+            .unwrap_or_default();
+        let given = match request.header("x-csrf-token") {
+            Some(token) => Some(token.to_owned()),
+            None => field(&request, &body),
+        };
+        if !given.is_some_and(|given| !expected.is_empty() && same(given.as_bytes(), expected.as_bytes())) {
+            return Err(Error::Forbidden(OUT_OF_DATE).into());
+        }
+        request.set_body(body);
+    }
+    inner.call(request).await.map(IntoResponse::into_response)
+}
+
+/// Whether the request comes from a page of ours: by `Origin`, or, where a browser sends none, by
+/// `Sec-Fetch-Site`. A request with neither is no browser's; it still needs the token.
+fn is_own_origin(headers: &HeaderMap, origins: &[String]) -> bool {
+    match (headers.get(header::ORIGIN), headers.get("sec-fetch-site")) {
+        (Some(origin), _) => origins.iter().any(|own| origin == own.as_str()),
+        (None, Some(site)) => site == "same-origin" || site == "none",
+        (None, None) => true,
+    }
+}
+
+/// The token in the hidden field of a form.
+fn field(request: &Request, body: &[u8]) -> Option<String> {
+    let is_form = request
+        .content_type()
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    let fields = is_form.then(|| url::form_urlencoded::parse(body))?;
+    fields
+        .into_iter()
+        .find_map(|(name, value)| (name == "csrf_token").then(|| value.into_owned()))
+}
+
+fn cookie_name(config: &Config) -> &'static str {
+    if config.is_https() {
+        "__Host-umbra_csrf"
+    } else {
+        "umbra_csrf"
+    }
+}
+
+/// The cookie's value: random bytes and our signature on them.
+fn sign(key: &[u8; 32], random: &[u8]) -> String {
+    let random = URL_SAFE_NO_PAD.encode(random);
+    let signature = mac(key, "cookie", &[&random]);
+    format!("{random}.{signature}")
+}
+
+fn is_signed(key: &[u8; 32], value: &str) -> bool {
+    value
+        .split_once('.')
+        .is_some_and(|(random, signature)| same(mac(key, "cookie", &[random]).as_bytes(), signature.as_bytes()))
+}
+
+fn token(key: &[u8; 32], cookie: &str, session: &str) -> String {
+    mac(key, "token", &[cookie, session])
+}
+
+/// HMAC-SHA256 over the purpose and the parts; none of them can hold the separator.
+fn mac(key: &[u8; 32], purpose: &str, parts: &[&str]) -> String {
+    // HMAC fills a key up to the hash's block with zeros (RFC 2104); done here, it cannot fail.
+    let mut block = [0; 64];
+    block[..key.len()].copy_from_slice(key);
+    let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
+    mac.update(purpose.as_bytes());
+    for part in parts {
+        mac.update(b"\n");
+        mac.update(part.as_bytes());
+    }
+    URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+}
+
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.ct_eq(b).into()
+}
+
+fn app(request: &Request) -> Result<App, Error> {
+    request
+        .data::<App>()
+        .cloned()
+        .ok_or_else(|| Error::internal("the app is missing from the request"))
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::http::HeaderValue;
+
+    use super::*;
+
+    const KEY: [u8; 32] = [7; 32];
+
+    #[test]
+    fn only_our_own_cookies_count() {
+        let value = sign(&KEY, &[1; 16]);
+        assert!(is_signed(&KEY, &value));
+        assert!(!is_signed(&[8; 32], &value));
+        assert!(!is_signed(&KEY, "planted"));
+        assert!(!is_signed(&KEY, &value.replacen('A', "B", 1)));
+    }
+
+    #[test]
+    fn a_token_belongs_to_one_cookie_and_one_login() {
+        let cookie = sign(&KEY, &[1; 16]);
+        let own = token(&KEY, &cookie, "session");
+        assert_eq!(own, token(&KEY, &cookie, "session"));
+        assert_ne!(own, token(&KEY, &cookie, ""));
+        assert_ne!(own, token(&KEY, &sign(&KEY, &[2; 16]), "session"));
+    }
+
+    #[test]
+    fn origins_are_compared_exactly() {
+        let own = ["http://localhost:8000".to_owned()];
+        let ask = |origin: Option<&'static str>, site: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            origin.map(|value| headers.insert(header::ORIGIN, HeaderValue::from_static(value)));
+            site.map(|value| headers.insert("sec-fetch-site", HeaderValue::from_static(value)));
+            is_own_origin(&headers, &own)
+        };
+        assert!(ask(Some("http://localhost:8000"), None));
+        for origin in [
+            "null",
+            "https://localhost:8000",
+            "http://localhost:80000",
+            "http://evil.example",
+            "",
+        ] {
+            assert!(!ask(Some(origin), Some("same-origin")), "{origin}");
+        }
+        assert!(ask(None, None) && ask(None, Some("none")) && ask(None, Some("same-origin")));
+        assert!(!ask(None, Some("same-site")) && !ask(None, Some("cross-site")));
+    }
+}

@@ -1,0 +1,234 @@
+//! One place turns every error and panic into what was asked for: a page, a fragment for htmx, or JSON. What went
+//! wrong inside stays in the log, with the request's id. How it looks stands in `error_page`.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use poem::http::{HeaderValue, Method, StatusCode, header};
+use poem::{Body, Endpoint, IntoResponse, Request, Response, Result};
+use serde_json::json;
+
+use crate::Error;
+use crate::web::Ctx;
+use crate::web::error_page::{error_fragment, error_page};
+use crate::web::normalise::is_local;
+
+/// How long to wait before trying again while the database is away.
+const UNAVAILABLE: Duration = Duration::from_secs(5);
+
+/// Where the log-in is: the one address of a feature that errors lead to.
+const LOG_IN: &str = "/accounts/login";
+
+/// What an error tells its reader.
+struct Answer {
+    status: StatusCode,
+    /// What programs know it by.
+    code: &'static str,
+    /// Its own words; without, the standard ones of its status.
+    sentence: Option<String>,
+    retry_after: Option<Duration>,
+}
+
+/// What the request asked for.
+enum Wanted {
+    Page,
+    Fragment,
+    Json,
+}
+
+/// Turns errors and panics of the layers inside into answers.
+pub async fn catch<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
+    let ctx = request.data::<Ctx>().cloned().unwrap_or_default();
+    let wanted = wanted(&ctx, &request);
+    let back = way_back(&ctx, &request);
+
+    let error = match AssertUnwindSafe(inner.call(request)).catch_unwind().await {
+        Ok(Ok(output)) => return Ok(output.into_response()),
+        Ok(Err(error)) if error.is_from_response() => return Ok(error.into_response()),
+        Ok(Err(error)) => error,
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+            let text = text
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_default();
+            Error::internal(format!("panic: {text}")).into()
+        }
+    };
+    let answer = answer(&error);
+    if answer.status.is_server_error() {
+        let chain = chain(&error);
+        tracing::error!(
+            request = ctx.request_id,
+            path = ctx.path,
+            status = answer.status.as_u16(),
+            "{chain}"
+        );
+    }
+    if answer.status == StatusCode::UNAUTHORIZED
+        && let Some(response) = to_log_in(&wanted, &back)
+    {
+        return Ok(response);
+    }
+    Ok(respond(&ctx, &wanted, &answer))
+}
+
+fn respond(ctx: &Ctx, wanted: &Wanted, answer: &Answer) -> Response {
+    let sentence = answer.sentence.as_deref();
+    let mut response = match wanted {
+        Wanted::Page => error_page(ctx, answer.status, sentence).into_response(),
+        Wanted::Fragment => error_fragment(ctx, answer.status, sentence).into_response(),
+        Wanted::Json => {
+            let message = sentence.or(answer.status.canonical_reason());
+            let retry_after = answer.retry_after.map(|wait| wait.as_secs_f64());
+            let error = json!({"code": answer.code, "message": message, "retry_after": retry_after});
+            Response::builder()
+                .content_type("application/json")
+                .body(Body::from_string(
+                    json!({"error": error, "request": ctx.request_id}).to_string(),
+                ))
+        }
+    };
+    response.set_status(answer.status);
+    if let Some(wait) = answer.retry_after {
+        set_retry_after(&mut response, wait);
+    }
+    response
+}
+
+/// Says in whole seconds when to try again.
+pub fn set_retry_after(response: &mut Response, wait: Duration) {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+}
+
+/// The sentence about how long to wait.
+pub fn too_many(wait: Duration) -> String {
+    match wait.as_secs() + 1 {
+        1 => "That was too often. Try again in a second.".into(),
+        seconds @ 2..=60 => format!("That was too often. Try again in {seconds} seconds."),
+        seconds => format!("That was too often. Try again in {} minutes.", seconds.div_ceil(60)),
+    }
+}
+
+/// Leads to the log-in and from there back; a program is told instead.
+fn to_log_in(wanted: &Wanted, back: &str) -> Option<Response> {
+    let next = url::form_urlencoded::byte_serialize(back.as_bytes()).collect::<String>();
+    let location = if back.is_empty() {
+        LOG_IN.to_owned()
+    } else {
+        format!("{LOG_IN}?next={next}")
+    };
+    match wanted {
+        Wanted::Page => Some(
+            Response::builder()
+                .status(StatusCode::SEE_OTHER)
+                .header(header::LOCATION, location)
+                .finish(),
+        ),
+        Wanted::Fragment => Some(
+            Response::builder()
+                .status(StatusCode::UNAUTHORIZED)
+                .header("HX-Redirect", location)
+                .finish(),
+        ),
+        Wanted::Json => None,
+    }
+}
+
+/// The page to return to after logging in: the one asked for, or for a fragment the one it is part of.
+fn way_back(ctx: &Ctx, request: &Request) -> String {
+    let target = if ctx.htmx {
+        let current = request
+            .header("hx-current-url")
+            .and_then(|url| url::Url::parse(url).ok());
+        current.map(|url| url.path().to_owned())
+    } else if *request.method() == Method::GET {
+        request.original_uri().path_and_query().map(ToString::to_string)
+    } else {
+        None
+    };
+    target.filter(|target| is_local(target)).unwrap_or_default()
+}
+
+fn wanted(ctx: &Ctx, request: &Request) -> Wanted {
+    let accept = request.header(header::ACCEPT).unwrap_or("");
+    if ctx.htmx {
+        Wanted::Fragment
+    } else if accept.contains("application/json") && !accept.contains("text/html") {
+        Wanted::Json
+    } else {
+        Wanted::Page
+    }
+}
+
+/// What an error tells. Poem's own errors (no such route, a body that is no form) are told by their status.
+fn answer(error: &poem::Error) -> Answer {
+    let status = error.status();
+    let (code, sentence, retry_after) = match error.downcast_ref::<Error>() {
+        Some(Error::Unauthenticated) => ("unauthenticated", None, None),
+        Some(Error::Forbidden(sentence)) => ("forbidden", Some((*sentence).to_owned()), None),
+        Some(Error::NotFound) => ("not_found", None, None),
+        Some(Error::Invalid(fields)) => ("invalid", Some(fields.summary()), None),
+        Some(Error::Conflict(sentence)) => ("conflict", Some(sentence.clone()), None),
+        Some(Error::TooMany { retry_after }) => ("too_many", Some(too_many(*retry_after)), Some(*retry_after)),
+        Some(Error::Unavailable(_)) => ("unavailable", None, Some(UNAVAILABLE)),
+        Some(Error::Internal(_)) => ("internal", None, None),
+        None => match status {
+            StatusCode::NOT_FOUND => ("not_found", None, None),
+            StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", None, None),
+            StatusCode::PAYLOAD_TOO_LARGE => ("too_large", None, None),
+            status if status.is_client_error() => ("bad_request", None, None),
+            _ => ("internal", None, None),
+        },
+    };
+    Answer {
+        status,
+        code,
+        sentence,
+        retry_after,
+    }
+}
+
+/// The error and what caused it, in one line.
+fn chain(error: &poem::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error).and_then(std::error::Error::source);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_is_said_in_words() {
+        assert_eq!(
+            too_many(Duration::from_millis(300)),
+            "That was too often. Try again in a second."
+        );
+        assert_eq!(
+            too_many(Duration::from_millis(2_900)),
+            "That was too often. Try again in 3 seconds."
+        );
+        assert_eq!(
+            too_many(Duration::from_secs(90)),
+            "That was too often. Try again in 2 minutes."
+        );
+    }
+
+    #[test]
+    fn the_detail_of_a_fault_is_not_told() {
+        let answer = answer(&Error::internal("secret detail").into());
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.sentence, None);
+    }
+}
