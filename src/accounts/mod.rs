@@ -1,4 +1,38 @@
 //! Who somebody is: sign-up, log-in, sessions, the first administrator.
+//!
+//! - Usernames are public and unique by their folded key. E-mail addresses never tell whether they are known: they are
+//!   stored unverified and need not be unique. Until addresses can be verified, logging in with one means the account
+//!   that has verified it, else the oldest that gave it.
+//! - A log-in is one row of `user_sessions`, found by the SHA-256 of a token that only the cookie carries. Each log-in
+//!   has a new token; what is ended stays ended. Lookups are cached for two seconds.
+//! - Whether an account exists cannot be told from a failed log-in, neither by its answer nor by its time.
+//! - The first administrator is made on `/setup` with a one-time code, under a lock.
 
+pub mod actions;
+mod current_user;
+mod handlers;
 pub mod model;
+mod password;
+pub mod queries;
+pub mod setup;
 pub mod views;
+
+use poem::{Route, get, post};
+
+pub use current_user::{Administrator, CurrentUser, MaybeUser, around};
+
+/// Sign-up, log-in, setup, and the choice of a theme.
+pub fn routes(route: Route) -> Route {
+    route
+        .at("/setup", get(handlers::setup::new).post(handlers::setup::create))
+        .at(
+            "/accounts/signup",
+            get(handlers::users::new).post(handlers::users::create),
+        )
+        .at(
+            "/accounts/login",
+            get(handlers::sessions::new).post(handlers::sessions::create),
+        )
+        .at("/accounts/logout", post(handlers::sessions::destroy))
+        .at("/appearance", post(handlers::appearance::update))
+}

@@ -112,7 +112,8 @@ pub fn setup_waiting(ctx: &Ctx) -> Markup {
                 code { "/setup?code=…" }
             }
         }
-        form.form method="get" action="/setup" {
+        form.form method="post" action="/setup" {
+            (csrf_field(ctx))
             (code_field("", None, true))
             (submit("Go on", "One moment"))
         }

@@ -1,0 +1,255 @@
+//! What changes accounts and sessions. Pages, the command line and the administration all come through here.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::PgConnection;
+
+use super::model::{self, LogInForm, NewAccount, Password, PersonName, Role, SignUpForm, Username};
+use super::password::{self, Verdict};
+use super::queries::{self, EndedSession, NewSession, NewUser};
+use crate::bus::Event;
+use crate::error::{FieldErrors, ResultExt};
+use crate::ids::{SessionId, UserId};
+use crate::web::Theme;
+use crate::web::forwarded::Client;
+use crate::web::session::{REMEMBER_SECONDS, Token};
+use crate::{App, Error, Result};
+
+pub use super::setup::prepare as prepare_setup;
+
+/// A log-in that does not outlive the browser ends after this long without use.
+const IDLE: TimeDelta = TimeDelta::hours(24);
+
+/// An ended or expired log-in is kept this long, so that "last seen" is known.
+const KEPT: TimeDelta = TimeDelta::days(30);
+
+/// Of what a browser calls itself, this many characters are kept.
+const DEVICE_CHARACTERS: usize = 200;
+
+/// Somebody who has just logged in: what their browser is to be given.
+pub struct LoggedIn {
+    /// For the session cookie.
+    pub token: Token,
+    /// Whether the cookie lasts beyond the browser's session.
+    pub remember: bool,
+    /// For the theme's cookie.
+    pub theme: Theme,
+}
+
+/// When a log-in that is used at `now` ends unless it is used again.
+pub fn expiry(remember: bool, now: DateTime<Utc>) -> DateTime<Utc> {
+    now + if remember {
+        TimeDelta::seconds(REMEMBER_SECONDS.into())
+    } else {
+        IDLE
+    }
+}
+
+/// Makes a member's account and logs them in. A taken username is an error of its field; a known e-mail address is
+/// none, because that would tell who has an account. The theme is the one their browser shows already.
+pub async fn sign_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client) -> Result<LoggedIn> {
+    app.throttle.check_address(client.address)?;
+    let account = form.parse(FieldErrors::default())?;
+    if queries::find_credentials_by_name(&app.db, &account.username.key())
+        .await?
+        .is_some()
+    {
+        return Err(username_taken());
+    }
+    let hash = judge_and_hash(&account).await?;
+    let mut tx = app.db.begin().await?;
+    let user = insert_account(app, &mut tx, &account, &hash, Role::Member, theme).await?;
+    let logged_in = start_session(app, &mut tx, user, false, theme, &client.device).await?;
+    tx.commit().await?;
+    Ok(logged_in)
+}
+
+/// Logs somebody in by username or e-mail address, with a new token. Whether the account is unknown or the password
+/// wrong, the answer is the same and takes as long: exactly one password is verified.
+pub async fn log_in(app: &App, form: &LogInForm, client: &Client) -> Result<LoggedIn> {
+    let key = model::fold(&form.login);
+    app.throttle.check_address(client.address)?;
+    app.throttle.check_account(&key, client.address)?;
+    // A username cannot hold an @.
+    let found = if key.contains('@') {
+        queries::find_credentials_by_email(&app.db, &key).await?
+    } else {
+        queries::find_credentials_by_name(&app.db, &key).await?
+    };
+    let stored = found.as_ref().map(|found| found.password_hash.as_str());
+    let verdict = password::verify(&Password::typed(&form.password), stored).await?;
+    let Some(found) = found.filter(|_| verdict != Verdict::Wrong) else {
+        let sentence = "The username or the password is wrong.";
+        return Err(Error::Invalid(FieldErrors::one("form", sentence)));
+    };
+    if let Verdict::Outdated(better) = &verdict {
+        queries::update_password_hash(&app.db, found.user, &found.password_hash, better).await?;
+    }
+    let mut tx = app.db.begin().await?;
+    let logged_in = start_session(
+        app,
+        &mut tx,
+        found.user,
+        form.remembers(),
+        Theme::parse(&found.theme),
+        &client.device,
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(logged_in)
+}
+
+/// Ends one log-in. Its cookie is worthless from now on, and its sockets close.
+pub async fn log_out(app: &App, session: SessionId) -> Result<()> {
+    let ended = queries::update_session_ended(&app.db, session, app.now()).await?;
+    end_sessions(app, &ended.into_iter().collect::<Vec<_>>());
+    Ok(())
+}
+
+/// Makes it known, after the commit, that log-ins ended: they leave the cache of this node, and every node closes
+/// their sockets. (The cache of another node forgets them within two seconds.)
+pub fn end_sessions(app: &App, ended: &[EndedSession]) {
+    for session in ended {
+        if let Ok(token) = session.token.as_slice().try_into() {
+            app.sessions.invalidate::<[u8; 32]>(token);
+        }
+    }
+    if !ended.is_empty() {
+        let ids = ended.iter().map(|session| session.id).collect::<Vec<_>>();
+        app.hub.close_sessions(&ids);
+        app.bus.publish(Event::SessionsEnded(ids));
+    }
+}
+
+/// Changes what a person may do. The last administrator stays one, and whoever acts must still be one themselves;
+/// all administrators are locked meanwhile, so that two who demote each other leave one. The person's log-ins end,
+/// so that none carries more or less than it was made for.
+pub async fn change_role(app: &App, actor: UserId, username: &str, role: Role) -> Result<()> {
+    let found = queries::find_credentials_by_name(&app.db, &model::fold(username)).await?;
+    let user = found.ok_or(Error::NotFound)?.user;
+    let mut tx = app.db.begin().await?;
+    let locked = queries::lock_admins_and(&mut tx, user).await?;
+    let is_admin = |id: UserId| locked.contains(&(id, Role::Admin));
+    let current = locked.iter().find(|(id, _)| *id == user).ok_or(Error::NotFound)?.1;
+    if !is_admin(actor) {
+        return Err(Error::NotFound);
+    }
+    if current == role {
+        return Ok(());
+    }
+    let admins = locked.iter().filter(|(_, role)| *role == Role::Admin).count();
+    if current == Role::Admin && admins <= 1 {
+        let sentence = "The last administrator stays one. Make somebody else an administrator first.";
+        return Err(Error::Conflict(sentence.into()));
+    }
+    queries::update_role(&mut tx, user, role).await?;
+    let ended = queries::update_sessions_ended(&mut tx, user, app.now()).await?;
+    tx.commit().await?;
+    end_sessions(app, &ended);
+    Ok(())
+}
+
+/// Makes an administrator's account without a page, for the command line.
+pub async fn create_admin(app: &App, username: &str, typed: &str) -> Result<()> {
+    let mut errors = FieldErrors::default();
+    let username = errors.take("username", Username::parse(username));
+    let password = errors.take("password", Password::parse(typed));
+    let (Some(username), Some(password)) = (username, password) else {
+        return Err(Error::Invalid(errors));
+    };
+    let account = NewAccount {
+        username,
+        email: None,
+        first_name: PersonName::default(),
+        last_name: PersonName::default(),
+        password,
+    };
+    let hash = judge_and_hash(&account).await?;
+    let mut tx = app.db.begin().await?;
+    // With the setup's lock, so that a setup page that is open meanwhile does not make a second first one.
+    queries::lock_setup(&mut tx).await?;
+    insert_account(app, &mut tx, &account, &hash, Role::Admin, Theme::System).await?;
+    queries::delete_setup_codes(&mut tx).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Remembers the theme that somebody chose.
+pub async fn choose_theme(app: &App, user: UserId, theme: Theme) -> Result<()> {
+    Ok(queries::update_theme(&app.db, user, theme.as_str()).await?)
+}
+
+/// Deletes log-ins that ended long ago, and forgets throttled addresses whose time is over. To be called now and then.
+pub async fn tidy(app: &App) -> Result<()> {
+    app.throttle.forget_idle();
+    queries::delete_sessions_expired(&app.db, app.now() - KEPT).await?;
+    Ok(())
+}
+
+/// The hash of a new account's password, or an error of its field when it is easy to guess.
+pub(super) async fn judge_and_hash(account: &NewAccount) -> Result<String> {
+    if let Err(sentence) = password::judge(account).await? {
+        return Err(Error::Invalid(FieldErrors::one("password", sentence)));
+    }
+    password::hash(&account.password).await
+}
+
+/// Stores the account with a data key of its own.
+pub(super) async fn insert_account(
+    app: &App,
+    tx: &mut PgConnection,
+    account: &NewAccount,
+    password_hash: &str,
+    role: Role,
+    theme: Theme,
+) -> Result<UserId> {
+    let (id, at) = (UserId::new(), app.now());
+    let key = app.vault.create_data_key(tx).await?;
+    let consent_version = model::CONSENT_VERSION;
+    let new = NewUser {
+        id,
+        account,
+        password_hash,
+        role,
+        theme: theme.as_str(),
+        key,
+        consent_version,
+        at,
+    };
+    queries::insert_user(tx, new)
+        .await
+        .on_constraint("users_name_key_unique", username_taken)?;
+    Ok(id)
+}
+
+fn username_taken() -> Error {
+    Error::Invalid(FieldErrors::one("username", "This name is taken. Choose another one."))
+}
+
+/// Stores a new log-in with a new token.
+pub(super) async fn start_session(
+    app: &App,
+    tx: &mut PgConnection,
+    user: UserId,
+    remember: bool,
+    theme: Theme,
+    device: &str,
+) -> Result<LoggedIn> {
+    let (token, at) = (Token::generate()?, app.now());
+    let device: String = device
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(DEVICE_CHARACTERS)
+        .collect();
+    let (id, expires_at) = (SessionId::new(), expiry(remember, at));
+    let new = NewSession {
+        id,
+        token: token.hash(),
+        user,
+        remember,
+        device: &device,
+        at,
+        expires_at,
+    };
+    queries::insert_session(tx, new).await?;
+    Ok(LoggedIn { token, remember, theme })
+}

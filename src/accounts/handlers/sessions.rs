@@ -1,0 +1,91 @@
+//! Logging in and out.
+
+use poem::web::{Data, Form, Query};
+use poem::{IntoResponse, Response, handler};
+use serde::Deserialize;
+
+use super::answer;
+use crate::accounts::current_user::MaybeUser;
+use crate::accounts::model::LogInForm;
+use crate::accounts::{actions, views};
+use crate::error::FieldErrors;
+use crate::web::forwarded::Client;
+use crate::web::normalise::is_local;
+use crate::web::session::clear_session;
+use crate::web::{Ctx, see_other};
+use crate::{App, Result};
+
+/// Where to go after logging in.
+#[derive(Deserialize)]
+pub struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+/// The empty form; whoever is logged in is led on.
+#[handler]
+pub fn new(Data(ctx): Data<&Ctx>, MaybeUser(user): MaybeUser, Query(Next { next }): Query<Next>) -> Response {
+    if user.is_some() {
+        return see_other(page_after(&next));
+    }
+    let form = LogInForm {
+        next,
+        ..LogInForm::default()
+    };
+    views::log_in(ctx, &form, &FieldErrors::default()).into_response()
+}
+
+/// Logs in, and leads to the page that was asked for before.
+#[handler]
+pub async fn create(
+    app: Data<&App>,
+    ctx: Ctx,
+    before: MaybeUser,
+    client: Client,
+    Form(form): Form<LogInForm>,
+) -> Result<Response> {
+    let outcome = actions::log_in(&app, &form, &client).await;
+    answer(&app, before, outcome, page_after(&form.next), |errors| {
+        views::log_in(&ctx, &form, errors)
+    })
+    .await
+}
+
+/// Logs out, and leads to the start page. Who is logged out already gets there too.
+#[handler]
+pub async fn destroy(app: Data<&App>, user: MaybeUser) -> Result<Response> {
+    if let Some(user) = user.0 {
+        actions::log_out(&app, user.session_id).await?;
+    }
+    let mut response = see_other("/");
+    clear_session(&mut response, &app.config);
+    Ok(response)
+}
+
+/// The page asked for, if it is one of ours and does not lead to the log-in again; else the chats.
+fn page_after(next: &str) -> &str {
+    if is_local(next) && !next.starts_with("/accounts/") {
+        next
+    } else {
+        "/chat/"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_in_leads_to_pages_of_this_site_only() {
+        assert_eq!(page_after("/chat/room/general"), "/chat/room/general");
+        for next in [
+            "",
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil.example",
+            "/accounts/login",
+        ] {
+            assert_eq!(page_after(next), "/chat/", "{next}");
+        }
+    }
+}

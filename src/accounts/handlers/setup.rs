@@ -1,0 +1,47 @@
+//! Making the first administrator. Once somebody has an account, this page does not exist.
+
+use maud::Markup;
+use poem::web::{Data, Form, Query};
+use poem::{IntoResponse, Response, handler};
+
+use super::answer;
+use crate::accounts::current_user::MaybeUser;
+use crate::accounts::model::SignUpForm;
+use crate::accounts::{setup, views};
+use crate::error::FieldErrors;
+use crate::web::Ctx;
+use crate::web::forwarded::Client;
+use crate::{App, Error, Result};
+
+/// Says where the code is; with a code (the printed address has it) it shows the form.
+#[handler]
+pub async fn new(app: Data<&App>, ctx: Ctx, Query(form): Query<SignUpForm>) -> Result<Markup> {
+    if !setup::is_needed(&app).await? {
+        return Err(Error::NotFound);
+    }
+    if form.code.is_empty() {
+        return Ok(views::setup_waiting(&ctx));
+    }
+    let form = SignUpForm {
+        code: form.code,
+        ..SignUpForm::default()
+    };
+    Ok(views::setup(&ctx, &form, &FieldErrors::default()))
+}
+
+/// Makes the administrator and leads to the making of rooms. The page that asks for the code alone sends nothing else:
+/// with the right one the form comes.
+#[handler]
+pub async fn create(app: Data<&App>, ctx: Ctx, client: Client, Form(form): Form<SignUpForm>) -> Result<Response> {
+    if !setup::is_needed(&app).await? {
+        return Err(Error::NotFound);
+    }
+    if form.is_code_only() && setup::check_code(&app, &form.code).await?.is_ok() {
+        return Ok(views::setup(&ctx, &form, &FieldErrors::default()).into_response());
+    }
+    let outcome = setup::set_up(&app, &form, ctx.theme, &client).await;
+    answer(&app, MaybeUser(None), outcome, "/admin/rooms", |errors| {
+        views::setup(&ctx, &form, errors)
+    })
+    .await
+}

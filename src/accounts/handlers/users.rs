@@ -1,0 +1,40 @@
+//! Making an account.
+
+use maud::Markup;
+use poem::web::{Data, Form};
+use poem::{IntoResponse, Response, handler};
+
+use super::answer;
+use crate::accounts::current_user::MaybeUser;
+use crate::accounts::model::SignUpForm;
+use crate::accounts::{actions, views};
+use crate::error::FieldErrors;
+use crate::web::forwarded::Client;
+use crate::web::{Ctx, see_other};
+use crate::{App, Result};
+
+/// The empty form; whoever is logged in has an account already.
+#[handler]
+pub fn new(Data(ctx): Data<&Ctx>, MaybeUser(user): MaybeUser) -> Response {
+    match user {
+        Some(_) => see_other("/chat/"),
+        None => form(ctx, &SignUpForm::default(), &FieldErrors::default()).into_response(),
+    }
+}
+
+/// Makes the account and leads to the chats.
+#[handler]
+pub async fn create(
+    app: Data<&App>,
+    ctx: Ctx,
+    before: MaybeUser,
+    client: Client,
+    Form(typed): Form<SignUpForm>,
+) -> Result<Response> {
+    let outcome = actions::sign_up(&app, &typed, ctx.theme, &client).await;
+    answer(&app, before, outcome, "/chat/", |errors| form(&ctx, &typed, errors)).await
+}
+
+fn form(ctx: &Ctx, typed: &SignUpForm, errors: &FieldErrors) -> Markup {
+    views::sign_up(ctx, typed, errors)
+}

@@ -1,0 +1,146 @@
+//! What the forms of accounts send.
+
+use serde::Deserialize;
+
+use super::{Email, Password, PersonName, Username};
+use crate::error::FieldErrors;
+use crate::{Error, Result};
+
+/// What the sign-up and setup pages send. Kept as typed, to be shown again (except the password).
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct SignUpForm {
+    /// The name to log in with.
+    pub username: String,
+    /// Optional.
+    pub email: String,
+    /// First name.
+    pub first_name: String,
+    /// Last name; may be empty.
+    pub last_name: String,
+    /// Never shown again.
+    pub password: String,
+    /// The consent box: not empty when ticked.
+    pub consent: String,
+    /// The one-time code (setup only).
+    pub code: String,
+}
+
+impl SignUpForm {
+    /// The checked form; `errors` says what is wrong already (a setup code).
+    pub fn parse(&self, mut errors: FieldErrors) -> Result<NewAccount> {
+        let username = errors.take("username", Username::parse(&self.username));
+        let email = errors.take("email", Email::parse_optional(&self.email));
+        let first_name = errors.take("first_name", PersonName::parse_required(&self.first_name));
+        let last_name = errors.take("last_name", PersonName::parse(&self.last_name));
+        let password = errors.take("password", Password::parse(&self.password));
+        if !self.has_consent() {
+            errors.add(
+                "consent",
+                "Without your consent there is no account. Read the privacy page and tick the box.",
+            );
+        }
+        match (username, email, first_name, last_name, password) {
+            (Some(username), Some(email), Some(first_name), Some(last_name), Some(password)) if errors.is_empty() => {
+                Ok(NewAccount {
+                    username,
+                    email,
+                    first_name,
+                    last_name,
+                    password,
+                })
+            }
+            _ => Err(Error::Invalid(errors)),
+        }
+    }
+
+    /// Whether nothing but the setup code was typed.
+    pub fn is_code_only(&self) -> bool {
+        let others = [
+            &self.username,
+            &self.email,
+            &self.first_name,
+            &self.last_name,
+            &self.password,
+            &self.consent,
+        ];
+        !self.code.is_empty() && others.iter().all(|field| field.is_empty())
+    }
+
+    /// Whether the consent box is ticked.
+    pub fn has_consent(&self) -> bool {
+        matches!(self.consent.as_str(), "on" | "true" | "1" | "yes")
+    }
+}
+
+/// What the log-in page sends. Kept as typed, to be shown again (except the password).
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct LogInForm {
+    /// Username or e-mail address.
+    pub login: String,
+    /// Never shown again.
+    pub password: String,
+    /// Stay logged in on this device: not empty when ticked.
+    pub remember: String,
+    /// The local path to go to afterwards; empty means the chat home.
+    pub next: String,
+}
+
+impl LogInForm {
+    /// Whether "stay logged in" is ticked.
+    pub fn remembers(&self) -> bool {
+        matches!(self.remember.as_str(), "on" | "true" | "1" | "yes")
+    }
+}
+
+/// An account to be made.
+pub struct NewAccount {
+    /// The name to log in with.
+    pub username: Username,
+    /// Optional, not verified.
+    pub email: Option<Email>,
+    /// First name.
+    pub first_name: PersonName,
+    /// Last name.
+    pub last_name: PersonName,
+    /// Its password.
+    pub password: Password,
+}
+
+impl NewAccount {
+    /// What a password must not be made of, besides common words.
+    pub fn user_inputs(&self) -> Vec<String> {
+        let email = self
+            .email
+            .as_ref()
+            .map(|email| email.as_str().to_owned())
+            .unwrap_or_default();
+        let mut inputs = vec![
+            self.username.as_str().to_owned(),
+            self.first_name.as_str().to_owned(),
+            self.last_name.as_str().to_owned(),
+            email.split('@').next().unwrap_or_default().to_owned(),
+            email,
+            "umbrachat".to_owned(),
+        ];
+        inputs.retain(|input| !input.is_empty());
+        inputs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wrong_field_is_named_at_once() {
+        let Err(Error::Invalid(errors)) = SignUpForm::default().parse(FieldErrors::default()) else {
+            unreachable!("an empty form is wrong");
+        };
+        for field in ["username", "first_name", "password", "consent"] {
+            assert!(errors.get(field).is_some(), "{field}");
+        }
+        assert!(errors.get("email").is_none());
+    }
+}

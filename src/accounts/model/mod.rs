@@ -1,0 +1,117 @@
+//! What an account consists of. Whatever comes in goes through a `parse` constructor, so that an invalid value
+//! cannot exist; each error is a sentence for the person who typed it.
+
+mod fields;
+mod forms;
+
+use caseless::Caseless;
+use chrono::{DateTime, Utc};
+use unicode_normalization::UnicodeNormalization;
+
+pub use fields::{Email, Password, PersonName, Username};
+pub use forms::{LogInForm, NewAccount, SignUpForm};
+
+use crate::ids::UserId;
+
+/// The version of the privacy page that people agree to; stored with the time of their consent.
+pub const CONSENT_VERSION: &str = "2026-11";
+
+/// The key by which names and addresses are compared: NFKC and full case folding, so that what looks the same in
+/// another case or form is the same. (PostgreSQL's `lower` folds ASCII only under `--locale=C`.)
+pub fn fold(text: &str) -> String {
+    text.trim().nfkc().default_case_fold().nfkc().collect()
+}
+
+/// A person as the author of something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// Who.
+    pub id: UserId,
+    /// First and last name, or the username where there is none.
+    pub name: String,
+}
+
+impl Author {
+    /// An author by the parts of their name.
+    pub fn new(id: UserId, first_name: &str, last_name: &str, username: &str) -> Self {
+        Self {
+            id,
+            name: full_name(first_name, last_name, username),
+        }
+    }
+}
+
+/// First and last name; people without either go by their username.
+pub fn full_name(first_name: &str, last_name: &str, username: &str) -> String {
+    match (first_name, last_name) {
+        ("", "") => username.to_owned(),
+        (name, "") | ("", name) => name.to_owned(),
+        (first, last) => format!("{first} {last}"),
+    }
+}
+
+/// What a person may do on the whole server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Uses it.
+    Member,
+    /// Runs it: the administration is open to them.
+    Admin,
+}
+
+impl Role {
+    /// The name in the database and in forms.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The role of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "member" => Some(Self::Member),
+            "admin" => Some(Self::Admin),
+            _ => None,
+        }
+    }
+}
+
+/// A person in the administrator's list.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// Who.
+    pub id: UserId,
+    /// The name to log in with.
+    pub username: String,
+    /// First and last name, or the username.
+    pub name: String,
+    /// Not verified: nobody has shown that it is theirs.
+    pub email: Option<String>,
+    /// Whether the administration is open to them.
+    pub is_admin: bool,
+    /// When they signed up.
+    pub created_at: DateTime<Utc>,
+    /// When they were last seen, to the hour; None when none of their log-ins is kept.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_go_by_what_name_they_have() {
+        assert_eq!(full_name("Mara", "Lindqvist", "mara"), "Mara Lindqvist");
+        assert_eq!(full_name("Mara", "", "mara"), "Mara");
+        assert_eq!(full_name("", "", "mara"), "mara");
+    }
+
+    #[test]
+    fn names_that_differ_in_case_or_form_only_are_the_same() {
+        assert_eq!(fold("STRASSE"), fold("straße"));
+        assert_eq!(fold("ｂｏｂ"), fold("BOB"));
+        assert_eq!(Username::parse("Ａｌｉｃｅ").unwrap().as_str(), "Alice");
+    }
+}
