@@ -27,10 +27,11 @@ function dots({ seed, tile, count, size, colour, alpha, gap }) {
   }
   return placed
     .map(({ x, y }) => {
-      const radius = (between(size) / 2).toFixed(2);
+      const radius = between(size) / 2;
       const opacity = between(alpha).toFixed(2).replace(/^0/, "");
-      const edge = (Number(radius) + 0.5).toFixed(2);
-      return `radial-gradient(circle at ${x}px ${y}px, rgb(${colour} / ${opacity}) ${radius}px, transparent ${edge}px)`;
+      // Soft edges: a dot of one pixel must not flicker between one and four of them.
+      const [core, edge] = [radius * 0.5, radius + 0.3].map((length) => length.toFixed(2).replace(/^0/, ""));
+      return `radial-gradient(circle at ${x}px ${y}px, rgb(${colour} / ${opacity}) ${core}px, transparent ${edge}px)`;
     })
     .join(",\n    ");
 }

@@ -1,1 +1,3 @@
-//! (site)
+//! The pages that stand open to everybody: landing, privacy, about.
+
+pub mod views;

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use poem::http::{StatusCode, header};
+use poem::http::header;
 use poem::web::Path;
 use poem::{Request, Response, Route, get, handler};
 use rust_embed::RustEmbed;
+
+use crate::{Error, Result};
 
 #[derive(RustEmbed)]
 #[folder = "assets/dist"]
@@ -26,22 +28,22 @@ pub fn url(name: &str) -> String {
 }
 
 /// Everything under `/assets`.
-pub fn routes() -> Route {
-    Route::new().at("/:name", get(show))
+pub fn routes(route: Route) -> Route {
+    route.at("/assets/:name", get(show))
 }
 
 #[handler]
-fn show(request: &Request, Path(name): Path<String>) -> Response {
+fn show(request: &Request, Path(name): Path<String>) -> Result<Response> {
     // Only what the manifest names: neither the manifest nor a compressed copy has an address of its own.
     if !MANIFEST.values().any(|hashed| *hashed == name) {
-        return StatusCode::NOT_FOUND.into();
+        return Err(Error::NotFound);
     }
     let packed = accepts_brotli(request)
         .then(|| Dist::get(&format!("{name}.br")))
         .flatten();
     let encoding = packed.is_some().then_some("br");
     let Some(file) = packed.or_else(|| Dist::get(&name)) else {
-        return StatusCode::NOT_FOUND.into();
+        return Err(Error::NotFound);
     };
     let response = Response::builder()
         .content_type(mime_guess::from_path(&name).first_or_octet_stream().as_ref())
@@ -51,7 +53,7 @@ fn show(request: &Request, Path(name): Path<String>) -> Response {
         Some(encoding) => response.header(header::CONTENT_ENCODING, encoding),
         None => response,
     };
-    response.body(file.data.into_owned())
+    Ok(response.body(file.data.into_owned()))
 }
 
 /// Whether the browser takes Brotli. `br;q=0` says no, and nobody sends it; it is heeded all the same.

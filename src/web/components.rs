@@ -125,9 +125,8 @@ pub fn theme_menu(ctx: &Ctx) -> Markup {
     html! {
         details.theme-menu {
             summary.icon-button aria-label="Look" title="Look" { (icon(sign)) }
-            form.menu method="post" action="/theme" {
+            form.menu method="post" action="/appearance" {
                 (csrf_field(ctx))
-                input type="hidden" name="next" value=(ctx.path);
                 @for (theme, sign, label) in CHOICES {
                     button type="submit" name="theme" value=(theme.as_str())
                         aria-current=[(ctx.theme == theme).then_some("true")] {

@@ -32,14 +32,22 @@ pub fn eclipse_small() -> Markup {
 
 /// The large eclipse of the error pages, with its corona and the diamond at its edge.
 pub fn eclipse() -> Markup {
+    // Falls off as light does, so that no edge shows where it ends.
+    const CORONA: [(&str, &str); 8] = [
+        (".49", ".75"),
+        (".53", ".46"),
+        (".58", ".27"),
+        (".65", ".145"),
+        (".74", ".066"),
+        (".84", ".025"),
+        (".93", ".006"),
+        ("1", "0"),
+    ];
     html! {
         svg.eclipse viewBox="0 0 300 300" fill="none" aria-hidden="true" {
             defs {
                 radialGradient id="eclipse-corona" {
-                    stop.corona offset=".5" stop-opacity=".62" {}
-                    stop.corona offset=".58" stop-opacity=".3" {}
-                    stop.corona offset=".72" stop-opacity=".1" {}
-                    stop.corona offset="1" stop-opacity="0" {}
+                    @for (offset, opacity) in CORONA { stop.corona offset=(offset) stop-opacity=(opacity) {} }
                 }
                 radialGradient id="eclipse-diamond" {
                     stop.diamond offset="0" {}

@@ -1,0 +1,137 @@
+//! The privacy page: what is stored, why, for how long, and who can read it. It follows the schema; whoever adds
+//! something personal to a table adds a row here.
+
+use maud::{Markup, html};
+
+use crate::accounts::model::CONSENT_VERSION;
+use crate::web::{Ctx, Viewer, layout};
+
+/// What is stored, why, and how long.
+const STORED: [(&str, &str, &str); 7] = [
+    (
+        "Your account: username, first and last name, the role (member or administrator), and when it was made",
+        "So that you can log in, and so that others know who writes.",
+        "As long as the account exists.",
+    ),
+    (
+        "Your e-mail address, if you give one",
+        "To log in with it. Other people do not see it; administrators do.",
+        "As long as the account exists.",
+    ),
+    (
+        "Your password, only as an Argon2id hash",
+        "To check it when you log in. The password cannot be read from it.",
+        "As long as the account exists.",
+    ),
+    (
+        "That and when you agreed to this page, and to which version of it",
+        "Without your consent there is no account, so it has to be known.",
+        "As long as the account exists.",
+    ),
+    (
+        "Your logins: the browser and system you used, when it began and was last used. The key in your cookie only as a hash",
+        "To know that it is you, and to end a login everywhere at once.",
+        "Until you log out, or until it expires: after 30 days with “stay logged in”.",
+    ),
+    (
+        "Your messages: the text encrypted; room, author, time and order in the clear",
+        "So that the people in the room can read them, in order.",
+        "Until the room is deleted.",
+    ),
+    (
+        "The rooms you are in, and when you joined and left",
+        "To show you the right rooms, and others who is there.",
+        "Until the room is deleted.",
+    ),
+];
+
+/// The names of our cookies, what they are for, and how long they live.
+const COOKIES: [(&str, &str, &str); 3] = [
+    (
+        "umbra_session",
+        "Keeps you logged in.",
+        "Until the browser closes, or 30 days if you say so.",
+    ),
+    (
+        "umbra_csrf",
+        "Protects forms against being sent by other sites.",
+        "Until the browser closes.",
+    ),
+    ("umbra_theme", "Remembers night or dawn.", "A year, if you choose one."),
+];
+
+/// The privacy page.
+pub fn privacy(ctx: &Ctx, viewer: Option<&Viewer>) -> Markup {
+    let main = html! {
+        article.text-page {
+            header.text-header {
+                h1 { "Privacy" }
+                p.lead { "What this server stores about you, why, for how long, and who can read it." }
+            }
+            h2 { "In short" }
+            ul {
+                li { "Everything stays on this server. Nothing is loaded from another host, and nothing is sent to one." }
+                li { "What you write is encrypted before it is stored." }
+                li { "The running server can read messages, because it has to show them. Whoever runs it could, too." }
+                li { "No tracking, no advertising, no statistics about people." }
+            }
+            h2 { "What is stored" }
+            (facts(["What", "Why", "How long"], &STORED))
+            h2 #encryption { "What encryption means here" }
+            p {
+                "Every room and every person has a key of their own, and these keys are themselves encrypted with the master key of this server. "
+                "A message is encrypted with a key made from both, the room's and the author's: "
+                "if either is destroyed, nobody can read the message any more."
+            }
+            p {
+                "This is encryption at rest. A stolen disk, database or backup shows no text without the master key. "
+                "It is not end-to-end encryption: the running server holds the master key, opens messages to show them to the people in the room, "
+                "and could be changed by whoever runs it. So write here what you would entrust to the people who run this server."
+            }
+            h2 { "Who can see what" }
+            ul {
+                li { "Everybody with an account here can find and join the public rooms, and then reads all that was written in them." }
+                li { "Others see your name, your username, and whether you are online in the room they have open." }
+                li { "Administrators also see your e-mail address, when you were last here, and how many messages a room has." }
+            }
+            h2 { "Network addresses" }
+            p {
+                "To stop somebody from guessing passwords, the server counts attempts per network address. "
+                "It does so in its memory, for minutes, and stores none of it in the database."
+            }
+            h2 { "Cookies" }
+            p { "Only what it needs to work. Over an encrypted connection the first two names begin with " code { "__Host-" } "." }
+            (facts(["Name", "What for", "How long"], &COOKIES))
+            h2 { "In your browser" }
+            p {
+                "Messages that could not be sent yet, and what you were about to write, are kept in the tab you have open, "
+                "so that a broken connection loses nothing. Logging out removes them."
+            }
+            h2 { "Your rights" }
+            p {
+                "You can ask the people who run this server what is stored about you, have it corrected, and have it deleted. "
+                "How long backups are kept is up to them as well: ask."
+            }
+            p.version { "Version " (CONSENT_VERSION) " of this page." }
+        }
+    };
+    layout::public(ctx, viewer, "Privacy", main)
+}
+
+/// Three columns; on a phone each row becomes a block.
+fn facts(head: [&str; 3], rows: &[(&str, &str, &str)]) -> Markup {
+    html! {
+        table.facts {
+            thead { tr { @for title in head { th scope="col" { (title) } } } }
+            tbody {
+                @for (what, why, how_long) in rows {
+                    tr {
+                        th scope="row" { (what) }
+                        td data-label=(head[1]) { (why) }
+                        td data-label=(head[2]) { (how_long) }
+                    }
+                }
+            }
+        }
+    }
+}
