@@ -14,8 +14,6 @@ use crate::web::forwarded::Client;
 use crate::web::session::{REMEMBER_SECONDS, Token};
 use crate::{App, Error, Result};
 
-pub use super::setup::prepare as prepare_setup;
-
 /// A log-in that does not outlive the browser ends after this long without use.
 const IDLE: TimeDelta = TimeDelta::hours(24);
 

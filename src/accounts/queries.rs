@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 
-use super::model::{NewAccount, Person, Role, full_name};
+use super::model::{NewAccount, Role};
 use crate::ids::{KeyId, SessionId, UserId};
 use crate::web::session::TokenHash;
 
@@ -326,33 +326,4 @@ pub async fn update_role(connection: &mut PgConnection, user: UserId, role: Role
         .execute(connection)
         .await?;
     Ok(())
-}
-
-/// A page of people for the administrator, by username, after the one with key `after`: everybody, or those whose
-/// username, first or last name begins with `search` or whose e-mail address is `search` (folded).
-pub async fn list_people(db: impl PgExecutor<'_>, search: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Person>> {
-    let rows = sqlx::query!(
-        r#"SELECT u.id AS "id: UserId", u.username, u.first_name, u.last_name, u.email, u.role, u.created_at,
-                  (SELECT max(s.last_used_at) FROM user_sessions s WHERE s.user_id = u.id) AS last_used_at
-           FROM users u
-           WHERE u.name_key > $2
-             AND (starts_with(u.name_key, $1) OR starts_with(u.first_key, $1) OR starts_with(u.last_key, $1)
-                  OR u.email_key = $1)
-           ORDER BY u.name_key LIMIT $3"#,
-        search,
-        after,
-        limit
-    )
-    .fetch_all(db)
-    .await?;
-    let people = rows.into_iter().map(|row| Person {
-        id: row.id,
-        name: full_name(&row.first_name, &row.last_name, &row.username),
-        username: row.username,
-        email: row.email,
-        is_admin: Role::parse(&row.role) == Some(Role::Admin),
-        created_at: row.created_at,
-        last_used_at: row.last_used_at,
-    });
-    Ok(people.collect())
 }

@@ -1,1 +1,23 @@
-//! (admin)
+//! The administration: public rooms, people, numbers. For everybody but administrators none of it exists.
+
+mod handlers;
+mod queries;
+pub mod views;
+
+use poem::{Route, get, post};
+
+use handlers::{overview, roles, rooms, users};
+
+/// Every page of the administration.
+pub fn routes(route: Route) -> Route {
+    route
+        .at("/admin/", get(overview::index))
+        .at("/admin/rooms", get(rooms::index).post(rooms::create))
+        .at("/admin/rooms/:slug", post(rooms::update))
+        .at("/admin/rooms/:slug/edit", get(rooms::edit))
+        .at("/admin/rooms/:slug/archive", post(rooms::archive))
+        .at("/admin/rooms/:slug/restore", post(rooms::restore))
+        .at("/admin/rooms/:slug/delete", get(rooms::ask).post(rooms::destroy))
+        .at("/admin/users", get(users::index))
+        .at("/admin/users/:username/role", post(roles::update))
+}

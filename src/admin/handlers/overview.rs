@@ -1,0 +1,42 @@
+//! The numbers of this server.
+
+use std::collections::HashSet;
+
+use chrono::{NaiveTime, Utc};
+use maud::Markup;
+use poem::handler;
+use poem::web::Data;
+
+use crate::accounts::Administrator;
+use crate::admin::{queries, views};
+use crate::rooms::model::Show;
+use crate::web::Ctx;
+use crate::{App, Result, accounts, rooms};
+
+/// The administration's first page.
+#[handler]
+pub async fn index(app: Data<&App>, ctx: Ctx, Administrator(user): Administrator) -> Result<Markup> {
+    let midnight = app
+        .now()
+        .date_naive()
+        .and_time(NaiveTime::MIN)
+        .and_local_timezone(Utc)
+        .earliest();
+    let online: HashSet<_> = app
+        .hub
+        .rooms()
+        .into_iter()
+        .flat_map(|room| app.hub.people(room))
+        .collect();
+    let numbers = views::Overview {
+        users: accounts::queries::count_users(&app.db).await?,
+        users_online: i64::try_from(online.len()).unwrap_or(i64::MAX),
+        sockets: i64::try_from(app.hub.connections()).unwrap_or(i64::MAX),
+        messages: rooms::queries::count_messages(&app.db).await?,
+        messages_today: queries::count_messages_since(&app.db, midnight.unwrap_or_else(|| app.now())).await?,
+        rooms_open: rooms::queries::count_public_rooms(&app.db, Show::Open).await?,
+        rooms_archived: rooms::queries::count_public_rooms(&app.db, Show::Archived).await?,
+    };
+    let listed = rooms::queries::list_public_rooms(&app.db, user.id).await?;
+    Ok(views::overview(&ctx, &user.viewer, &listed, &numbers))
+}

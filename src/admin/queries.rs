@@ -1,0 +1,81 @@
+//! The SQL that only the administration needs.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
+use uuid::Uuid;
+
+use crate::accounts::model::{Person, Role, full_name};
+use crate::ids::UserId;
+use crate::rooms::model::AdminRow;
+
+/// A page of people by username, after the one with key `after`: everybody, or those whose username or name begins
+/// with `search`, or whose e-mail address is `search` (folded).
+pub async fn list_people(db: impl PgExecutor<'_>, search: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Person>> {
+    let rows = sqlx::query!(
+        r#"SELECT u.id AS "id: UserId", u.username, u.first_name, u.last_name, u.email, u.role, u.created_at,
+                  (SELECT max(s.last_used_at) FROM user_sessions s WHERE s.user_id = u.id) AS last_used_at
+           FROM users u
+           WHERE u.name_key > $2
+             AND (starts_with(u.name_key, $1) OR starts_with(u.last_key, $1)
+                  OR starts_with(u.first_key || ' ' || u.last_key, $1) OR u.email_key = $1)
+           ORDER BY u.name_key LIMIT $3"#,
+        search,
+        after,
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    let people = rows.into_iter().map(|row| Person {
+        id: row.id,
+        name: full_name(&row.first_name, &row.last_name, &row.username),
+        username: row.username,
+        email: row.email,
+        is_admin: Role::parse(&row.role) == Some(Role::Admin),
+        created_at: row.created_at,
+        last_used_at: row.last_used_at,
+    });
+    Ok(people.collect())
+}
+
+/// How many people [`list_people`] finds on all of its pages.
+pub async fn count_people(db: impl PgExecutor<'_>, search: &str) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM users u
+           WHERE starts_with(u.name_key, $1) OR starts_with(u.last_key, $1)
+              OR starts_with(u.first_key || ' ' || u.last_key, $1) OR u.email_key = $1"#,
+        search
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// How many administrators there are.
+pub async fn count_admins(db: impl PgExecutor<'_>) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM users WHERE role = 'admin'"#)
+        .fetch_one(db)
+        .await
+}
+
+/// The public room of that name with its numbers.
+pub async fn find_room(db: impl PgExecutor<'_>, slug_key: &str) -> sqlx::Result<Option<AdminRow>> {
+    sqlx::query_as!(
+        AdminRow,
+        r#"SELECT r.slug, r.title, r.topic, r.last_seq AS messages, r.created_at, r.archived_at,
+                  (SELECT count(*) FROM members m WHERE m.room_id = r.id) AS "members!",
+                  (SELECT m.created_at FROM messages m WHERE m.room_id = r.id AND m.seq = r.last_seq) AS last_active
+           FROM rooms r WHERE r.slug_key = $1 AND r.kind = 'public'"#,
+        slug_key
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// How many messages were written since `since`. Their ids begin with their time (UUID version 7, RFC 9562), so the
+/// index on the ids finds them; there is none on the times.
+pub async fn count_messages_since(db: impl PgExecutor<'_>, since: DateTime<Utc>) -> sqlx::Result<i64> {
+    let milliseconds = u64::try_from(since.timestamp_millis()).unwrap_or_default();
+    let first = Uuid::from_u128(u128::from(milliseconds) << 80);
+    sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM messages WHERE id >= $1"#, first)
+        .fetch_one(db)
+        .await
+}
