@@ -1,18 +1,34 @@
-//! Everything put together: routes, middleware, start and graceful end.
+//! Everything put together: the parts, every feature's routes, the tasks, start and graceful end.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
+use poem::http::StatusCode;
 use poem::listener::TcpAcceptor;
-use poem::{Route, Server, get, handler};
+use poem::web::Data;
+use poem::{Endpoint, EndpointExt, IntoResponse, Response, Route, Server, get, handler};
 use sqlx::PgPool;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::bus::Bus;
 use crate::config::{Config, Secret};
-use crate::{Error, Result};
+use crate::live::Feed;
+use crate::messages::{Inbox, Writer};
+use crate::realtime::Hub;
+use crate::state::session_cache;
+use crate::throttle::Throttle;
+use crate::vault::Vault;
+use crate::{App, Error, Result, accounts, chat, database, live, rooms, web};
 
 /// How long requests may go on after the program was asked to end.
-const DRAIN: Duration = Duration::from_secs(10);
+const DRAIN: Duration = Duration::from_secs(5);
+/// How long sockets have to say goodbye at the end.
+const GOODBYE: Duration = Duration::from_secs(3);
+/// How often what is not needed any more is removed.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
 /// What the start has to tell once the server takes requests.
 pub struct Ready {
@@ -24,34 +40,182 @@ pub struct Ready {
 
 /// Serves until `shutdown` is cancelled. The schema is up to date, and `config.umbra_keys` is set.
 pub async fn serve(
-    _config: Config,
-    _pool: PgPool,
+    config: Config,
+    pool: PgPool,
     listener: TcpListener,
     shutdown: CancellationToken,
     ready: impl FnOnce(Ready),
 ) -> Result<()> {
-    let acceptor = TcpAcceptor::from_std(listener).map_err(|error| Error::Internal(Box::new(error)))?;
+    let port = listener.local_addr().map_err(Error::internal)?.port();
+    let acceptor = TcpAcceptor::from_std(listener).map_err(Error::internal)?;
+    let (app, inbox) = assemble(config, pool, port).await?;
+    let feed = Arc::new(Feed::default());
+    let mut tasks = Tasks::new(shutdown.clone());
+    let drained = CancellationToken::new();
+    let writer = tokio::spawn(inbox.run(app.db.clone(), app.bus.clone(), drained.clone()));
+    tasks.start("live updates", live::run(app.clone(), feed.clone()));
+    tasks.start("housekeeping", keep_house(app.clone()));
+    let setup_code = accounts::setup::prepare(&app).await?;
     ready(Ready {
-        bus: "local",
-        setup_code: None,
+        bus: app.bus.describe(),
+        setup_code,
     });
-    Server::new_with_acceptor(acceptor)
-        .run_with_graceful_shutdown(
-            Route::new().at("/healthz", get(healthz)),
-            async move { shutdown.cancelled().await },
-            Some(DRAIN),
-        )
+
+    let served = Server::new_with_acceptor(acceptor)
+        .run_with_graceful_shutdown(routes(app.clone(), feed), shutdown.cancelled_owned(), Some(DRAIN))
         .await
-        .map_err(|error| Error::Internal(Box::new(error)))
+        .map_err(Error::internal);
+    // What was handed over is stored, what was stored is pushed, and only then do the sockets close.
+    drained.cancel();
+    let written = writer.await.map_err(Error::internal);
+    close_sockets(&app).await;
+    tasks.end().await;
+    served.and(written)
 }
 
 /// Makes an administrator from the command line.
-#[allow(clippy::unused_async)]
-pub async fn create_admin(_config: Config, _pool: PgPool, _username: &str, _password: &Secret) -> Result<()> {
-    Err(Error::Unavailable("accounts come next".into()))
+pub async fn create_admin(config: Config, pool: PgPool, username: &str, password: &Secret) -> Result<()> {
+    let (app, _) = assemble(config, pool, 0).await?;
+    accounts::actions::create_admin(&app, username, password.expose()).await
 }
 
+async fn assemble(config: Config, db: PgPool, port: u16) -> Result<(App, Inbox)> {
+    let keys = config
+        .umbra_keys
+        .as_ref()
+        .ok_or_else(|| Error::Conflict("UMBRA_KEYS is not set".into()))?;
+    let secret = config.session_secret.as_ref().map(Secret::expose);
+    let vault = Vault::open(&db, keys.expose(), secret)
+        .await
+        .map_err(|error| Error::Conflict(error.to_string()))?;
+    let throttle = Throttle::new(config.auth_rate, config.message_rate);
+    let (writer, inbox) = Writer::new();
+    let app = App {
+        origins: config.origins(port).into(),
+        sessions: session_cache(),
+        has_users: Arc::default(),
+        config: Arc::new(config),
+        db,
+        vault: Arc::new(vault),
+        throttle: Arc::new(throttle),
+        bus: Bus::local(),
+        hub: Arc::new(Hub::default()),
+        writer,
+    };
+    Ok((app, inbox))
+}
+
+/// Every address of the program, behind what every request goes through.
+fn routes(app: App, feed: Arc<Feed>) -> impl Endpoint<Output = Response> {
+    let routes = Route::new().at("/healthz", get(healthz)).at("/readyz", get(readyz));
+    let features = [
+        accounts::routes,
+        rooms::routes,
+        chat::routes,
+        live::routes,
+        web::assets::routes,
+    ];
+    let routes = features.into_iter().fold(routes, |routes, feature| feature(routes));
+    web::around(app, routes.data(feed).around(accounts::around))
+}
+
+/// Whether the process lives; it says nothing of the database.
 #[handler]
 fn healthz() -> &'static str {
     "ok"
+}
+
+/// Whether the program can do its work: 200 or 503, and which part is missing.
+#[handler]
+async fn readyz(app: Data<&App>) -> Response {
+    let (database, schema) = match database::is_current(&app.db).await {
+        Ok(true) => ("ok", "ok"),
+        Ok(false) => ("ok", "not up to date"),
+        Err(_) => ("away", "unknown"),
+    };
+    let status = if schema == "ok" {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let text = format!(
+        "database: {database}\nmigrations: {schema}\nbus: {}\n",
+        app.bus.describe()
+    );
+    text.with_status(status).into_response()
+}
+
+/// Forgets whom nothing throttles any more, and log-ins that ended long ago.
+async fn keep_house(app: App) {
+    loop {
+        sleep(HOUSEKEEPING).await;
+        app.throttle.forget_idle();
+        if let Err(error) = accounts::actions::tidy(&app).await {
+            tracing::warn!(%error, "old log-ins could not be removed");
+        }
+    }
+}
+
+/// Tells every page that the server restarts, and waits until they have heard it.
+async fn close_sockets(app: &App) {
+    app.hub.close_all();
+    let end = Instant::now() + GOODBYE;
+    while app.hub.connections() > 0 && Instant::now() < end {
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The tasks that run as long as the program. One that ends early ends the program, so that whoever watches it starts
+/// it again: a chat that looks alive and delivers nothing is worse.
+struct Tasks {
+    running: JoinSet<()>,
+    /// Ends the tasks.
+    stop: CancellationToken,
+    /// Ends the program.
+    shutdown: CancellationToken,
+}
+
+impl Tasks {
+    fn new(shutdown: CancellationToken) -> Self {
+        Self {
+            running: JoinSet::new(),
+            stop: CancellationToken::new(),
+            shutdown,
+        }
+    }
+
+    fn start(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let watch = Watch {
+            name,
+            stop: self.stop.clone(),
+            shutdown: self.shutdown.clone(),
+        };
+        self.running.spawn(async move {
+            tokio::select! {
+                () = task => {}
+                () = watch.stop.cancelled() => {}
+            }
+        });
+    }
+
+    async fn end(mut self) {
+        self.stop.cancel();
+        while self.running.join_next().await.is_some() {}
+    }
+}
+
+/// Dropped by a task that ends before it was told to, also by a panic, it ends the program.
+struct Watch {
+    name: &'static str,
+    stop: CancellationToken,
+    shutdown: CancellationToken,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if !self.stop.is_cancelled() {
+            tracing::error!(task = self.name, "a task ended early; the program ends with it");
+            self.shutdown.cancel();
+        }
+    }
 }

@@ -1,1 +1,21 @@
-//! (chat)
+//! The pages that join the features: the chat home and the room page, with the side bar beside both.
+//!
+//! A room is entered through the viewer's membership. A public room that they have not joined shows its name, topic
+//! and size with a way to join, and none of its messages.
+
+pub mod handlers;
+pub mod views;
+
+use poem::{Route, get};
+
+/// Chat home, rooms and their messages.
+pub fn routes(route: Route) -> Route {
+    route
+        .at("/chat/", get(handlers::rooms::index))
+        .at("/chat/me.css", get(handlers::style::show))
+        .at("/chat/room/:name", get(handlers::rooms::show))
+        .at(
+            "/chat/room/:name/messages",
+            get(handlers::messages::index).post(handlers::messages::create),
+        )
+}

@@ -81,6 +81,13 @@ pub async fn migrate(pool: &PgPool) -> Result<()> {
     })
 }
 
+/// Whether every migration of this version has been applied; an error when the database does not answer.
+pub async fn is_current(pool: &PgPool) -> Result<bool> {
+    let applied: Vec<i64> =
+        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(pool).await?;
+    Ok(MIGRATOR.iter().all(|migration| applied.contains(&migration.version)))
+}
+
 /// Whether the database answers a query now.
 pub async fn ping(pool: &PgPool) -> Result<()> {
     sqlx::query("SELECT 1").execute(pool).await?;

@@ -1,1 +1,35 @@
-//! (live)
+//! The sockets of the pages: from a change in the database to the fragment on the screen.
+//!
+//! - [`Feed`] hears doorbells, loads what is new in a room once, renders it once, and pushes one shared frame.
+//! - `socket` is one page's connection. It counts the changes its page has seen, so that every change arrives once
+//!   and in order, whatever the doorbells do.
+//! - Nobody hears a room who is not a member: membership is looked at when a socket opens, again after it has
+//!   subscribed, and whenever the room's members changed before anything later is delivered.
+
+mod feed;
+mod online;
+mod socket;
+mod views;
+
+use std::sync::Arc;
+
+use poem::{Route, get};
+
+pub use feed::Feed;
+
+use crate::App;
+
+/// The sockets of the pages.
+pub fn routes(route: Route) -> Route {
+    route.at("/ws/chatroom/:name", get(socket::connect))
+}
+
+/// Serves the sockets of this node until the program ends: hears doorbells, looks every few seconds for what a lost
+/// doorbell left behind, and keeps the online counts true.
+pub async fn run(app: App, feed: Arc<Feed>) {
+    tokio::join!(
+        feed::listen(&app, &feed),
+        feed::look_again(&app, &feed),
+        online::run(&app, &feed)
+    );
+}

@@ -7,10 +7,10 @@
 //! - One [`Writer`] per node stores in batches, and rings the doorbell only after the commit.
 
 pub mod actions;
-//H pub mod handlers;
+
 pub mod model;
 pub mod queries;
 pub mod views;
 mod writer;
 
-pub use writer::Writer;
+pub use writer::{Inbox, Writer};

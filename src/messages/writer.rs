@@ -12,6 +12,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use super::model::{NewMessage, Refusal, Stored};
 use super::queries::{self, ClientKey, Counters};
@@ -30,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// What becomes of a message, once it is known.
 pub type Receipt = oneshot::Receiver<Result<Stored, Refusal>>;
 
-/// The way to the task that stores messages. When every clone is dropped, the task stores what waits and ends.
+/// The way to the task that stores messages.
 #[derive(Debug, Clone)]
 pub struct Writer(mpsc::Sender<Job>);
 
@@ -66,11 +67,19 @@ impl Writer {
 }
 
 impl Inbox {
-    /// Stores what comes until every [`Writer`] is dropped and nothing waits any more.
-    pub async fn run(mut self, db: PgPool, bus: Bus) {
+    /// Stores what comes until `stop` is cancelled; what waits by then is stored too, what comes later is refused.
+    pub async fn run(mut self, db: PgPool, bus: Bus, stop: CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH);
-        while self.0.recv_many(&mut batch, BATCH).await > 0 {
-            settle(&db, &bus, std::mem::take(&mut batch)).await;
+        loop {
+            tokio::select! {
+                taken = self.0.recv_many(&mut batch, BATCH) => {
+                    if taken == 0 {
+                        return;
+                    }
+                    settle(&db, &bus, std::mem::take(&mut batch)).await;
+                }
+                () = stop.cancelled(), if !self.0.is_closed() => self.0.close(),
+            }
         }
     }
 }

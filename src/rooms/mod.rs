@@ -7,7 +7,16 @@
 //! - Joins, leaves and edits are `room_events`, each with a change of its own.
 
 pub mod actions;
-//H pub mod handlers;
+pub mod handlers;
 pub mod model;
 pub mod queries;
 pub mod views;
+
+use poem::{Route, post};
+
+/// What members and those who want to join can do with one room.
+pub fn routes(route: Route) -> Route {
+    route
+        .at("/chat/room/:name/join", post(handlers::create))
+        .at("/chat/room/:name/leave", post(handlers::destroy))
+}

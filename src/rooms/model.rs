@@ -1,6 +1,7 @@
 //! Rooms, their names, and what happens in them besides messages.
 
 use chrono::{DateTime, Utc};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::accounts::model::{Author, fold};
 use crate::ids::{Change, KeyId, RoomId, Seq};
@@ -58,6 +59,14 @@ impl Topic {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What is encoded in a path: everything that is ASCII and may not stand in a room's name.
+const OUTSIDE_NAMES: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+
+/// Where a room's page is. A slug may be of any script, so it is encoded for headers and data as well.
+pub fn path(slug: &str) -> String {
+    format!("/chat/room/{}", utf8_percent_encode(slug, &OUTSIDE_NAMES))
 }
 
 /// A room, as somebody sees it to whom it is open.
@@ -229,6 +238,12 @@ mod tests {
         assert_eq!(key("GENERAL"), key("general"));
         assert_eq!(key("Straße"), key("STRASSE"));
         assert_eq!(key("ｇeneral"), key("general"));
+    }
+
+    #[test]
+    fn paths_hold_ascii_only() {
+        assert_eq!(path("General"), "/chat/room/General");
+        assert_eq!(path("Über"), "/chat/room/%C3%9Cber");
     }
 
     #[test]

@@ -1,11 +1,16 @@
-//! The SQL of rooms, members and room events.
+//! The SQL of rooms and members; of what happened in them in `events`, for administrators in `admin`.
+
+mod admin;
+mod events;
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 
-use super::model::{AdminRow, EventKind, Listed, MemberRoom, Room, RoomEvent, RoomName, Show, Topic};
-use crate::accounts::model::Author;
+use super::model::{EventKind, Listed, MemberRoom, Room, RoomName, Topic};
 use crate::ids::{Change, KeyId, RoomId, Seq, UserId};
+
+pub use admin::*;
+pub use events::*;
 
 /// Public rooms drawn into one side bar at most.
 const LISTED: i64 = 500;
@@ -111,48 +116,6 @@ pub async fn list_public_rooms(db: impl PgExecutor<'_>, user: UserId) -> sqlx::R
     )
     .fetch_all(db)
     .await
-}
-
-/// A page of public rooms for the administrator, by name, after the room with key `after`.
-pub async fn list_for_admin(
-    db: impl PgExecutor<'_>,
-    show: Show,
-    after: &str,
-    limit: i64,
-) -> sqlx::Result<Vec<AdminRow>> {
-    sqlx::query_as!(
-        AdminRow,
-        r#"SELECT r.slug, r.title, r.topic, r.last_seq AS messages, r.created_at, r.archived_at,
-                  (SELECT count(*) FROM members m WHERE m.room_id = r.id) AS "members!",
-                  (SELECT m.created_at FROM messages m WHERE m.room_id = r.id AND m.seq = r.last_seq) AS last_active
-           FROM rooms r
-           WHERE r.kind = 'public' AND r.slug_key > $1
-             AND ($2 = 'all' OR ($2 = 'open') = (r.archived_at IS NULL))
-           ORDER BY r.slug_key LIMIT $3"#,
-        after,
-        show.as_str(),
-        limit
-    )
-    .fetch_all(db)
-    .await
-}
-
-/// How many public rooms there are, for the administrator's overview and list.
-pub async fn count_public_rooms(db: impl PgExecutor<'_>, show: Show) -> sqlx::Result<i64> {
-    sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM rooms
-           WHERE kind = 'public' AND ($1 = 'all' OR ($1 = 'open') = (archived_at IS NULL))"#,
-        show.as_str()
-    )
-    .fetch_one(db)
-    .await
-}
-
-/// Messages stored in all rooms.
-pub async fn count_messages(db: impl PgExecutor<'_>) -> sqlx::Result<i64> {
-    sqlx::query_scalar!(r#"SELECT coalesce(sum(last_seq), 0)::bigint AS "sum!" FROM rooms"#)
-        .fetch_one(db)
-        .await
 }
 
 /// How many people belong to the room.
@@ -319,85 +282,4 @@ pub async fn find_slug(db: impl PgExecutor<'_>, room: RoomId) -> sqlx::Result<Op
     sqlx::query_scalar!("SELECT slug FROM rooms WHERE id = $1", room.0)
         .fetch_optional(db)
         .await
-}
-
-/// The room's events with changes in `(after, up_to]`, oldest first, at most `limit`.
-pub async fn list_events_changed(
-    db: impl PgExecutor<'_>,
-    room: RoomId,
-    after: Change,
-    up_to: Change,
-    limit: i64,
-) -> sqlx::Result<Vec<RoomEvent>> {
-    let rows = sqlx::query_as!(
-        EventRow,
-        "SELECT e.change, e.after_seq, e.kind, e.at, e.actor_id, u.first_name, u.last_name, u.username
-         FROM room_events e JOIN users u ON u.id = e.actor_id
-         WHERE e.room_id = $1 AND e.change > $2 AND e.change <= $3 ORDER BY e.change LIMIT $4",
-        room.0,
-        after.0,
-        up_to.0,
-        limit
-    );
-    Ok(rows
-        .fetch_all(db)
-        .await?
-        .into_iter()
-        .filter_map(EventRow::into_event)
-        .collect())
-}
-
-/// The newest events drawn after messages in `[from, to)` and not newer than `up_to`, oldest first, at most `limit`.
-pub async fn list_events_between(
-    db: impl PgExecutor<'_>,
-    room: RoomId,
-    from: Seq,
-    to: Seq,
-    up_to: Change,
-    limit: i64,
-) -> sqlx::Result<Vec<RoomEvent>> {
-    let rows = sqlx::query_as!(
-        EventRow,
-        "SELECT e.change, e.after_seq, e.kind, e.at, e.actor_id, u.first_name, u.last_name, u.username
-         FROM room_events e JOIN users u ON u.id = e.actor_id
-         WHERE e.room_id = $1 AND e.after_seq >= $2 AND e.after_seq < $3 AND e.change <= $4
-         ORDER BY e.after_seq DESC, e.change DESC LIMIT $5",
-        room.0,
-        from.0,
-        to.0,
-        up_to.0,
-        limit
-    );
-    let mut events: Vec<_> = rows
-        .fetch_all(db)
-        .await?
-        .into_iter()
-        .filter_map(EventRow::into_event)
-        .collect();
-    events.reverse();
-    Ok(events)
-}
-
-struct EventRow {
-    change: i64,
-    after_seq: i64,
-    kind: String,
-    at: DateTime<Utc>,
-    actor_id: uuid::Uuid,
-    first_name: String,
-    last_name: String,
-    username: String,
-}
-
-impl EventRow {
-    /// None for a kind that a newer version wrote.
-    fn into_event(self) -> Option<RoomEvent> {
-        Some(RoomEvent {
-            change: Change(self.change),
-            after_seq: Seq(self.after_seq),
-            kind: EventKind::parse(&self.kind)?,
-            actor: Author::new(UserId(self.actor_id), &self.first_name, &self.last_name, &self.username),
-            at: self.at,
-        })
-    }
 }

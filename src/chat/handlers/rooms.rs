@@ -1,0 +1,69 @@
+//! The chat home and the room page.
+
+use maud::Markup;
+use poem::handler;
+use poem::web::{Data, Path, Query};
+
+use super::Page;
+use crate::accounts::CurrentUser;
+use crate::accounts::model::fold;
+use crate::chat::views::{self, Draft};
+use crate::ids::Seq;
+use crate::messages::actions;
+use crate::rooms::model::MemberRoom;
+use crate::rooms::queries;
+use crate::web::Ctx;
+use crate::{App, Error, Result};
+
+/// The chat home: the viewer's rooms.
+#[handler]
+pub async fn index(app: Data<&App>, ctx: Ctx, user: CurrentUser) -> Result<Markup> {
+    let rooms = queries::list_public_rooms(&app.db, user.id).await?;
+    Ok(views::home(&ctx, &user.viewer, &rooms))
+}
+
+/// A room: its newest messages for a member, an invitation to join for others.
+#[handler]
+pub async fn show(
+    app: Data<&App>,
+    ctx: Ctx,
+    user: CurrentUser,
+    Path(slug): Path<String>,
+    Query(page): Query<Page>,
+) -> Result<Markup> {
+    match actions::enter(&app, user.id, &slug).await {
+        Ok(member) => draw(&app, &ctx, &user, &member, page.before.map(Seq), Draft::default()).await,
+        Err(Error::NotFound) => {
+            let room = queries::find_public_room(&app.db, &fold(&slug)).await?;
+            let room = room.filter(|room| room.archived_at.is_none()).ok_or(Error::NotFound)?;
+            let members = queries::count_members(&app.db, room.id).await?;
+            let rooms = queries::list_public_rooms(&app.db, user.id).await?;
+            Ok(views::join(&ctx, &user.viewer, &rooms, &room, members))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The room page, from the newest messages or from those before `before`.
+pub(super) async fn draw(
+    app: &App,
+    ctx: &Ctx,
+    user: &CurrentUser,
+    member: &MemberRoom,
+    before: Option<Seq>,
+    draft: Draft<'_>,
+) -> Result<Markup> {
+    let rooms = queries::list_public_rooms(&app.db, user.id).await?;
+    let history = actions::history(app, member, before).await?;
+    let mut online = app.hub.people(member.room.id);
+    online.insert(user.id);
+    Ok(views::room(
+        ctx,
+        &user.viewer,
+        &rooms,
+        &member.room,
+        &history,
+        online.len(),
+        draft,
+    ))
+}

@@ -1,0 +1,47 @@
+//! The SQL of the administrator's rooms.
+
+use sqlx::PgExecutor;
+
+use crate::rooms::model::{AdminRow, Show};
+
+/// A page of public rooms for the administrator, by name, after the room with key `after`.
+pub async fn list_for_admin(
+    db: impl PgExecutor<'_>,
+    show: Show,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<AdminRow>> {
+    sqlx::query_as!(
+        AdminRow,
+        r#"SELECT r.slug, r.title, r.topic, r.last_seq AS messages, r.created_at, r.archived_at,
+                  (SELECT count(*) FROM members m WHERE m.room_id = r.id) AS "members!",
+                  (SELECT m.created_at FROM messages m WHERE m.room_id = r.id AND m.seq = r.last_seq) AS last_active
+           FROM rooms r
+           WHERE r.kind = 'public' AND r.slug_key > $1
+             AND ($2 = 'all' OR ($2 = 'open') = (r.archived_at IS NULL))
+           ORDER BY r.slug_key LIMIT $3"#,
+        after,
+        show.as_str(),
+        limit
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// How many public rooms there are, for the administrator's overview and list.
+pub async fn count_public_rooms(db: impl PgExecutor<'_>, show: Show) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM rooms
+           WHERE kind = 'public' AND ($1 = 'all' OR ($1 = 'open') = (archived_at IS NULL))"#,
+        show.as_str()
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Messages stored in all rooms.
+pub async fn count_messages(db: impl PgExecutor<'_>) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(r#"SELECT coalesce(sum(last_seq), 0)::bigint AS "sum!" FROM rooms"#)
+        .fetch_one(db)
+        .await
+}
