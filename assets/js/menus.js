@@ -1,7 +1,7 @@
-// Menus and popovers are `<details class="menu">` (or "theme-menu"): they open without this script. Here Esc and a click elsewhere
+// Menus and popovers are a `<details>` around a `.menu`: they open without this script. Here Esc and a click elsewhere
 // close them, only one is open at a time, and the focus returns to where it came from.
 
-const MENUS = "details:is(.menu, .theme-menu)";
+const MENUS = "details:has(> .menu)";
 const open = () => document.querySelectorAll(`${MENUS}[open]`);
 
 function close(menu, focus) {

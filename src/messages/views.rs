@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
-use super::model::{History, Item, Shown};
+use super::model::{History, Item, MAX_CHARS, Shown};
 use crate::accounts::model::Author;
 use crate::rooms::views::event;
 use crate::web::Ctx;
@@ -61,10 +61,10 @@ pub fn pending(author: &Author) -> Markup {
             b.author { (author.name) }
             time {}
             p.body dir="auto" {}
-            div.failure hidden {
+            div.note {
                 span.reason role="status" {}
-                button.retry type="button" data-action="retry" { "Try again" }
-                button type="button" data-action="discard" { "Discard" }
+                button.retry type="button" { "Try again" }
+                button.discard type="button" { "Discard" }
             }
         }
     }
@@ -78,7 +78,7 @@ pub fn composer(ctx: &Ctx, slug: &str, title: &str, body: &str, error: Option<&s
             input type="hidden" name="client_id";
             div.composer-box {
                 label.visually-hidden for="composer-body" { "Message #" (title) }
-                textarea #composer-body name="body" rows="1" required dir="auto"
+                textarea #composer-body name="body" rows="1" required dir="auto" data-max=(MAX_CHARS)
                     enterkeyhint="send" placeholder={ "Message #" (title) }
                     aria-invalid=[error.map(|_| "true")] aria-describedby="composer-error" { "\n" (body) }
                 button.send type="submit" aria-label="Send" { (icon("arrow-up")) }

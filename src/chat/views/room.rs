@@ -79,7 +79,10 @@ fn header(ctx: &Ctx, room: &Room, here: usize) -> Markup {
             a.icon-button.back href="/chat/" aria-label="Back to the chats" { (icon("arrow-left")) }
             h1.room-title { (icon(if room.archived_at.is_some() { "archive" } else { "hash" })) bdi { (room.title) } }
             @if !room.topic.is_empty() { p.room-topic dir="auto" title=(room.topic) { (room.topic) } }
-            p.presence #online { (online(here)) }
+            p.presence {
+                span #online .is-on { (online(here)) }
+                span.is-off { span.dot.hollow {} "Not connected" }
+            }
             details.popup.room-menu {
                 summary.icon-button aria-label="Room menu" { (icon("ellipsis-vertical")) }
                 div.menu {
