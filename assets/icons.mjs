@@ -8,5 +8,5 @@ for (const name of process.argv.slice(2)) {
   const shapes = [...readFileSync(file, "utf8").matchAll(/<(path|line|circle|rect|polyline|polygon|ellipse)\s[^>]*>/g)]
     .map(([shape]) => shape.replace(/\s+/g, " ").replace(/ \/>$/, "/>"))
     .join("");
-  console.log(`        "${name}" => r#"${shapes}"#,`);
+  console.log(`    ("${name}", r#"${shapes}"#),`);
 }

@@ -1,4 +1,7 @@
-//! The three frames that every page stands in: public pages, one card, and the shell of the application.
+//! The frames that every page stands in: public pages, one card, errors, and the shell of the application.
+
+// Ready-made markup is handed over, so that a call reads `card(ctx, "Log in", html! { … })`.
+#![allow(clippy::needless_pass_by_value)]
 
 use maud::{DOCTYPE, Markup, html};
 
