@@ -1,0 +1,218 @@
+// Two people in one room.
+
+import { bodies, composer, connected, enter, logIn, makeRoom, message, say, unconfirmed, unique } from "./people.mjs";
+import { expect, PHONE, STATUS, test } from "./test.mjs";
+
+const looks = [
+  ["night", {}],
+  ["dawn", { colorScheme: "light" }],
+  ["phone", PHONE],
+];
+
+for (const [look, options] of looks) {
+  test(`two people see each other's messages at once (${look})`, async ({ person, admin }) => {
+    const room = unique("talk");
+    await makeRoom(await admin(), room, "For two.");
+    const ada = await person("Ada Lovelace", options);
+    const bob = await person("Bob Kahn", options);
+    await enter(ada, room);
+    await enter(bob, room);
+    await expect(ada.locator("#online")).toHaveText(/2 online/);
+    await expect(bob.locator("#online")).toHaveText(/2 online/);
+
+    if (look === "phone") {
+      // On a touch keyboard Enter makes a line; the button sends.
+      await composer(ada).fill("Hello");
+      await ada.locator("#composer button.send").click();
+    } else {
+      await say(ada, "Hello");
+    }
+    await expect(message(bob, "Hello")).toBeVisible({ timeout: 2_000 });
+    await expect(message(ada, "Hello")).toBeVisible();
+    await expect(unconfirmed(ada)).toHaveCount(0);
+    await expect(composer(ada)).toHaveValue("");
+    await expect(composer(ada)).toBeFocused();
+
+    for (const [page, text] of [[bob, "Hi Ada"], [ada, "How are you?"], [bob, "Fine.\nAnd you?"]]) {
+      await composer(page).fill(text);
+      await page.locator("#composer button.send").click();
+      await expect(message(ada, text)).toBeVisible();
+      await expect(message(bob, text)).toBeVisible();
+    }
+    const said = ["Hello", "Hi Ada", "How are you?", "Fine.\nAnd you?"];
+    expect(await bodies(ada)).toEqual(said);
+    expect(await bodies(bob)).toEqual(said);
+
+    await Promise.all([ada.reload(), bob.reload()]);
+    expect(await bodies(ada)).toEqual(said);
+    expect(await bodies(bob)).toEqual(said);
+    // Times are the reader's: Berlin is not UTC, in no season.
+    const time = ada.locator("#messages > [id^='m-'] > time").first();
+    const utc = new Date(await time.getAttribute("datetime"));
+    const local = utc.toLocaleTimeString("en-GB", { timeZone: "Europe/Berlin", hour: "2-digit", minute: "2-digit" });
+    await expect(time).toHaveText(local);
+    await expect(ada.locator("#messages .day:visible")).toHaveText([/Today/]);
+
+    await bob.close();
+    await expect(ada.locator("#online")).toHaveText(/1 online/, { timeout: 12_000 });
+  });
+}
+
+test("the composer keeps what is written, counts, and sends nothing empty", async ({ person }) => {
+  const page = await person("Ada");
+  await enter(page, "Random");
+  const text = composer(page);
+
+  await text.fill("   \n ");
+  await text.press("Enter");
+  await expect(unconfirmed(page)).toHaveCount(0);
+
+  await text.fill("");
+  await text.pressSequentially("one");
+  await text.press("Shift+Enter");
+  await text.pressSequentially("two");
+  await expect(text).toHaveValue("one\ntwo");
+  await page.reload();
+  await expect(text, "the draft is there after a reload").toHaveValue("one\ntwo");
+  await connected(page);
+  await text.press("Enter");
+  await expect(message(page, "one\ntwo").last()).toBeVisible();
+  await page.reload();
+  await expect(text).toHaveValue("");
+
+  // Emoji are one character each, as the server counts.
+  await text.fill("🌙".repeat(3_990));
+  await expect(page.locator("#composer .counter")).toHaveText("10 left");
+  await text.fill("🌙".repeat(4_003));
+  await expect(page.locator("#composer .counter")).toHaveText("3 too many");
+  await text.press("Enter");
+  await expect(page.locator("#composer-error")).toContainText("4,000");
+  await expect(text).toHaveValue("🌙".repeat(4_003));
+  await expect(unconfirmed(page)).toHaveCount(0);
+  await text.fill("🌙".repeat(4_000));
+  await expect(page.locator("#composer-error")).toHaveText("");
+  await text.press("Enter");
+  await expect(message(page, "🌙".repeat(4_000)).last()).toBeVisible();
+});
+
+test("an input method's Enter does not send", async ({ person }) => {
+  const page = await person("Aiko");
+  await enter(page, "Random");
+  await composer(page).fill("にほん");
+  await composer(page).evaluate((text) => {
+    const enter = { key: "Enter", isComposing: true, bubbles: true, cancelable: true };
+    text.dispatchEvent(new KeyboardEvent("keydown", enter));
+  });
+  await expect(composer(page)).toHaveValue("にほん");
+  await expect(unconfirmed(page)).toHaveCount(0);
+});
+
+test("messages that come while the page is hidden are counted in the title", async ({ person }) => {
+  const ada = await person("Ada");
+  const bob = await person("Bob");
+  await enter(ada, "Random");
+  await enter(bob, "Random");
+  const title = await ada.title();
+  const hide = (hidden) =>
+    ada.evaluate((value) => {
+      Object.defineProperty(document, "hidden", { value, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, hidden);
+  await hide(true);
+  const text = unique("psst");
+  await say(bob, text);
+  await expect(ada).toHaveTitle(/^\(\d+\) /);
+  await expect(ada.locator("#announcer")).toContainText(/Bob.*psst|new messages/);
+  await hide(false);
+  await expect(ada).toHaveTitle(title);
+});
+
+test("log-out in another tab ends the socket, and the page says so calmly", async ({ person, expectComplaint }) => {
+  const page = await person("Ada");
+  await enter(page, "Random");
+  await composer(page).fill("half a thought");
+
+  const other = await page.context().newPage();
+  await other.goto("/chat/");
+  await other.locator("form[action='/accounts/logout'] button").evaluate((button) => button.form.requestSubmit());
+  await other.waitForURL((url) => !url.pathname.startsWith("/chat"));
+
+  const banner = page.locator("#connection");
+  await expect(banner).toBeVisible();
+  await expect(banner).toContainText("You are signed out.");
+  await expect(page.locator("#room")).toHaveClass(/disconnected/);
+  await composer(page).press("Enter");
+  await expect(composer(page), "what was written is kept").toHaveValue("half a thought");
+  await expect(unconfirmed(page)).toHaveCount(0);
+
+  expectComplaint(STATUS(401));
+  await banner.getByRole("link", { name: "Log in" }).click();
+  await expect(page).toHaveURL(/\/accounts\/login/);
+  await page.locator("[name=login]").fill(page.person.username);
+  await page.locator("[name=password]").fill("violet moons over quiet water");
+  await page.locator("main form button[type=submit]").click();
+  await expect(page).toHaveURL(/\/chat\//);
+  await enter(page, "Random");
+  await expect(composer(page), "and is there after the log-in").toHaveValue("half a thought");
+});
+
+test("one can leave a room, log out, and log in with the e-mail address", async ({ visitor, person, expectComplaint }) => {
+  const page = await person("Ada");
+  await enter(page, "Random");
+  await page.locator(".room-menu summary").click();
+  await page.locator("form[action='/chat/room/Random/leave'] button").click();
+  await page.goto("/chat/room/Random");
+  await expect(page.locator("form[action='/chat/room/Random/join']").first()).toBeVisible();
+
+  const other = await visitor();
+  await other.goto("/accounts/signup");
+  const name = unique("mail");
+  const email = `${name}@example.org`;
+  for (const [field, value] of [["first_name", "Mail"], ["username", name], ["email", email]]) {
+    await other.locator(`[name=${field}]`).fill(value);
+  }
+  await other.locator("[name=password]").fill("violet moons over quiet water");
+  await other.locator("[name=consent]").check();
+  await other.locator("main form button[type=submit]").click();
+  await other.waitForURL(/\/chat\/?$/);
+  await other.context().clearCookies();
+  await logIn(other, email);
+  await expect(other).toHaveURL(/\/chat\/?$/);
+
+  expectComplaint(STATUS("4\\d\\d"));
+  await other.context().clearCookies();
+  await logIn(other, name, "not the password at all");
+  await expect(other.locator("[role=alert], .field-error").first()).toBeVisible();
+  await expect(other.locator("[name=login]")).toHaveValue(name);
+});
+
+test("a taken username is a field error, and the rest of the form is kept", async ({ visitor, person, expectComplaint }) => {
+  const { person: taken } = await person("Ada");
+  const page = await visitor();
+  expectComplaint(STATUS(422));
+  await page.goto("/accounts/signup");
+  await page.locator("[name=first_name]").fill("Second");
+  await page.locator("[name=username]").fill(taken.username.toUpperCase());
+  await page.locator("[name=password]").fill("violet moons over quiet water");
+  await page.locator("main form button[type=submit]").click();
+  await expect(page.locator("#field-username-error")).toBeVisible();
+  await expect(page.locator("#field-consent-error")).toBeVisible();
+  await expect(page.locator("[name=first_name]")).toHaveValue("Second");
+  await expect(page.locator("[name=username]")).toBeFocused();
+});
+
+test("the password field shows, hides and judges by length", async ({ visitor }) => {
+  const page = await visitor();
+  await page.goto("/accounts/signup");
+  const field = page.locator("[name=password]");
+  const strength = page.locator(".strength");
+  await field.fill("short");
+  await expect(strength).toHaveAttribute("data-level", "short");
+  await expect(strength).toContainText("5 more characters");
+  await field.fill("violet moons over quiet water");
+  await expect(strength).toHaveAttribute("data-level", "strong");
+  await page.getByRole("button", { name: "Show the password" }).click();
+  await expect(field).toHaveAttribute("type", "text");
+  await page.getByRole("button", { name: "Show the password" }).click();
+  await expect(field).toHaveAttribute("type", "password");
+});

@@ -1,0 +1,108 @@
+// Long rooms: older messages load while one scrolls up, and nothing under the reader's eyes moves.
+
+import { bodies, enter, makeRoom, message, say, sayMany, unique } from "./people.mjs";
+import { expect, PHONE, test } from "./test.mjs";
+
+/** Scrolls to the very top in small steps; gives the largest movement of the message that was under the eyes. */
+const scrollUp = (page) =>
+  page.evaluate(async () => {
+    const scroller = document.querySelector("#scroller");
+    const frame = () => new Promise(requestAnimationFrame);
+    const inView = () => {
+      const edge = scroller.getBoundingClientRect().top;
+      return [...document.querySelectorAll("#messages > [id^='m-']")].find((item) => item.getBoundingClientRect().bottom > edge);
+    };
+    let worst = 0;
+    const until = Date.now() + 20_000;
+    while (Date.now() < until) {
+      const item = inView().querySelector(".body");
+      const before = item.getBoundingClientRect().top;
+      const from = scroller.scrollTop;
+      scroller.scrollTop = from - 160;
+      const expected = before + (from - scroller.scrollTop);
+      await frame();
+      await frame();
+      if (item.isConnected) worst = Math.max(worst, Math.abs(item.getBoundingClientRect().top - expected));
+      if (scroller.scrollTop === 0) {
+        if (!document.querySelector("#older")) return worst;
+        await new Promise((done) => setTimeout(done, 20));
+      }
+    }
+    throw new Error("the beginning of the room was never reached");
+  });
+
+for (const [look, options] of [["desktop", {}], ["phone", PHONE]]) {
+  test(`500 messages scroll by without a jump (${look})`, async ({ person, admin }, info) => {
+    const room = unique("long");
+    await makeRoom(await admin(), room);
+    const ada = await person("Ada", options);
+    const bob = await person("Bob");
+    await enter(ada, room);
+    await enter(bob, room);
+    const text = (n) => `Message ${n}${" and some more words".repeat(n % 7)}${n % 11 === 0 ? "\nand a line" : ""}`;
+    await sayMany(bob, room, 500, text);
+    await ada.reload();
+    const atEnd = () => ada.evaluate(() => {
+      const { scrollHeight, scrollTop, clientHeight } = document.querySelector("#scroller");
+      return scrollHeight - scrollTop - clientHeight;
+    });
+    expect(await atEnd(), "a room opens at its end").toBeLessThan(2);
+    const loaded = await ada.locator("#messages > [id^='m-']").count();
+    expect(loaded, "a page is a part of the room").toBeLessThan(200);
+
+    const shift = await scrollUp(ada);
+    info.annotations.push({ type: "largest shift", description: `${shift} px` });
+    console.log(`    largest shift while scrolling up through 500 messages (${look}): ${shift} px`);
+    expect(shift).toBeLessThan(1);
+    const expected = Array.from({ length: 500 }, (_, index) => text(index + 1));
+    expect(await bodies(ada)).toEqual(expected);
+
+    // Scrolled up, new messages move nothing; a pill counts them and leads down.
+    const first = message(ada, text(1)).first();
+    const before = await first.boundingBox();
+    await say(bob, "New one");
+    await say(bob, "New two");
+    await expect(ada.locator("#to-newest")).toHaveText(/2 new messages/);
+    expect((await first.boundingBox()).y).toBe(before.y);
+    await ada.locator("#to-newest").click();
+    await expect(ada.locator("#to-newest")).toBeHidden();
+    await expect(message(ada, "New two")).toBeInViewport();
+
+    // At the end, the page follows.
+    await say(bob, "New three");
+    await expect(message(ada, "New three")).toBeInViewport();
+    // One's own message leads down from anywhere.
+    await ada.evaluate(() => (document.querySelector("#scroller").scrollTop = 3_000));
+    await expect(message(ada, "New three")).not.toBeInViewport();
+    await ada.locator("#composer textarea").fill("Mine");
+    await ada.locator("#composer button.send").click();
+    await expect(message(ada, "Mine")).toBeInViewport();
+  });
+}
+
+test("a very long page drops its oldest messages, and loads them again", async ({ person, admin }) => {
+  const room = unique("flood");
+  await makeRoom(await admin(), room);
+  const ada = await person("Ada");
+  const bob = await person("Bob");
+  await enter(ada, room);
+  await enter(bob, room);
+  await sayMany(bob, room, 700);
+  await expect(message(ada, "Message 700")).toBeInViewport();
+  const count = await ada.locator("#messages > li").count();
+  expect(count).toBeLessThanOrEqual(601);
+  await scrollUp(ada);
+  expect(await bodies(ada)).toEqual(Array.from({ length: 700 }, (_, index) => `Message ${index + 1}`));
+});
+
+test("a link to a message opens there", async ({ person, admin }) => {
+  const room = unique("link");
+  await makeRoom(await admin(), room);
+  const ada = await person("Ada");
+  await enter(ada, room);
+  await sayMany(ada, room, 40);
+  await ada.goto("about:blank");
+  await ada.goto(`/chat/room/${room}#m-5`);
+  await expect(ada.locator("#m-5")).toBeInViewport();
+  await expect(ada.locator("#m-40")).not.toBeInViewport();
+});

@@ -1,0 +1,116 @@
+// What people do in these specs: sign up, join, write, look.
+
+import { randomBytes } from "node:crypto";
+import { expect } from "@playwright/test";
+
+export const PASSWORD = "violet moons over quiet water";
+/** The first administrator, made by setup.spec.mjs (and by `setUp` on servers of a spec's own). */
+export const ADMIN = { username: "stella", first_name: "Stella", last_name: "Nova" };
+/** Where setup.spec.mjs leaves the administrator's cookies. */
+export const ADMIN_STATE = "test-results/admin.json";
+
+export const unique = (name) => `${name}_${randomBytes(4).toString("hex")}`;
+
+/** Fills the form of sign-up or setup. */
+export async function fillPerson(page, { username, first_name, last_name, email }) {
+  await page.locator("[name=first_name]").fill(first_name);
+  await page.locator("[name=last_name]").fill(last_name ?? "");
+  await page.locator("[name=username]").fill(username);
+  if (email) await page.locator("[name=email]").fill(email);
+  await page.locator("[name=password]").fill(PASSWORD);
+  await page.locator("[name=consent]").check();
+}
+
+export const submit = (page) => page.locator("main form button[type=submit]").first().click();
+
+export async function signUp(page, person) {
+  await page.goto("/accounts/signup");
+  await fillPerson(page, person);
+  await submit(page);
+  await page.waitForURL(/\/chat\/?$/);
+}
+
+export async function logIn(page, login, password = PASSWORD) {
+  await page.goto("/accounts/login");
+  await page.locator("[name=login]").fill(login);
+  await page.locator("[name=password]").fill(password);
+  await submit(page);
+}
+
+/** Sets an empty server up: the administrator, who is logged in on `page` then. */
+export async function setUp(page, setupUrl) {
+  await page.goto(setupUrl);
+  await fillPerson(page, ADMIN);
+  await submit(page);
+  await page.waitForURL((url) => !url.pathname.startsWith("/setup"));
+}
+
+/** Makes a room on the administration's page. */
+export async function makeRoom(page, name, topic = "") {
+  await page.goto("/admin/rooms");
+  const form = page.locator("form[action='/admin/rooms'][method=post]");
+  await form.locator("[name=name]").fill(name);
+  await form.locator("[name=topic]").fill(topic);
+  await form.locator("button[type=submit]").click();
+  await expect(page.locator(`a[href='/chat/room/${name}']`).first()).toBeVisible();
+}
+
+/** Opens a room and joins it if need be. */
+export async function enter(page, room) {
+  await page.goto(`/chat/room/${room}`);
+  const join = page.locator(`form[action='/chat/room/${room}/join'] button`).first();
+  if (await join.count()) {
+    await join.click();
+    await page.waitForURL(new RegExp(`/chat/room/${room}$`));
+  }
+  await connected(page);
+}
+
+/** The page's socket is open. */
+export async function connected(page) {
+  await page.waitForFunction(() => {
+    const room = document.querySelector("#room");
+    return room?._htmx?.ws?.connection?.socket?.readyState === WebSocket.OPEN && !room.matches(".disconnected");
+  });
+}
+
+/** The stored messages on a page, in order. */
+export const bodies = (page) => page.locator("#messages > [id^='m-'] .body").allTextContents();
+export const message = (page, text) => page.locator("#messages > [id^='m-'] .body").getByText(text, { exact: true });
+export const unconfirmed = (page) => page.locator("#messages > :is(.pending, .failed)");
+export const composer = (page) => page.locator("#composer textarea");
+
+/** Writes like a person: into the composer, then Enter. */
+export async function say(page, text) {
+  await composer(page).fill(text);
+  await composer(page).press("Enter");
+}
+
+/** Sends many messages over a socket of its own, and waits until the last one is stored. */
+export async function sayMany(page, room, count, text = (n) => `Message ${n}`) {
+  const texts = Array.from({ length: count }, (_, index) => text(index + 1));
+  await page.evaluate(
+    async ({ room, texts }) => {
+      const socket = new WebSocket(`ws://${location.host}/ws/chatroom/${room}`);
+      await new Promise((done, failed) => {
+        socket.onopen = done;
+        socket.onerror = failed;
+      });
+      // One after the other in blocks: a room is written in order, and at most 256 may be unconfirmed.
+      for (let start = 0; start < texts.length; start += 100) {
+        const block = texts.slice(start, start + 100).map((body) => ({ body, client_id: crypto.randomUUID() }));
+        const open = new Set(block.map(({ client_id }) => client_id));
+        await new Promise((done, failed) => {
+          socket.onmessage = ({ data }) => {
+            if (data.startsWith('{"error"')) failed(new Error(data));
+            for (const [, id] of data.matchAll(/data-client="([^"]+)"/g)) open.delete(id);
+            if (open.size === 0) done();
+          };
+          for (const one of block) socket.send(JSON.stringify(one));
+        });
+      }
+      socket.close();
+    },
+    { room, texts },
+  );
+}
