@@ -40,10 +40,13 @@ function localDay(item) {
   return date && !Number.isNaN(date.getTime()) ? dayOf(date) : null;
 }
 
-/** The nearest dated item in a direction ("previousElementSibling" or "nextElementSibling"). */
+/** Stored messages: only they carry chips, not the lines that say who came and went. */
+const isMessage = (item) => item.id.startsWith("m-");
+
+/** The nearest message in a direction ("previousElementSibling" or "nextElementSibling"). */
 function neighbour(item, direction) {
   let other = item[direction];
-  while (other && (!other.dataset.seq || !localDay(other))) other = other[direction];
+  while (other && !(isMessage(other) && localDay(other))) other = other[direction];
   return other;
 }
 
@@ -83,7 +86,7 @@ export function localise(items) {
   const todo = new Set();
   for (const item of items) {
     for (const time of item.querySelectorAll("time")) if (!time.closest(".day")) stamp(time);
-    if (!item.dataset.seq) continue;
+    if (!isMessage(item)) continue;
     todo.add(item);
     const after = neighbour(item, "nextElementSibling");
     if (after) todo.add(after);
