@@ -152,7 +152,7 @@ fn serve(config: Config) -> Result<(), Problem> {
         } = started;
         let address = match &config.public_url {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-            None => format!("http://{}", listener.local_addr().unwrap_or(config.listen)),
+            None => format!("http://{}", from_here(listener.local_addr().unwrap_or(config.listen))),
         };
         let ready = move |ready: app::Ready| {
             // Nobody may read standard output; that is no reason to end.
@@ -308,17 +308,19 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Problem> {
     })
 }
 
+/// How a server that listens on `address` is reached on the same machine: one that listens everywhere, at home.
+fn from_here(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
 /// Asks the server at `LISTEN` for `/healthz`.
 fn healthcheck(config: &Config) -> Result<(), Problem> {
-    let mut address = config.listen;
-    // A server that listens everywhere is asked at home.
-    if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() {
-            Ipv4Addr::LOCALHOST.into()
-        } else {
-            IpAddr::from(Ipv6Addr::LOCALHOST)
-        });
-    }
+    let address = from_here(config.listen);
     let answer = TcpStream::connect_timeout(&address, HEALTH_PATIENCE).and_then(|mut stream| {
         stream.set_read_timeout(Some(HEALTH_PATIENCE))?;
         write!(

@@ -1,0 +1,27 @@
+# UmbraChat with its private PostgreSQL:
+#   docker build -t umbrachat .
+#   docker run --publish 127.0.0.1:8000:8000 --volume umbrachat:/var/lib/umbrachat umbrachat
+# With DATABASE_URL and UMBRA_KEYS set it uses that database instead. docs/deployment.md tells more.
+
+FROM rust:1-slim-trixie AS build
+WORKDIR /src
+COPY . .
+RUN SQLX_OFFLINE=true cargo build --locked --release
+
+FROM debian:trixie-slim
+# postgresql-common first: by its setting the package makes no cluster of its own.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends ca-certificates postgresql-common \
+ && sed -i 's/^[# ]*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf \
+ && apt-get install --yes --no-install-recommends postgresql \
+ && rm -rf /var/lib/apt/lists/*
+RUN useradd --system --uid 10001 --home-dir /var/lib/umbrachat --create-home umbrachat \
+ && chmod 700 /var/lib/umbrachat
+COPY --from=build /src/target/release/umbrachat /usr/local/bin/umbrachat
+
+USER umbrachat
+ENV DATA_DIR=/var/lib/umbrachat LISTEN=0.0.0.0:8000
+VOLUME /var/lib/umbrachat
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["umbrachat", "healthcheck"]
+ENTRYPOINT ["umbrachat"]
