@@ -21,7 +21,7 @@ use crate::realtime::Hub;
 use crate::state::session_cache;
 use crate::throttle::Throttle;
 use crate::vault::Vault;
-use crate::{App, Error, Result, accounts, chat, database, live, rooms, web};
+use crate::{App, Error, Result, accounts, admin, chat, database, live, rooms, web};
 
 /// How long requests may go on after the program was asked to end.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -112,6 +112,7 @@ fn routes(app: App, feed: Arc<Feed>) -> impl Endpoint<Output = Response> {
         accounts::routes,
         rooms::routes,
         chat::routes,
+        admin::routes,
         live::routes,
         web::assets::routes,
     ];

@@ -12,7 +12,7 @@ use crate::bus::{Event, Heard};
 use crate::ids::{Change, RoomId, Seq};
 use crate::messages::actions;
 use crate::messages::model::Item;
-use crate::realtime::{CloseCode, Frame};
+use crate::realtime::CloseCode;
 use crate::rooms::model::EventKind;
 use crate::rooms::queries::{self, RoomState};
 use crate::{App, Result};
@@ -151,16 +151,9 @@ async fn load_and_push(app: &App, room: RoomId, progress: Progress) -> Result<Op
         // Read after the changes: whoever is not a member by now hears none of them.
         close_strangers(app, room).await?;
     }
-    app.hub.push(
-        room,
-        &Frame::covering(
-            range.0,
-            reached,
-            views::appended(range.0, reached, &items).into_string(),
-        ),
-    );
+    app.hub.push(room, &views::appended(range.0, reached, &items));
     if let Some(slug) = moved_to(app, room, &items).await? {
-        app.hub.push(room, &Frame::ephemeral(views::reload(Some(&slug))));
+        app.hub.push(room, &views::reload(Some(&slug)));
     }
     if !state.open && reached == state.last_change {
         app.hub.close_where(room, CloseCode::NotOpen, |_| true);

@@ -8,7 +8,6 @@ use tokio::time::sleep;
 
 use super::{Feed, views};
 use crate::App;
-use crate::realtime::Frame;
 
 /// Moves within this time become one push.
 const GATHER: Duration = Duration::from_millis(300);
@@ -31,8 +30,7 @@ pub(super) async fn run(app: &App, feed: &Feed) {
             if count == 0 {
                 shown.remove(&room);
             } else if shown.insert(room, count) != Some(count) {
-                app.hub
-                    .push(room, &Frame::ephemeral(views::online(count).into_string()));
+                app.hub.push(room, &views::online(count));
             }
         }
     }

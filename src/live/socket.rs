@@ -156,7 +156,7 @@ impl<'a> Socket<'a> {
         match socket.missed(seen.seq.map(Seq)).await {
             Ok(mut frames) => {
                 let count = app.hub.people(socket.member.room.id).len();
-                frames.push(Frame::ephemeral(views::online(count).into_string()));
+                frames.push(views::online(count));
                 // A page that has gone already is noticed by the first read.
                 socket.connection.send(frames).await.ok();
                 Ok(socket)
@@ -231,7 +231,7 @@ impl<'a> Socket<'a> {
         }
         if state.last_change.0 - from.0 > MAX_MISSED {
             self.cursor = state.last_change;
-            return Ok(vec![Frame::ephemeral(views::reload(None))]);
+            return Ok(vec![views::reload(None)]);
         }
         let place = (room, state.key);
         let (items, to) = actions::changes(
@@ -249,11 +249,7 @@ impl<'a> Socket<'a> {
         } else {
             views::appended
         };
-        Ok(vec![Frame::covering(
-            from,
-            to,
-            fragment(from, to, &items).into_string(),
-        )])
+        Ok(vec![fragment(from, to, &items)])
     }
 
     /// Takes what the page sent. What is wrong is answered, never punished by closing.
@@ -262,9 +258,7 @@ impl<'a> Socket<'a> {
             Ok(()) => return Ok(()),
             Err(refused) => refused,
         };
-        self.connection
-            .send([Frame::ephemeral(views::refused(refusal, client_id))])
-            .await
+        self.connection.send([views::refused(refusal, client_id)]).await
     }
 
     fn take(&self, said: &Said) -> Result<(), (Option<ClientId>, Refusal)> {
@@ -299,17 +293,17 @@ impl<'a> Socket<'a> {
         let frame = match outcome {
             Ok(Stored { again: false, .. }) => return Ok(()),
             Ok(stored) => match actions::find(self.app, &self.member, stored.seq).await {
-                Ok(message) => views::again(&message).into_string(),
+                Ok(message) => views::again(&message),
                 Err(_) => views::refused(Refusal::Unavailable, Some(client_id)),
             },
             Err(refusal) => views::refused(refusal, Some(client_id)),
         };
-        self.connection.send([Frame::ephemeral(frame)]).await
+        self.connection.send([frame]).await
     }
 
     async fn beat(&mut self) -> Result<(), Gone> {
         let newest = self.feed.newest(self.member.room.id).unwrap_or(self.cursor);
-        self.connection.send([Frame::ephemeral(views::heartbeat(newest))]).await
+        self.connection.send([views::heartbeat(newest)]).await
     }
 }
 

@@ -1,17 +1,23 @@
 //! One socket: the handshake, reading, writing, pings and closing.
+//!
+//! Reading and control frames are the library's work (`tungstenite`), fed from memory by [`Pipe`], so that this
+//! module alone decides when bytes move: data frames, encoded once for all their recipients, go out as they are, many
+//! in one write.
 
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use bytes::{Buf, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Request, Response, Upgraded};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::CapacityError;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error as SocketError, Message, Utf8Bytes};
+use tungstenite::error::CapacityError;
+use tungstenite::handshake::derive_accept_key;
+use tungstenite::protocol::frame::coding::CloseCode as Code;
+use tungstenite::protocol::{CloseFrame, Role, WebSocket, WebSocketConfig};
+use tungstenite::{Error, Message, Utf8Bytes};
 
 use super::frame::{CloseCode, Frame};
 use super::queue::{Queue, Taken};
@@ -22,9 +28,16 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_secs(45);
 /// A write that is stuck for this long ends the connection.
 const STUCK: Duration = Duration::from_secs(10);
+/// How long the other side has to answer a close.
+const GOODBYE: Duration = Duration::from_secs(2);
 /// What the library accepts in one message. Larger than what the program accepts, so that a message a little too
 /// long gets an answer instead of a closed connection.
 const MAX_MESSAGE: usize = 64 << 10;
+/// Bytes that are read, and frames that are written, in one go.
+const READ_AT_ONCE: usize = 4 << 10;
+const WRITE_AT_ONCE: usize = 64 << 10;
+/// Buffers that grew beyond this are given back when they are empty.
+const KEPT: usize = 1 << 10;
 
 /// The other side is gone: nothing can be sent any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,11 +67,41 @@ pub enum Step {
     Gone,
 }
 
-/// One socket and the queue of frames on their way to it.
+/// One socket.
 pub struct Connection {
-    socket: WebSocketStream<Upgraded>,
+    stream: Upgraded,
+    socket: WebSocket<Pipe>,
     ping: Interval,
     heard: Instant,
+}
+
+/// The library's end of the stream, in memory: what came in and what is to go out.
+#[derive(Debug, Default)]
+struct Pipe {
+    incoming: BytesMut,
+    outgoing: BytesMut,
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.incoming.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let length = buffer.len().min(self.incoming.len());
+        self.incoming.copy_to_slice(&mut buffer[..length]);
+        Ok(length)
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.outgoing.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Answers a WebSocket handshake (RFC 6455, section 4.2): the response to return, and what becomes the connection
@@ -87,25 +130,7 @@ pub fn accept(
         .header(header::UPGRADE, "websocket")
         .header(header::SEC_WEBSOCKET_ACCEPT, derive_accept_key(key.as_bytes()))
         .finish();
-    let connection = async move {
-        let stream = upgrade.await.ok()?;
-        let config = WebSocketConfig::default()
-            // The default of 128 KiB is taken for every connection, whether it speaks or not.
-            .read_buffer_size(2 << 10)
-            .write_buffer_size(64 << 10)
-            .max_write_buffer_size(4 << 20)
-            .max_message_size(Some(MAX_MESSAGE))
-            .max_frame_size(Some(MAX_MESSAGE));
-        let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-        let now = Instant::now();
-        let mut ping = interval_at(now + PING_EVERY, PING_EVERY);
-        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Some(Connection {
-            socket,
-            ping,
-            heard: now,
-        })
-    };
+    let connection = async move { upgrade.await.ok().map(Connection::new) };
     Ok((response, connection))
 }
 
@@ -121,73 +146,153 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
 }
 
 impl Connection {
+    fn new(stream: Upgraded) -> Self {
+        let config = WebSocketConfig::default()
+            // The default of 128 KiB is taken for every connection, whether it speaks or not.
+            .read_buffer_size(512)
+            .write_buffer_size(0)
+            .max_message_size(Some(MAX_MESSAGE))
+            .max_frame_size(Some(MAX_MESSAGE));
+        let socket = WebSocket::from_raw_socket(Pipe::default(), Role::Server, Some(config));
+        let heard = Instant::now();
+        let mut ping = interval_at(heard + PING_EVERY, PING_EVERY);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            stream,
+            socket,
+            ping,
+            heard,
+        }
+    }
+
     /// Waits for the next thing to do. Nothing is lost if the future is dropped.
     pub async fn next(&mut self, queue: &Arc<Queue>) -> Step {
         loop {
+            match self.read() {
+                Ok(Some(said)) => return Step::Said(said),
+                Ok(None) => {}
+                Err(Gone) => {
+                    // The library may have put an answer to a close, or a reason, on its way.
+                    self.write_out().await.ok();
+                    return Step::Gone;
+                }
+            }
+            if self.write_out().await.is_err() {
+                return Step::Gone;
+            }
+            let incoming = &mut self.socket.get_mut().incoming;
+            incoming.reserve(READ_AT_ONCE);
             tokio::select! {
                 taken = queue.take() => return match taken {
                     Taken::Frames(frames) => Step::Pushed(frames.into()),
                     Taken::Close(code) => Step::Close(code),
                 },
-                message = self.socket.next() => {
-                    self.heard = Instant::now();
-                    match message {
-                        Some(Ok(Message::Text(text))) => return Step::Said(Said::Text(text)),
-                        // A frame that is no text is answered, and the next good one works.
-                        Some(Ok(Message::Binary(_)) | Err(SocketError::Utf8(_))) => return Step::Said(Said::NotText),
-                        // The library answers pings and closes by itself.
-                        Some(Ok(_)) => {}
-                        Some(Err(SocketError::Capacity(CapacityError::MessageTooLong { .. }))) => {
-                            self.finish(1009, "too long").await;
-                            return Step::Gone;
-                        }
-                        Some(Err(_)) | None => return Step::Gone,
-                    }
+                read = self.stream.read_buf(incoming) => match read {
+                    Ok(1..) => self.heard = Instant::now(),
+                    Ok(0) | Err(_) => return Step::Gone,
                 },
                 _ = self.ping.tick() => {
-                    if self.heard.elapsed() > SILENCE {
+                    if self.heard.elapsed() > SILENCE || self.socket.send(Message::Ping(bytes::Bytes::new())).is_err() {
                         return Step::Gone;
                     }
-                    let ping = self.socket.send(Message::Ping(bytes::Bytes::new()));
-                    return match timeout(STUCK, ping).await {
-                        Ok(Ok(())) => Step::Tick,
-                        _ => Step::Gone,
-                    };
+                    return if self.write_out().await.is_ok() { Step::Tick } else { Step::Gone };
                 }
             }
         }
     }
 
-    /// Sends frames in order, written together.
-    pub async fn send(&mut self, frames: impl IntoIterator<Item = Frame>) -> Result<(), Gone> {
-        let writing = async {
-            for frame in frames {
-                self.socket.feed(Message::Text(frame.text())).await?;
+    /// The next message in what has come in; None when more has to come first. Pings and closes are answered by the
+    /// library: the answers are on their way out afterwards.
+    fn read(&mut self) -> Result<Option<Said>, Gone> {
+        loop {
+            match self.socket.read() {
+                Ok(Message::Text(text)) => return Ok(Some(Said::Text(text))),
+                // What is no text is answered, and the next good message works.
+                Ok(Message::Binary(_)) | Err(Error::Utf8(_)) => return Ok(Some(Said::NotText)),
+                Ok(_) => {}
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let pipe = self.socket.get_mut();
+                    if pipe.incoming.is_empty() && pipe.incoming.capacity() > KEPT {
+                        pipe.incoming = BytesMut::new();
+                    }
+                    return Ok(None);
+                }
+                Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
+                    self.say_close(Code::Size, "too long");
+                    return Err(Gone);
+                }
+                Err(Error::Protocol(_)) => {
+                    self.say_close(Code::Protocol, "not as RFC 6455 says");
+                    return Err(Gone);
+                }
+                Err(_) => return Err(Gone),
             }
-            self.socket.flush().await
-        };
-        match timeout(STUCK, writing).await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(Gone),
         }
+    }
+
+    /// Sends frames in order, many in one write.
+    pub async fn send(&mut self, frames: impl IntoIterator<Item = Frame>) -> Result<(), Gone> {
+        for frame in frames {
+            let outgoing = &mut self.socket.get_mut().outgoing;
+            outgoing.extend_from_slice(frame.encoded());
+            if outgoing.len() >= WRITE_AT_ONCE {
+                self.write_out().await?;
+            }
+        }
+        self.write_out().await
     }
 
     /// Says why, and ends the connection.
     pub async fn close(mut self, code: CloseCode) {
         let (number, reason) = code.wire();
-        self.finish(number, reason).await;
-    }
-
-    async fn finish(&mut self, code: u16, reason: &'static str) {
-        let frame = CloseFrame {
-            code: code.into(),
-            reason: reason.into(),
-        };
+        self.say_close(number.into(), reason);
         // Reading on until the other side has closed too lets the code arrive before the connection ends.
         let closing = async {
-            self.socket.close(Some(frame)).await.ok();
-            while let Some(Ok(_)) = self.socket.next().await {}
+            while self.write_out().await.is_ok() && !matches!(self.read(), Err(Gone)) {
+                let incoming = &mut self.socket.get_mut().incoming;
+                if !matches!(self.stream.read_buf(incoming).await, Ok(1..)) {
+                    return;
+                }
+            }
         };
-        timeout(Duration::from_secs(2), closing).await.ok();
+        timeout(GOODBYE, closing).await.ok();
+    }
+
+    fn say_close(&mut self, code: Code, reason: &'static str) {
+        // An error means that the connection is closing already.
+        self.socket
+            .close(Some(CloseFrame {
+                code,
+                reason: reason.into(),
+            }))
+            .ok();
+        self.socket.flush().ok();
+    }
+
+    /// Writes everything that is to go out. If the future is dropped, the rest goes out next time.
+    async fn write_out(&mut self) -> Result<(), Gone> {
+        // Answers that the library holds back until the next write.
+        self.socket.flush().ok();
+        let outgoing = &mut self.socket.get_mut().outgoing;
+        if outgoing.is_empty() {
+            return Ok(());
+        }
+        let writing = async {
+            while outgoing.has_remaining() {
+                if self.stream.write_buf(outgoing).await? == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+            }
+            self.stream.flush().await
+        };
+        let written = timeout(STUCK, writing).await;
+        if outgoing.is_empty() && outgoing.capacity() > KEPT {
+            *outgoing = BytesMut::new();
+        }
+        if matches!(written, Ok(Ok(()))) {
+            Ok(())
+        } else {
+            Err(Gone)
+        }
     }
 }

@@ -1,49 +1,60 @@
 //! What is pushed to sockets.
 
-use tokio_tungstenite::tungstenite::Utf8Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::ids::Change;
 
-/// One text frame, made once and shared by all its recipients.
+/// A WebSocket text frame, encoded once and shared by all its recipients: what a server sends is not masked, so the
+/// same bytes serve everybody.
 #[derive(Debug, Clone)]
 pub struct Frame {
     /// The changes that the frame covers, as `(after, up to and including)`; None for what is only of the moment
     /// (an online count, a heartbeat).
     pub covers: Option<(Change, Change)>,
-    text: Utf8Bytes,
+    encoded: Bytes,
 }
 
 impl Frame {
     /// A frame that covers no change.
-    pub fn ephemeral(text: String) -> Self {
+    pub fn ephemeral(text: &str) -> Self {
         Self {
             covers: None,
-            text: text.into(),
+            encoded: encode(text),
         }
     }
 
     /// A frame that brings its reader from change `from` to change `to`.
-    pub fn covering(from: Change, to: Change, text: String) -> Self {
+    pub fn covering(from: Change, to: Change, text: &str) -> Self {
         Self {
             covers: Some((from, to)),
-            text: text.into(),
+            encoded: encode(text),
         }
     }
 
-    /// Size of the text in bytes.
-    pub fn len(&self) -> usize {
-        self.text.len()
+    /// The frame as it goes over the wire.
+    pub fn encoded(&self) -> &Bytes {
+        &self.encoded
     }
+}
 
-    /// Whether there is no text.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+/// One final, unmasked text frame (RFC 6455, section 5.2).
+fn encode(text: &str) -> Bytes {
+    const FINAL_TEXT: u8 = 0x81;
+    let mut frame = BytesMut::with_capacity(text.len() + 10);
+    frame.put_u8(FINAL_TEXT);
+    match (u8::try_from(text.len()), u16::try_from(text.len())) {
+        (Ok(length), _) if length < 126 => frame.put_u8(length),
+        (_, Ok(length)) => {
+            frame.put_u8(126);
+            frame.put_u16(length);
+        }
+        _ => {
+            frame.put_u8(127);
+            frame.put_u64(text.len() as u64);
+        }
     }
-
-    /// The text, shared, not copied.
-    pub(super) fn text(&self) -> Utf8Bytes {
-        self.text.clone()
-    }
+    frame.put_slice(text.as_bytes());
+    frame.freeze()
 }
 
 /// Why the server ends a socket: the closing codes that pages understand.
@@ -67,6 +78,26 @@ impl CloseCode {
             Self::NotOpen => (4403, "not open to you"),
             Self::Restart => (1012, "restart"),
             Self::TryAgain => (1013, "behind: reconnect"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use tungstenite::protocol::{Role, WebSocket};
+
+    use super::*;
+
+    #[test]
+    fn frames_of_every_length_are_read_by_the_library() {
+        for length in [0, 1, 125, 126, 127, 65_535, 65_536, 100_000] {
+            let text = "x".repeat(length);
+            let frame = Frame::ephemeral(&text);
+            let wire = Cursor::new(frame.encoded().to_vec());
+            let message = WebSocket::from_raw_socket(wire, Role::Client, None).read().unwrap();
+            assert_eq!(message.into_text().unwrap().as_str(), text);
         }
     }
 }

@@ -43,11 +43,11 @@ impl Queue {
         if state.closing.is_some() {
             return;
         }
-        if state.frames.len() >= MAX_FRAMES || state.bytes + frame.len() > MAX_BYTES {
+        if state.frames.len() >= MAX_FRAMES || state.bytes + frame.encoded().len() > MAX_BYTES {
             state.frames = VecDeque::new();
             state.closing = Some(CloseCode::TryAgain);
         } else {
-            state.bytes += frame.len();
+            state.bytes += frame.encoded().len();
             state.frames.push_back(frame.clone());
         }
         drop(state);
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn frame(bytes: usize) -> Frame {
-        Frame::ephemeral("x".repeat(bytes))
+        Frame::ephemeral(&"x".repeat(bytes))
     }
 
     #[tokio::test]
@@ -107,7 +107,10 @@ mod tests {
         let Taken::Frames(frames) = queue.take().await else {
             panic!("closed")
         };
-        assert_eq!(frames.iter().map(Frame::len).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(
+            frames.iter().map(|frame| frame.encoded().len()).collect::<Vec<_>>(),
+            [1 + 2, 2 + 2]
+        );
     }
 
     #[tokio::test]
