@@ -4,6 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod program;
+mod support;
 
 mod config;
 mod embedded;
+mod encryption;
+mod layers;
+mod messages;
+mod rooms;

@@ -1,0 +1,171 @@
+//! What the database holds, and that others can read it with the keys.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use sqlx::PgPool;
+
+use crate::support::{Cast, config, spawn, spawn_with};
+
+const CANARY: &str = "canary-7f3a the moon is down by 21:40";
+
+/// Everything that every table holds, as text.
+async fn dump(pool: &PgPool) -> String {
+    let tables: Vec<String> =
+        sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+            .fetch_all(pool)
+            .await
+            .unwrap();
+    let mut text = String::new();
+    for table in tables {
+        let rows: Vec<String> = sqlx::query_scalar(&format!("SELECT t::text FROM \"{table}\" t"))
+            .fetch_all(pool)
+            .await
+            .unwrap();
+        text.push_str(&rows.join("\n"));
+    }
+    text
+}
+
+#[sqlx::test]
+async fn the_database_holds_ciphertext_only(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { alice, .. } = server.cast().await;
+    alice.write("General", CANARY).await;
+    let dump = dump(&server.pool).await;
+    assert!(dump.contains("gAAAA"), "Fernet tokens are there");
+    for secret in [
+        "canary-7f3a",
+        "moon is down",
+        crate::support::PASSWORD,
+        server.keys.as_str(),
+    ] {
+        assert!(!dump.contains(secret), "{secret}");
+    }
+    let session = alice
+        .cookies()
+        .split("umbra_session=")
+        .nth(1)
+        .unwrap()
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
+    assert!(!dump.contains(&session), "sessions are stored hashed");
+}
+
+#[sqlx::test]
+async fn anybody_with_the_keys_reads_it_with_pythons_cryptography(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { alice, .. } = server.cast().await;
+    alice.write("General", CANARY).await;
+    let row: (String, i32, String, String, String) = sqlx::query_as(
+        "SELECT m.id::text, m.version, m.body, r.wrapped, a.wrapped FROM messages m
+         JOIN rooms ON rooms.id = m.room_id JOIN data_keys r ON r.id = rooms.data_key_id
+         JOIN users ON users.id = m.author_id JOIN data_keys a ON a.id = users.data_key_id",
+    )
+    .fetch_one(&server.pool)
+    .await
+    .unwrap();
+
+    let document = include_str!("../../docs/encryption.md");
+    let program = document
+        .split("```python\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let call = format!(
+        "{program}\nimport sys\nid, version, token, room, author, keys = sys.argv[1:]\n\
+         sys.stdout.buffer.write(read_message(keys, room, author, id, int(version), token).encode())"
+    );
+    // Debian's own Python has Debian's library.
+    let python = if std::path::Path::new("/usr/bin/python3").exists() {
+        "/usr/bin/python3"
+    } else {
+        "python3"
+    };
+    let mut child = Command::new(python)
+        .args(["-", &row.0, &row.1.to_string(), &row.2, &row.3, &row.4, &server.keys])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(call.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), CANARY);
+}
+
+#[sqlx::test]
+async fn bodies_moved_to_another_row_are_refused_and_the_page_stands(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { alice, bob, .. } = server.cast().await;
+    alice.write("General", "from alice one").await;
+    alice.write("General", "from alice two").await;
+    bob.write("General", "from bob").await;
+    // The two of one author are exchanged: same keys, other ids.
+    sqlx::query(
+        "UPDATE messages m SET body = o.body FROM messages o
+         WHERE (m.seq, o.seq) IN ((1, 2), (2, 1)) AND m.room_id = o.room_id",
+    )
+    .execute(&server.pool)
+    .await
+    .unwrap();
+    let page = bob.page("/chat/room/General").await;
+    assert_eq!(page.matches("could not be decrypted").count(), 2);
+    assert!(!page.contains("from alice") && page.contains("from bob"));
+}
+
+#[sqlx::test]
+async fn an_older_key_opens_old_data_and_the_first_one_seals(pool: PgPool) {
+    let old = config();
+    let mut server = spawn_with(pool.clone(), old.clone()).await;
+    let Cast { admin, alice, .. } = server.cast().await;
+    alice.write("General", "under the old key").await;
+    server.stop().await;
+
+    let new_key = umbrachat::vault::generate_master_key();
+    let both = format!("{new_key},{}", old.umbra_keys.as_ref().unwrap().expose());
+    let keys = Some(umbrachat::config::Secret::new(both));
+    let mut server = spawn_with(
+        pool.clone(),
+        umbrachat::config::Config {
+            umbra_keys: keys,
+            ..old.clone()
+        },
+    )
+    .await;
+    let alice = moved(alice, &server).await;
+    assert!(alice.page("/chat/room/General").await.contains("under the old key"));
+    moved(admin, &server).await.make_room("Fresh").await;
+    let wrapped: String = sqlx::query_scalar(
+        "SELECT k.wrapped FROM data_keys k JOIN rooms r ON r.data_key_id = k.id WHERE r.slug = 'Fresh'",
+    )
+    .fetch_one(&pool)
+    .await
+    .unwrap();
+    assert!(fernet::Fernet::new(&new_key).unwrap().decrypt(&wrapped).is_ok());
+    server.stop().await;
+}
+
+/// The same person at the server's new address.
+async fn moved(person: crate::support::Person, server: &crate::support::Server) -> crate::support::Person {
+    let mut visitor = server.visitor();
+    visitor.name = person.name;
+    let name = visitor.name.clone();
+    visitor.log_in(&name).await;
+    visitor
+}
+
+#[sqlx::test]
+async fn keys_that_do_not_fit_the_data_are_refused_at_the_start(pool: PgPool) {
+    let first = config();
+    let keys = first.umbra_keys.as_ref().unwrap().expose();
+    umbrachat::vault::Vault::open(&pool, keys, None).await.unwrap();
+    umbrachat::vault::Vault::open(&pool, keys, None).await.unwrap();
+    let other = umbrachat::vault::generate_master_key();
+    let error = umbrachat::vault::Vault::open(&pool, &other, None).await.unwrap_err();
+    assert!(error.to_string().contains("none of the keys fits"), "{error}");
+}
