@@ -9,6 +9,8 @@ use crate::web::components::{Field, alert, checkbox, csrf_field, field, password
 use crate::web::icons::icon;
 use crate::web::layout;
 
+const WHERE_THE_CODE_IS: &str = "The terminal where UmbraChat was started prints the address with this code.";
+
 /// The page on which somebody makes an account.
 pub fn sign_up(ctx: &Ctx, form: &SignUpForm, errors: &FieldErrors) -> Markup {
     let first = first_wrong(
@@ -89,7 +91,7 @@ pub fn setup(ctx: &Ctx, form: &SignUpForm, errors: &FieldErrors) -> Markup {
         form.form method="post" action="/setup" novalidate {
             (csrf_field(ctx))
             (form_error(errors))
-            (code_field(&form.code, errors.get("code"), focus == "code"))
+            (code_field(&form.code, Some(WHERE_THE_CODE_IS), errors.get("code"), focus == "code"))
             (person(form, errors, focus))
             (consent(form, errors))
             (submit("Create the administrator", "Creating"))
@@ -114,19 +116,19 @@ pub fn setup_waiting(ctx: &Ctx) -> Markup {
         }
         form.form method="post" action="/setup" {
             (csrf_field(ctx))
-            (code_field("", None, true))
+            (code_field("", None, None, true))
             (submit("Go on", "One moment"))
         }
     };
     layout::card(ctx, "Set up", card)
 }
 
-fn code_field(value: &str, error: Option<&str>, autofocus: bool) -> Markup {
+fn code_field(value: &str, hint: Option<&str>, error: Option<&str>, autofocus: bool) -> Markup {
     field(Field {
         label: "One-time code",
         name: "code",
         value,
-        hint: Some("The terminal where UmbraChat was started prints the address with this code."),
+        hint,
         error,
         autocomplete: Some("one-time-code"),
         icon: Some("key-round"),

@@ -31,7 +31,7 @@ const STORED: [(&str, &str, &str); 7] = [
     (
         "Your logins: the browser and system you used, when it began and was last used. The key in your cookie only as a hash",
         "To know that it is you, and to end a login everywhere at once.",
-        "Until you log out, or until it expires: after 30 days with “stay logged in”.",
+        "It ends when you log out, and after 30 days without use at the latest (one day without “stay logged in”). It is deleted 30 days later.",
     ),
     (
         "Your messages: the text encrypted; room, author, time and order in the clear",
