@@ -9,13 +9,15 @@ COPY . .
 RUN SQLX_OFFLINE=true cargo build --locked --release
 
 FROM debian:trixie-slim
-# postgresql-common first: by its setting the package makes no cluster of its own.
+# postgresql-common first: by its setting the package makes no cluster of its own. What is removed is PostgreSQL's
+# just-in-time compiler, a third of the image and of no use to queries that take a millisecond.
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates postgresql-common \
  && sed -i 's/^[# ]*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf \
  && apt-get install --yes --no-install-recommends postgresql \
- && rm -rf /var/lib/apt/lists/*
-RUN useradd --system --uid 10001 --home-dir /var/lib/umbrachat --create-home umbrachat \
+ && rm -rf /var/lib/apt/lists/* /usr/lib/*/libLLVM* /usr/lib/*/libz3* /usr/lib/postgresql/*/lib/llvmjit* \
+           /usr/lib/postgresql/*/lib/bitcode
+RUN useradd --uid 10001 --user-group --shell /usr/sbin/nologin --create-home --home-dir /var/lib/umbrachat umbrachat \
  && chmod 700 /var/lib/umbrachat
 COPY --from=build /src/target/release/umbrachat /usr/local/bin/umbrachat
 

@@ -24,5 +24,6 @@ step "unit and integration tests"
 cargo test --locked --quiet
 step "browser"
 cargo build --locked --quiet
-UMBRACHAT="$(realpath "$target")/debug/umbrachat" npx --no-install playwright test
+# Without DATABASE_URL, so that the specs run what a newcomer runs: the program with its private PostgreSQL.
+env -u DATABASE_URL UMBRACHAT="$(realpath "$target")/debug/umbrachat" npx --no-install playwright test
 step "done"

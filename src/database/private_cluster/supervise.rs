@@ -113,6 +113,7 @@ impl PrivateCluster {
                 "-c",
                 "log_line_prefix=",
             ])
+            .args(["-c", "jit=off"])
             // The details of an error quote rows, and statements go to our own log without their values.
             .args(["-c", "log_error_verbosity=terse", "-c", "log_min_error_statement=panic"])
             .stdin(lock)
