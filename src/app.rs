@@ -21,7 +21,7 @@ use crate::realtime::Hub;
 use crate::state::session_cache;
 use crate::throttle::Throttle;
 use crate::vault::Vault;
-use crate::{App, Error, Result, accounts, admin, chat, database, live, rooms, web};
+use crate::{App, Error, Result, accounts, admin, chat, database, live, rooms, site, web};
 
 /// How long requests may go on after the program was asked to end.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -49,11 +49,11 @@ pub async fn serve(
     let port = listener.local_addr().map_err(Error::internal)?.port();
     let acceptor = TcpAcceptor::from_std(listener).map_err(Error::internal)?;
     let (app, inbox) = assemble(config, pool, port).await?;
-    let feed = Arc::new(Feed::default());
+    let (feed, visits) = Feed::new();
     let mut tasks = Tasks::new(shutdown.clone());
     let drained = CancellationToken::new();
     let writer = tokio::spawn(inbox.run(app.db.clone(), app.bus.clone(), drained.clone()));
-    tasks.start("live updates", live::run(app.clone(), feed.clone()));
+    tasks.start("live updates", live::run(app.clone(), feed.clone(), visits));
     tasks.start("housekeeping", keep_house(app.clone()));
     let setup_code = accounts::setup::prepare(&app).await?;
     ready(Ready {
@@ -113,6 +113,7 @@ fn routes(app: App, feed: Arc<Feed>) -> impl Endpoint<Output = Response> {
         rooms::routes,
         chat::routes,
         admin::routes,
+        site::routes,
         live::routes,
         web::assets::routes,
     ];

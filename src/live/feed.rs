@@ -29,10 +29,13 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Feed {
     // A std mutex: it is held for a few instructions and never across an await.
     rooms: Mutex<HashMap<RoomId, Progress>>,
-    /// Rooms whose listeners came or went, for the online counts.
-    pub(super) moved: mpsc::UnboundedSender<RoomId>,
-    pub(super) moves: Mutex<Option<mpsc::UnboundedReceiver<RoomId>>>,
+    /// Says whose listeners came or went.
+    visited: mpsc::UnboundedSender<RoomId>,
 }
+
+/// Rooms whose listeners came or went, for the online counts.
+#[derive(Debug)]
+pub struct Visits(pub(super) mpsc::UnboundedReceiver<RoomId>);
 
 #[derive(Debug, Clone, Copy)]
 struct Progress {
@@ -46,18 +49,17 @@ struct Progress {
     loading: bool,
 }
 
-impl Default for Feed {
-    fn default() -> Self {
-        let (moved, moves) = mpsc::unbounded_channel();
-        Self {
-            rooms: Mutex::default(),
-            moved,
-            moves: Mutex::new(Some(moves)),
-        }
-    }
-}
-
 impl Feed {
+    /// A feed that follows no room yet, and what it says of visits.
+    pub fn new() -> (Arc<Self>, Visits) {
+        let (visited, visits) = mpsc::unbounded_channel();
+        let feed = Self {
+            rooms: Mutex::default(),
+            visited,
+        };
+        (Arc::new(feed), Visits(visits))
+    }
+
     /// Begins to follow a room, from its state as given. Call it after subscribing to the hub, then [`Feed::ring`] with
     /// a `last_change` read after this call: so no change falls between.
     pub fn follow(&self, state: RoomState) {
@@ -67,7 +69,7 @@ impl Feed {
             members_change: state.members_change,
             loading: false,
         });
-        self.moved.send(state.id).ok();
+        self.visited.send(state.id).ok();
     }
 
     /// Says that a listener left; a room without listeners is forgotten.
@@ -77,7 +79,7 @@ impl Feed {
             rooms.remove(&room);
         }
         drop(rooms);
-        self.moved.send(room).ok();
+        self.visited.send(room).ok();
     }
 
     /// The newest change known of a followed room.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use poem::{Route, get};
 
-pub use feed::Feed;
+pub use feed::{Feed, Visits};
 
 use crate::App;
 
@@ -26,10 +26,10 @@ pub fn routes(route: Route) -> Route {
 
 /// Serves the sockets of this node until the program ends: hears doorbells, looks every few seconds for what a lost
 /// doorbell left behind, and keeps the online counts true.
-pub async fn run(app: App, feed: Arc<Feed>) {
+pub async fn run(app: App, feed: Arc<Feed>, visits: Visits) {
     tokio::join!(
         feed::listen(&app, &feed),
         feed::look_again(&app, &feed),
-        online::run(&app, &feed)
+        online::run(&app, visits)
     );
 }

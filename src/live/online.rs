@@ -1,13 +1,14 @@
 //! Keeps the online count in every open room true.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::PoisonError;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{Feed, views};
+use super::{Feed, Visits, views};
 use crate::App;
+use crate::ids::RoomId;
 
 /// Moves within this time become one push.
 const GATHER: Duration = Duration::from_millis(300);
@@ -15,17 +16,15 @@ const GATHER: Duration = Duration::from_millis(300);
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Pushes a room's count whenever it changed.
-pub(super) async fn run(app: &App, feed: &Feed) {
-    let moves = feed.moves.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(mut moves) = moves else { return };
-    let mut shown: HashMap<crate::ids::RoomId, usize> = HashMap::new();
-    while let Some(room) = moves.recv().await {
-        let mut moved = HashSet::from([room]);
+pub(super) async fn run(app: &App, mut visits: Visits) {
+    let mut shown: HashMap<RoomId, usize> = HashMap::new();
+    while let Some(room) = visits.0.recv().await {
+        let mut visited = HashSet::from([room]);
         sleep(GATHER).await;
-        while let Ok(room) = moves.try_recv() {
-            moved.insert(room);
+        while let Ok(room) = visits.0.try_recv() {
+            visited.insert(room);
         }
-        for room in moved {
+        for room in visited {
             let count = app.hub.people(room).len();
             if count == 0 {
                 shown.remove(&room);
@@ -37,7 +36,7 @@ pub(super) async fn run(app: &App, feed: &Feed) {
 }
 
 /// Says, after the grace, that somebody left.
-pub(super) fn left_later(app: &App, feed: &std::sync::Arc<Feed>, room: crate::ids::RoomId) {
+pub(super) fn left_later(app: &App, feed: &Arc<Feed>, room: RoomId) {
     let (app, feed) = (app.clone(), feed.clone());
     tokio::spawn(async move {
         sleep(GRACE).await;

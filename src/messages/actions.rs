@@ -163,12 +163,12 @@ async fn open(app: &App, room_key: KeyId, rows: Vec<Row>) -> Result<Vec<Shown>> 
             let author = keys.get(&row.author_key())?;
             Some(MessageCipher::derive(room?, author))
         });
-        show(row, cipher.as_ref())
+        show(&row, cipher.as_ref())
     });
     Ok(shown.collect())
 }
 
-fn show(row: Row, cipher: Option<&MessageCipher>) -> Shown {
+fn show(row: &Row, cipher: Option<&MessageCipher>) -> Shown {
     let author = UserId(row.author_id);
     let previous = row.previous_author.map(UserId).zip(row.previous_at);
     let (continued, new_day) = joint(author, row.created_at, previous);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
-use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE;
 use fernet::{Fernet, MultiFernet};
 use hkdf::Hkdf;
 use moka::sync::Cache;
@@ -179,16 +179,10 @@ fn derive(input: &[u8], info: &[u8]) -> Zeroizing<[u8; 32]> {
 }
 
 /// The Fernet cipher of 32 key bytes.
-fn fernet_of(key: &[u8; 32]) -> Option<Fernet> {
+fn fernet_of(key: &[u8; 32]) -> Fernet {
     let text = Zeroizing::new(URL_SAFE.encode(key));
-    Fernet::new(&text)
-}
-
-/// `BYTES` random bytes as url-safe text without padding, for codes and tokens.
-pub fn random_text<const BYTES: usize>() -> String {
-    let mut bytes = [0; BYTES];
-    rand::fill(&mut bytes[..]);
-    URL_SAFE_NO_PAD.encode(bytes)
+    #[expect(clippy::expect_used, reason = "the library refuses nothing but a wrong length")]
+    Fernet::new(&text).expect("32 bytes make a key")
 }
 
 #[cfg(test)]

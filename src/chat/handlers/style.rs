@@ -10,9 +10,9 @@ const MY_STYLE: &str = include_str!("../../../assets/css/me.css");
 
 /// The viewer's own style sheet: turns their messages into bubbles, so that a message is the same fragment for all.
 #[handler]
-pub async fn show(user: CurrentUser) -> Response {
+pub fn show(CurrentUser { id, .. }: CurrentUser) -> Response {
     Response::builder()
         .header(header::CACHE_CONTROL, "private, no-store")
         .content_type("text/css; charset=utf-8")
-        .body(MY_STYLE.replace("__ME__", &user.id.to_string()))
+        .body(MY_STYLE.replace("__ME__", &id.to_string()))
 }
