@@ -17,7 +17,7 @@ pub struct Field<'a> {
     pub kind: &'a str,
     /// Marks the label with "optional" (required is not marked).
     pub optional: bool,
-    /// A sentence below the field.
+    /// A sentence below the field; an error takes its place.
     pub hint: Option<&'a str>,
     /// What is wrong and what to do.
     pub error: Option<&'a str>,
@@ -38,12 +38,13 @@ impl Field<'_> {
         format!("field-{}", self.name)
     }
 
-    /// What describes the field to a screen reader: the error first, then the hint.
+    /// What describes the field to a screen reader: the error, or else the hint.
     fn described_by(&self) -> Option<String> {
-        let error = self.error.map(|_| format!("{}-error", self.id()));
-        let hint = self.hint.map(|_| format!("{}-hint", self.id()));
-        let ids: Vec<String> = error.into_iter().chain(hint).collect();
-        (!ids.is_empty()).then(|| ids.join(" "))
+        match (self.error, self.hint) {
+            (Some(_), _) => Some(format!("{}-error", self.id())),
+            (None, Some(_)) => Some(format!("{}-hint", self.id())),
+            (None, None) => None,
+        }
     }
 
     fn label_markup(&self) -> Markup {
@@ -67,8 +68,11 @@ impl Field<'_> {
 
     fn notes_markup(&self) -> Markup {
         html! {
-            @if let Some(error) = self.error { (field_error(&self.id(), error)) }
-            @if let Some(hint) = self.hint { p.hint id={ (self.id()) "-hint" } { (hint) } }
+            @if let Some(error) = self.error {
+                (field_error(&self.id(), error))
+            } @else if let Some(hint) = self.hint {
+                p.hint id={ (self.id()) "-hint" } { (hint) }
+            }
         }
     }
 }
