@@ -80,8 +80,13 @@ fn header(ctx: &Ctx, room: &Room, here: usize) -> Markup {
             h1.room-title { (icon(if room.archived_at.is_some() { "archive" } else { "hash" })) bdi { (room.title) } }
             @if !room.topic.is_empty() { p.room-topic dir="auto" title=(room.topic) { (room.topic) } }
             p.presence {
-                span #online .is-on { (online(here)) }
-                span.is-off { span.dot.hollow {} "Not connected" }
+                // An archived room has no connection, and needs none.
+                @if room.archived_at.is_some() {
+                    "Archived"
+                } @else {
+                    span #online .is-on { (online(here)) }
+                    span.is-off { span.dot.hollow {} "Not connected" }
+                }
             }
             details.popup.room-menu {
                 summary.icon-button aria-label="Room menu" { (icon("ellipsis-vertical")) }
