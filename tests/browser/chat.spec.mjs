@@ -1,6 +1,6 @@
 // Two people in one room.
 
-import { bodies, composer, connected, enter, logIn, makeRoom, message, say, unconfirmed, unique } from "./people.mjs";
+import { PASSWORD, bodies, composer, connected, enter, logIn, makeRoom, message, say, submit, unconfirmed, unique } from "./people.mjs";
 import { expect, PHONE, STATUS, test } from "./test.mjs";
 
 const looks = [
@@ -149,7 +149,7 @@ test("log-out in another tab ends the socket, and the page says so calmly", asyn
   await banner.getByRole("link", { name: "Log in" }).click();
   await expect(page).toHaveURL(/\/accounts\/login/);
   await page.locator("[name=login]").fill(page.person.username);
-  await page.locator("[name=password]").fill("violet moons over quiet water");
+  await page.locator("[name=password]").fill(PASSWORD);
   await page.locator("main form button[type=submit]").click();
   await expect(page).toHaveURL(/\/chat\//);
   await enter(page, "Random");
@@ -171,7 +171,7 @@ test("one can leave a room, log out, and log in with the e-mail address", async 
   for (const [field, value] of [["first_name", "Mail"], ["username", name], ["email", email]]) {
     await other.locator(`[name=${field}]`).fill(value);
   }
-  await other.locator("[name=password]").fill("violet moons over quiet water");
+  await other.locator("[name=password]").fill(PASSWORD);
   await other.locator("[name=consent]").check();
   await other.locator("main form button[type=submit]").click();
   await other.waitForURL(/\/chat\/?$/);
@@ -186,19 +186,26 @@ test("one can leave a room, log out, and log in with the e-mail address", async 
   await expect(other.locator("[name=login]")).toHaveValue(name);
 });
 
-test("a taken username is a field error, and the rest of the form is kept", async ({ visitor, person, expectComplaint }) => {
+test("a field error stands at its field, and the rest of the form is kept", async ({ visitor, person, expectComplaint }) => {
   const { person: taken } = await person("Ada");
   const page = await visitor();
   expectComplaint(STATUS(422));
   await page.goto("/accounts/signup");
   await page.locator("[name=first_name]").fill("Second");
   await page.locator("[name=username]").fill(taken.username.toUpperCase());
-  await page.locator("[name=password]").fill("violet moons over quiet water");
-  await page.locator("main form button[type=submit]").click();
-  await expect(page.locator("#field-username-error")).toBeVisible();
+  await page.locator("[name=password]").fill(PASSWORD);
+  await submit(page);
   await expect(page.locator("#field-consent-error")).toBeVisible();
-  await expect(page.locator("[name=first_name]")).toHaveValue("Second");
+  await expect(page.locator("[name=consent]")).toBeFocused();
+
+  await page.locator("[name=consent]").check();
+  await page.locator("[name=password]").fill(PASSWORD);
+  await submit(page);
+  await expect(page.locator("#field-username-error")).toBeVisible();
   await expect(page.locator("[name=username]")).toBeFocused();
+  await expect(page.locator("[name=username]")).toHaveValue(taken.username.toUpperCase());
+  await expect(page.locator("[name=first_name]")).toHaveValue("Second");
+  await expect(page.locator("[name=consent]")).toBeChecked();
 });
 
 test("the password field shows, hides and judges by length", async ({ visitor }) => {
@@ -209,7 +216,7 @@ test("the password field shows, hides and judges by length", async ({ visitor })
   await field.fill("short");
   await expect(strength).toHaveAttribute("data-level", "short");
   await expect(strength).toContainText("5 more characters");
-  await field.fill("violet moons over quiet water");
+  await field.fill(PASSWORD);
   await expect(strength).toHaveAttribute("data-level", "strong");
   await page.getByRole("button", { name: "Show the password" }).click();
   await expect(field).toHaveAttribute("type", "text");

@@ -13,12 +13,12 @@ const scrollUp = (page) =>
       return [...document.querySelectorAll("#messages > [id^='m-']")].find((item) => item.getBoundingClientRect().bottom > edge);
     };
     let worst = 0;
-    const until = Date.now() + 20_000;
+    const until = Date.now() + 30_000;
     while (Date.now() < until) {
       const item = inView().querySelector(".body");
       const before = item.getBoundingClientRect().top;
       const from = scroller.scrollTop;
-      scroller.scrollTop = from - 160;
+      scroller.scrollTop = from - 400;
       const expected = before + (from - scroller.scrollTop);
       await frame();
       await frame();

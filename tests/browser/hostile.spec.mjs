@@ -1,6 +1,6 @@
 // No text from a person becomes markup, wherever it stands and however it comes.
 
-import { bodies, enter, makeRoom, message, say, unconfirmed, unique } from "./people.mjs";
+import { PASSWORD, bodies, enter, makeRoom, message, say, unconfirmed, unique } from "./people.mjs";
 import { expect, STATUS, test } from "./test.mjs";
 
 const PAYLOADS = [
@@ -74,7 +74,7 @@ test("names are text everywhere, on the administration's pages too", async ({ vi
   await page.locator("[name=first_name]").fill(name);
   await page.locator("[name=last_name]").fill(`"><script>alert(1)</script>`);
   await page.locator("[name=username]").fill(username);
-  await page.locator("[name=password]").fill("violet moons over quiet water");
+  await page.locator("[name=password]").fill(PASSWORD);
   await page.locator("[name=consent]").check();
   await page.locator("main form button[type=submit]").click();
   await page.waitForURL(/\/chat\/?$|\/accounts\/signup/);

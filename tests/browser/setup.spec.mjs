@@ -37,7 +37,7 @@ test("setup makes the administrator, who makes rooms", async ({ visitor, expectC
   await accessible(page, "edit a room");
   await page.locator("main [name=topic]").fill("For a short while.");
   await submit(page);
-  await expect(page.getByText("For a short while.").first()).toBeVisible();
+  await expect(page.locator("main").getByText("For a short while.")).toBeVisible();
   await page.goto("/admin/rooms/Brief/delete");
   await accessible(page, "delete a room");
   await page.locator("main button.danger").click();
