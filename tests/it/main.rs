@@ -6,9 +6,13 @@
 mod program;
 mod support;
 
+mod accounts;
+mod admin;
 mod config;
 mod embedded;
 mod encryption;
 mod layers;
 mod messages;
 mod rooms;
+mod security;
+mod setup;

@@ -1,0 +1,327 @@
+//! The administration: rooms, people, roles, and that it does not exist for anybody else.
+
+use reqwest::StatusCode;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::support::{Server, spawn};
+
+async fn titles(server: &Server) -> Vec<String> {
+    sqlx::query_scalar("SELECT title FROM rooms ORDER BY slug_key")
+        .fetch_all(&server.pool)
+        .await
+        .unwrap()
+}
+
+async fn role(server: &Server, name: &str) -> String {
+    sqlx::query_scalar("SELECT role FROM users WHERE name_key = $1")
+        .bind(name)
+        .fetch_one(&server.pool)
+        .await
+        .unwrap()
+}
+
+#[sqlx::test]
+async fn an_administrator_makes_edits_archives_and_deletes_rooms(pool: PgPool) {
+    let server = spawn(pool).await;
+    let admin = server.admin().await;
+    admin.make_room("General").await;
+    admin.make_room("Random").await;
+    let page = admin.page("/admin/rooms").await;
+    assert!(page.contains("General") && page.contains("Random"));
+
+    let answer = admin
+        .post(
+            "/admin/rooms/general",
+            &[("name", "Lounge"), ("topic", "Everything else")],
+        )
+        .await;
+    assert_eq!(
+        (answer.status(), answer.headers()["location"].to_str().unwrap()),
+        (StatusCode::SEE_OTHER, "/admin/rooms")
+    );
+    assert_eq!(titles(&server).await, ["Lounge", "Random"]);
+    assert!(admin.page("/admin/rooms/lounge/edit").await.contains("Everything else"));
+
+    admin.post("/admin/rooms/Lounge/archive", &[]).await;
+    assert!(admin.page("/admin/rooms?show=archived").await.contains("Lounge"));
+    assert!(
+        !admin
+            .page("/admin/rooms?show=archived")
+            .await
+            .contains("/admin/rooms/Random/edit")
+    );
+    admin.post("/admin/rooms/Lounge/restore", &[]).await;
+    assert!(
+        !admin
+            .page("/admin/rooms?show=archived")
+            .await
+            .contains("/admin/rooms/Lounge/edit")
+    );
+
+    assert!(
+        admin
+            .page("/admin/rooms/Random/delete")
+            .await
+            .contains("Delete this room?")
+    );
+    assert_eq!(titles(&server).await.len(), 2, "asking deletes nothing");
+    admin.post("/admin/rooms/Random/delete", &[]).await;
+    assert_eq!(titles(&server).await, ["Lounge"]);
+    for path in ["/admin/rooms/Random/edit", "/admin/rooms/Random/delete"] {
+        assert_eq!(admin.get(path).await.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!(
+        admin.post("/admin/rooms/Random/archive", &[]).await.status(),
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[sqlx::test]
+async fn a_taken_or_wrong_room_name_is_an_error_of_its_field(pool: PgPool) {
+    let server = spawn(pool).await;
+    let admin = server.admin().await;
+    admin.make_room("General").await;
+    admin.make_room("Random").await;
+    let long = "x".repeat(65);
+    for name in ["", "GENERAL", "two words", "a/b", "<b>", &long] {
+        let answer = admin
+            .post("/admin/rooms", &[("name", name), ("topic", "Kept as it was typed")])
+            .await;
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{name}");
+        assert!(answer.text().await.unwrap().contains(r#"value="Kept as it was typed""#));
+    }
+    let answer = admin
+        .post("/admin/rooms/Random", &[("name", "general"), ("topic", "")])
+        .await;
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(titles(&server).await, ["General", "Random"]);
+}
+
+#[sqlx::test]
+async fn a_room_of_any_script_can_be_administered(pool: PgPool) {
+    let server = spawn(pool).await;
+    let admin = server.admin().await;
+    admin.make_room("天文").await;
+    admin.join("天文").await;
+    let edit = crate::support::attributes(&admin.page("/admin/rooms").await, "href");
+    let edit = edit.iter().find(|href| href.ends_with("/edit")).unwrap();
+    assert_eq!(admin.get(edit).await.status(), StatusCode::OK);
+    assert_eq!(admin.get("/chat/room/天文").await.status(), StatusCode::OK);
+}
+
+#[sqlx::test]
+async fn people_are_found_by_name_username_and_whole_address(pool: PgPool) {
+    let server = spawn(pool).await;
+    let admin = server.admin().await;
+    let fields = |name, first, last, email| {
+        crate::support::account(name, &[("first_name", first), ("last_name", last), ("email", email)])
+    };
+    for (name, first, last, email) in [
+        ("mara", "Émilie", "Lindqvist", "mara@example.org"),
+        ("bobby", "Robert", "Émond", ""),
+        ("zoe", "Zoë", "", ""),
+    ] {
+        server
+            .visitor()
+            .post("/accounts/signup", &fields(name, first, last, email))
+            .await;
+    }
+    let everybody = ["ada", "mara", "bobby", "zoe"];
+    for (search, found) in [
+        ("", &everybody[..]),
+        ("mar", &["mara"]),
+        ("@MARA", &["mara"]),
+        ("émi", &["mara"]),
+        ("ÉM", &["mara", "bobby"]),
+        ("Émilie Lind", &["mara"]),
+        ("mara@example.org", &["mara"]),
+        ("mara@", &[]),
+        ("ZOË", &["zoe"]),
+        ("%", &[]),
+        ("_", &[]),
+    ] {
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("q", search)
+            .finish();
+        let page = admin.page(&format!("/admin/users?{query}")).await;
+        for name in everybody {
+            let is_found = page.contains(&format!("/admin/users/{name}/role"));
+            assert_eq!(is_found, found.contains(&name), "{name} by {search:?}");
+        }
+        let part = admin
+            .fragment(&format!("/admin/users?{query}"))
+            .await
+            .text()
+            .await
+            .unwrap();
+        assert!(
+            part.starts_with("<section") && !part.contains("<html"),
+            "htmx gets the list alone"
+        );
+    }
+}
+
+#[sqlx::test]
+async fn long_lists_have_pages(pool: PgPool) {
+    let server = spawn(pool).await;
+    let admin = server.admin().await;
+    for n in 0..60 {
+        let name = format!("person{n:02}");
+        let copy = sqlx::query(
+            "INSERT INTO users (id, username, name_key, first_name, last_name, first_key, last_key, password_hash, role,
+                                data_key_id, consent_version, consented_at)
+             SELECT $1, $2, $2, '', '', '', '', password_hash, 'member', data_key_id, '', now() FROM users LIMIT 1",
+        );
+        copy.bind(Uuid::now_v7())
+            .bind(&name)
+            .execute(&server.pool)
+            .await
+            .unwrap();
+    }
+    let mut seen = Vec::new();
+    let mut path = "/admin/users".to_owned();
+    loop {
+        let page = admin.page(&path).await;
+        let people = crate::support::attributes(&page, "action");
+        seen.extend(people.into_iter().filter(|action| action.starts_with("/admin/users/")));
+        let next = crate::support::attributes(&page, "href")
+            .into_iter()
+            .find(|href| href.contains("after="));
+        let Some(next) = next else { break };
+        path = next.replace("&amp;", "&");
+    }
+    let total = seen.len();
+    seen.sort();
+    seen.dedup();
+    assert_eq!((seen.len(), total), (61, 61));
+}
+
+#[sqlx::test]
+async fn the_last_administrator_stays_one(pool: PgPool) {
+    let server = spawn(pool).await;
+    let admin = server.admin().await;
+    let alice = server.person("alice").await;
+    let answer = admin.post("/admin/users/ada/role", &[("role", "member")]).await;
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+    assert!(
+        answer
+            .text()
+            .await
+            .unwrap()
+            .contains("The last administrator stays one")
+    );
+
+    assert_eq!(
+        admin
+            .post("/admin/users/alice/role", &[("role", "admin")])
+            .await
+            .status(),
+        StatusCode::SEE_OTHER
+    );
+    assert_eq!(role(&server, "alice").await, "admin");
+    assert!(!alice.is_logged_in().await, "a new role is a new log-in");
+    alice.log_in("alice").await;
+    assert_eq!(alice.get("/admin/").await.status(), StatusCode::OK);
+
+    assert_eq!(
+        alice
+            .post("/admin/users/ada/role", &[("role", "member")])
+            .await
+            .status(),
+        StatusCode::SEE_OTHER
+    );
+    assert!(!admin.is_logged_in().await);
+    admin.log_in("ada").await;
+    assert_eq!(admin.get("/admin/").await.status(), StatusCode::NOT_FOUND);
+    for (name, role) in [("nobody", "admin"), ("ada", "owner")] {
+        let status = alice
+            .post(&format!("/admin/users/{name}/role"), &[("role", role)])
+            .await
+            .status();
+        assert!(
+            matches!(status, StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY),
+            "{name} {role}"
+        );
+    }
+}
+
+#[sqlx::test]
+async fn two_administrators_who_demote_each_other_leave_one(pool: PgPool) {
+    let server = spawn(pool).await;
+    let ada = server.admin().await;
+    let alice = server.person("alice").await;
+    for round in 0..5 {
+        sqlx::query("UPDATE users SET role = 'admin'")
+            .execute(&server.pool)
+            .await
+            .unwrap();
+        ada.log_in("ada").await;
+        alice.log_in("alice").await;
+        // What is cached for up to two seconds must not matter.
+        let (a, b) = tokio::join!(
+            ada.post("/admin/users/alice/role", &[("role", "member")]),
+            alice.post("/admin/users/ada/role", &[("role", "member")])
+        );
+        let admins: i64 = sqlx::query_scalar("SELECT count(*) FROM users WHERE role = 'admin'")
+            .fetch_one(&server.pool)
+            .await
+            .unwrap();
+        assert_eq!(admins, 1, "round {round}: {} {}", a.status(), b.status());
+    }
+}
+
+#[sqlx::test]
+async fn for_everybody_else_the_administration_does_not_exist(pool: PgPool) {
+    let server = spawn(pool).await;
+    let cast = server.cast().await;
+    let visitor = server.visitor();
+    let unknown = cast.charlie.get("/nowhere").await.text().await.unwrap();
+    let shape = |page: String| {
+        regex::Regex::new("(&quot;[\\w-]{40,}&quot;)")
+            .unwrap()
+            .replace_all(&page, "")
+            .into_owned()
+    };
+    for path in [
+        "/admin/",
+        "/admin/rooms",
+        "/admin/rooms/General/edit",
+        "/admin/rooms/General/delete",
+        "/admin/users",
+        "/admin/users?q=alice",
+    ] {
+        for person in [&cast.alice, &cast.charlie, &visitor] {
+            let answer = person.get(path).await;
+            assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+        }
+        let answer = cast.charlie.get(path).await.text().await.unwrap();
+        assert_eq!(
+            shape(answer),
+            shape(unknown.clone()),
+            "the same answer as for what does not exist"
+        );
+    }
+    for (path, fields) in [
+        ("/admin/rooms", &[("name", "Mine"), ("topic", "")][..]),
+        ("/admin/rooms/General", &[("name", "Mine"), ("topic", "")]),
+        ("/admin/rooms/General/archive", &[]),
+        ("/admin/rooms/General/restore", &[]),
+        ("/admin/rooms/General/delete", &[]),
+        ("/admin/users/charlie/role", &[("role", "admin")]),
+        ("/admin/users/ada/role", &[("role", "member")]),
+    ] {
+        for person in [&cast.alice, &cast.charlie, &visitor] {
+            assert_eq!(
+                person.post(path, fields).await.status(),
+                StatusCode::NOT_FOUND,
+                "{path}"
+            );
+        }
+    }
+    assert_eq!(titles(&server).await, ["General"]);
+    assert_eq!(
+        (role(&server, "ada").await, role(&server, "charlie").await),
+        ("admin".into(), "member".into())
+    );
+}

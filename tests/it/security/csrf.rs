@@ -1,0 +1,146 @@
+//! Row 3: what changes something comes from our own pages.
+
+use reqwest::{Method, StatusCode};
+use sqlx::PgPool;
+
+use super::state;
+use crate::support::spawn;
+
+/// Every address that changes something, with fields that would.
+const UNSAFE: [(&str, &str); 13] = [
+    ("/setup", "code=x"),
+    (
+        "/accounts/signup",
+        "username=eve&first_name=Eve&password=seven+quiet+moons+over+the+bay&consent=on",
+    ),
+    ("/accounts/login", "login=alice&password=seven+quiet+moons+over+the+bay"),
+    ("/accounts/logout", ""),
+    ("/appearance", "theme=dawn"),
+    ("/chat/room/General/join", ""),
+    ("/chat/room/General/leave", ""),
+    ("/chat/room/General/messages", "body=hello"),
+    ("/admin/rooms", "name=Evil&topic="),
+    ("/admin/rooms/General", "name=Evil&topic="),
+    ("/admin/rooms/General/archive", ""),
+    ("/admin/rooms/General/delete", ""),
+    ("/admin/users/alice/role", "role=admin"),
+];
+
+#[sqlx::test]
+async fn row_3_what_changes_something_needs_our_origin_and_our_token(pool: PgPool) {
+    let server = spawn(pool).await;
+    let admin = server.admin().await;
+    admin.make_room("General").await;
+    admin.join("General").await;
+    let alice = server.person("alice").await;
+    let own = server.address.as_str();
+    let token = admin.csrf_token().await;
+    let foreign_token = alice.csrf_token().await;
+    let before = state(&server.pool).await;
+    let refused: [(Option<&str>, Option<&str>, Option<&str>); 9] = [
+        // Origin, Sec-Fetch-Site, token.
+        (Some(own), None, None),
+        (Some(own), None, Some("")),
+        (Some(own), None, Some("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")),
+        (Some(own), None, Some(&foreign_token)),
+        (Some("https://evil.example"), None, Some(&token)),
+        (Some("null"), None, Some(&token)),
+        (Some("null"), Some("same-origin"), Some(&token)),
+        (None, Some("cross-site"), Some(&token)),
+        (None, Some("same-site"), Some(&token)),
+    ];
+    for (path, fields) in UNSAFE {
+        for (origin, site, token) in refused {
+            for in_header in [true, false] {
+                let mut request = admin.client.post(format!("{own}{path}"));
+                request = request.header("content-type", "application/x-www-form-urlencoded");
+                for (name, value) in [("origin", origin), ("sec-fetch-site", site)] {
+                    request = if let Some(value) = value {
+                        request.header(name, value)
+                    } else {
+                        request
+                    };
+                }
+                request = match token {
+                    Some(token) if in_header => request.header("x-csrf-token", token).body(fields),
+                    Some(token) => request.body(format!("{fields}&csrf_token={token}")),
+                    None => request.body(fields),
+                };
+                let answer = request.send().await.unwrap();
+                assert_eq!(
+                    answer.status(),
+                    StatusCode::FORBIDDEN,
+                    "{path} {origin:?} {site:?} {token:?}"
+                );
+            }
+        }
+    }
+    assert_eq!(state(&server.pool).await, before, "nothing changed");
+    assert!(admin.is_logged_in().await);
+
+    // The same with the right token is done: with an Origin, or where no browser says where it comes from.
+    for (origin, site) in [(Some(own), None), (None, Some("same-origin")), (None, None)] {
+        let mut request = admin
+            .client
+            .post(format!("{own}/appearance"))
+            .header("x-csrf-token", &token);
+        request = request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("theme=dawn");
+        for (name, value) in [("origin", origin), ("sec-fetch-site", site)] {
+            request = if let Some(value) = value {
+                request.header(name, value)
+            } else {
+                request
+            };
+        }
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::SEE_OTHER);
+    }
+}
+
+#[sqlx::test]
+async fn row_3_a_token_of_another_log_in_is_out_of_date(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.admin().await;
+    let alice = server.person("alice").await;
+    let old = alice.csrf_token().await;
+    alice.log_in("alice").await;
+    let answer = alice.post_raw("/accounts/logout", &[("csrf_token", &old)]).await;
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    assert!(
+        answer
+            .text()
+            .await
+            .unwrap()
+            .contains("This page is out of date. Load it again.")
+    );
+    assert!(alice.is_logged_in().await);
+}
+
+#[sqlx::test]
+async fn row_3_get_changes_nothing(pool: PgPool) {
+    let server = spawn(pool).await;
+    let cast = server.cast().await;
+    let before = state(&server.pool).await;
+    for (path, fields) in UNSAFE {
+        for method in [Method::GET, Method::HEAD] {
+            let url = format!("{}{path}?{fields}", server.address);
+            let status = cast.admin.client.request(method, url).send().await.unwrap().status();
+            assert!(!status.is_server_error(), "{path} {status}");
+        }
+    }
+    assert_eq!(state(&server.pool).await, before);
+}
+
+#[sqlx::test]
+async fn row_3_a_form_has_a_limit(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.admin().await;
+    let visitor = server.visitor();
+    let huge = "x".repeat(70 * 1024);
+    let answer = visitor
+        .post("/accounts/login", &[("login", &huge), ("password", "x")])
+        .await;
+    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(visitor.get("/accounts/login").await.status(), StatusCode::OK);
+}

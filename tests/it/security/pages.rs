@@ -1,0 +1,227 @@
+//! Rows 13 and 14, and what else holds for every page: headers, errors, addresses.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use sqlx::PgPool;
+
+use crate::support::{account, spawn};
+
+#[sqlx::test]
+async fn row_13_no_text_becomes_markup(pool: PgPool) {
+    let server = spawn(pool).await;
+    let admin = server.admin().await;
+    let payloads = [
+        "<script>alert(1)</script>",
+        r#"<hx-partial hx-target="body">x"#,
+        r#""><img src=x onerror=alert(1)>"#,
+        r#"' hx-swap-oob="true" x=""#,
+        r#"<div hx-ws:connect="/ws/evil">"#,
+        r#"<b x-data="{}">"#,
+        "javascript:alert(1)",
+    ];
+    for (n, payload) in payloads.into_iter().enumerate() {
+        let (name, room) = (format!("person{n}"), format!("room{n}"));
+        let person = server.visitor();
+        let names = [("first_name", payload), ("last_name", payload)];
+        person.post("/accounts/signup", &account(&name, &names)).await;
+        assert!(person.is_logged_in().await, "{payload}");
+        admin.post("/admin/rooms", &[("name", &room), ("topic", payload)]).await;
+        person.join(&room).await;
+        person.write(&room, payload).await;
+
+        let typed = [("login", payload), ("password", "wrong password"), ("next", payload)];
+        let pages = [
+            person.page("/chat/").await,
+            person.page(&format!("/chat/room/{room}")).await,
+            admin.page(&format!("/chat/room/{room}")).await,
+            admin.page("/admin/rooms").await,
+            admin.page(&format!("/admin/rooms/{room}/edit")).await,
+            admin.page("/admin/users").await,
+            admin
+                .page(&format!(
+                    "/admin/users?q={}",
+                    url::form_urlencoded::byte_serialize(payload.as_bytes()).collect::<String>()
+                ))
+                .await,
+            server
+                .visitor()
+                .post("/accounts/login", &typed)
+                .await
+                .text()
+                .await
+                .unwrap(),
+            server
+                .visitor()
+                .post("/accounts/signup", &account(payload, &names))
+                .await
+                .text()
+                .await
+                .unwrap(),
+            admin
+                .post("/admin/rooms", &[("name", payload), ("topic", payload)])
+                .await
+                .text()
+                .await
+                .unwrap(),
+            server
+                .visitor()
+                .page(&format!(
+                    "/accounts/login?next={}",
+                    url::form_urlencoded::byte_serialize(payload.as_bytes()).collect::<String>()
+                ))
+                .await,
+        ];
+        for page in pages {
+            if payload.contains('<') || payload.contains('"') {
+                assert!(!page.contains(payload), "{payload}");
+            }
+            for unsafe_part in [
+                "<script>alert",
+                "<hx-partial",
+                "<img",
+                "<div hx-ws",
+                "<b x-data",
+                "href=\"javascript",
+            ] {
+                assert!(!page.contains(unsafe_part), "{unsafe_part} of {payload}");
+            }
+            assert!(!page.contains(r#"hx-swap-oob="true""#), "{payload}");
+        }
+    }
+}
+
+#[sqlx::test]
+async fn row_14_every_answer_has_the_security_headers(pool: PgPool) {
+    let server = spawn(pool).await;
+    let cast = server.cast().await;
+    let visitor = server.visitor();
+    let style = crate::support::attributes(&visitor.page("/").await, "href");
+    let style = style.into_iter().find(|href| href.starts_with("/assets/app.")).unwrap();
+    let mut answers = Vec::new();
+    for path in [
+        "/",
+        "/privacy",
+        "/about",
+        "/accounts/login",
+        "/accounts/signup",
+        "/accounts/logout",
+        "/setup",
+        "/healthz",
+        "/readyz",
+        "/nowhere",
+        "/chat/room/nowhere",
+        "/privacy/",
+        &style,
+        "/assets/nothing.css",
+        "/chat/",
+        "/chat/me.css",
+        "/chat/room/General",
+        "/chat/room/General/messages?before=1",
+        "/admin/",
+        "/admin/rooms",
+        "/admin/users",
+        "/ws/chatroom/General",
+    ] {
+        answers.push((path.to_owned(), visitor.get(path).await));
+        answers.push((path.to_owned(), cast.admin.get(path).await));
+        answers.push((path.to_owned(), cast.alice.fragment(path).await));
+    }
+    answers.push(("403".into(), visitor.post_raw("/accounts/login", &[]).await));
+    answers.push(("422".into(), visitor.post("/accounts/login", &[("login", "x")]).await));
+    for (path, answer) in &answers {
+        let header = |name: &str| answer.headers().get(name).map_or("", |value| value.to_str().unwrap());
+        let policy = header("content-security-policy");
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("script-src 'self';"),
+            "{path}"
+        );
+        assert!(!policy.contains("unsafe"), "{path}");
+        assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(header("referrer-policy"), "same-origin", "{path}");
+        assert_eq!(header("cross-origin-opener-policy"), "same-origin", "{path}");
+        assert!(header("permissions-policy").contains("camera=()"), "{path}");
+        assert_eq!(header("x-request-id").len(), 16, "{path}");
+        assert!(header("strict-transport-security").is_empty(), "only over TLS: {path}");
+        let cache = header("cache-control");
+        if *path == style {
+            assert!(cache.contains("immutable"), "{path}");
+        } else {
+            assert!(cache.contains("no-store"), "{path} {cache}");
+        }
+    }
+}
+
+#[sqlx::test]
+async fn errors_answer_as_they_were_asked(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.admin().await;
+    let visitor = server.visitor();
+    let get = |path: &str, accept: &'static str| {
+        let request = visitor
+            .client
+            .get(format!("{}{path}", server.address))
+            .header("accept", accept);
+        async move { request.send().await.unwrap() }
+    };
+    let page = get("/nowhere", "text/html").await;
+    assert_eq!(page.status(), StatusCode::NOT_FOUND);
+    assert!(page.text().await.unwrap().starts_with("<!DOCTYPE html>"));
+    let part = visitor.fragment("/nowhere").await;
+    assert_eq!(part.status(), StatusCode::NOT_FOUND);
+    assert!(!part.text().await.unwrap().contains("<html"));
+    let json: serde_json::Value = get("/nowhere", "application/json").await.json().await.unwrap();
+    assert_eq!(json["error"]["code"], "not_found");
+    let json = get("/chat/", "application/json").await;
+    assert_eq!(json.status(), StatusCode::UNAUTHORIZED);
+    for (method, path, status) in [
+        (Method::DELETE, "/nowhere", 403),
+        (Method::GET, "/accounts/logout", 405),
+    ] {
+        let answer = visitor
+            .client
+            .request(method, format!("{}{path}", server.address))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+    }
+}
+
+#[sqlx::test]
+async fn a_slash_more_or_less_redirects_on_this_site(pool: PgPool) {
+    let server = spawn(pool).await;
+    let admin = server.admin().await;
+    for (path, right) in [
+        ("/chat", "/chat/"),
+        ("/admin", "/admin/"),
+        ("/admin/rooms/?show=open", "/admin/rooms?show=open"),
+        ("/accounts/login/", "/accounts/login"),
+    ] {
+        let answer = admin.get(path).await;
+        assert_eq!(answer.status(), StatusCode::PERMANENT_REDIRECT, "{path}");
+        assert_eq!(answer.headers()["location"], right);
+    }
+    for path in ["//evil.example/", "/\\evil.example/"] {
+        let answer = admin.get(path).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[sqlx::test]
+async fn with_the_database_away_pages_say_so_in_time(pool: PgPool) {
+    let server = spawn(pool).await;
+    let alice = {
+        server.admin().await;
+        server.person("alice").await
+    };
+    server.pool.close().await;
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    let answer = tokio::time::timeout(Duration::from_secs(5), alice.get("/chat/"))
+        .await
+        .expect("in time");
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.headers().contains_key("retry-after"));
+    assert!(answer.text().await.unwrap().contains("Request "));
+    assert_eq!(alice.get("/healthz").await.status(), StatusCode::OK);
+}
