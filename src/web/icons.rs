@@ -6,7 +6,9 @@ use maud::{Markup, PreEscaped, html};
 /// The icon of that name, 18 px (`.icon`), hidden from screen readers: words beside it or the button's name say it.
 /// A name that is not in the list draws an empty square of the same size.
 pub fn icon(name: &str) -> Markup {
-    let shapes = ICONS.binary_search_by_key(&name, |(name, _)| name).map_or("", |at| ICONS[at].1);
+    let shapes = ICONS
+        .binary_search_by_key(&name, |(name, _)| name)
+        .map_or("", |at| ICONS[at].1);
     html! {
         svg.icon viewBox="0 0 24 24" width="18" height="18" fill="none" stroke="currentColor" stroke-width="1.75"
             stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" {
