@@ -96,7 +96,9 @@ impl From<sqlx::Error> for Error {
             // Class 57: the server is shutting down or starting up; 53: out of connections or space;
             // 55P03: a lock was not free in time.
             sqlx::Error::Database(db)
-                if db.code().is_some_and(|c| c.starts_with("57") || c.starts_with("53") || c == "55P03") =>
+                if db
+                    .code()
+                    .is_some_and(|c| c.starts_with("57") || c.starts_with("53") || c == "55P03") =>
             {
                 Self::Unavailable(error.to_string())
             }

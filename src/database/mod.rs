@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, PgPool};
+use sqlx::{ConnectOptions, Connection, PgPool};
 
 use crate::{Error, Result};
 
@@ -48,7 +48,7 @@ pub async fn wait_for(pool: &PgPool, waiting: impl FnOnce(&str)) -> Result<()> {
     loop {
         // A connection of its own, because the pool's error would only say that it took too long.
         let error = match tokio::time::timeout(ACQUIRE_TIMEOUT, pool.connect_options().connect()).await {
-            Ok(Ok(_)) => return Ok(()),
+            Ok(Ok(connection)) => return Ok(connection.close().await?),
             Ok(Err(error)) if comes_back(&error) => reason(&error),
             Ok(Err(error)) => return Err(Error::Unavailable(reason(&error))),
             Err(_) => "it does not answer".to_owned(),
@@ -73,7 +73,10 @@ pub async fn migrate(pool: &PgPool) -> Result<()> {
         .connect()
         .await
         .map_err(|error| Error::Unavailable(reason(&error)))?;
-    MIGRATOR.run(&mut connection).await.map_err(|error| match error {
+    let migrated = MIGRATOR.run(&mut connection).await;
+    // An orderly goodbye; whether it is heard does not matter any more.
+    let _ = connection.close().await;
+    migrated.map_err(|error| match error {
         MigrateError::VersionMissing(version) => Error::Conflict(format!(
             "the database has migration {version}, which this version of UmbraChat does not know: run the newer one"
         )),
@@ -83,8 +86,9 @@ pub async fn migrate(pool: &PgPool) -> Result<()> {
 
 /// Whether every migration of this version has been applied; an error when the database does not answer.
 pub async fn is_current(pool: &PgPool) -> Result<bool> {
-    let applied: Vec<i64> =
-        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(pool).await?;
+    let applied: Vec<i64> = sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success")
+        .fetch_all(pool)
+        .await?;
     Ok(MIGRATOR.iter().all(|migration| applied.contains(&migration.version)))
 }
 

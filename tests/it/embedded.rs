@@ -35,6 +35,46 @@ fn it_starts_says_what_it_uses_and_ends_cleanly() {
     assert!(!data.join("pg/postmaster.pid").exists());
 }
 
+/// An empty server says where its first administrator is made; once there is one it does not.
+#[test]
+fn the_setup_address_is_said_until_there_is_an_administrator() {
+    let folder = Folder::new();
+    let server = Server::start(&folder);
+    let line = server.line();
+    assert!(line.contains(&format!(" {}/setup?code=", server.address)), "{line}");
+    // Beside the running server; the password comes from standard input.
+    let mut admin = command(&folder, &["create-admin", "alice"]);
+    admin.stdin(folder.with("password", "correct horse battery staple\n"));
+    let output = finish(&mut admin);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "alice is an administrator now.\n"
+    );
+    server.stop();
+
+    let server = Server::start(&folder);
+    assert_eq!(server.said_within(std::time::Duration::from_millis(300)), None);
+    server.stop();
+    // Without a running server too, and one line when it cannot be.
+    let mut weak = command(&folder, &["create-admin", "bob"]);
+    weak.stdin(folder.with("password", "short\n"));
+    assert!(refused(weak).contains("10"));
+}
+
+#[test]
+fn keys_that_do_not_fit_the_data_are_refused() {
+    let folder = Folder::new();
+    Server::start(&folder).stop();
+    let mut program = command(&folder, &[]);
+    program
+        .env("UMBRA_KEYS", fernet::Fernet::generate_key())
+        .env("RUST_LOG", "off");
+    let line = refused(program);
+    assert!(line.contains("UMBRA_KEYS") || line.contains("key"), "{line}");
+    Server::start(&folder).stop();
+}
+
 #[test]
 fn sigterm_ends_it_too() {
     let folder = Folder::new();
@@ -196,11 +236,11 @@ fn postgresql_does_not_inherit_our_environment() {
 #[test]
 fn an_ordinary_user_runs_it_as_themselves() {
     use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65534;
     if !geteuid().is_root() {
         return; // Then all of these tests do.
     }
-    // `nobody`, with a copy of the program in a folder of theirs: the original may lie where they cannot go.
-    const NOBODY: u32 = 65534;
+    // With a copy of the program in a folder of theirs: the original may lie where they cannot go.
     let folder = Folder::new();
     let (home, copy) = (folder.path("home"), folder.path("umbrachat"));
     fs::create_dir(&home).unwrap();

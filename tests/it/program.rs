@@ -31,6 +31,12 @@ impl Folder {
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
+
+    /// A file with that text, opened for reading: a program's standard input.
+    pub fn with(&self, name: &str, text: &str) -> fs::File {
+        fs::write(self.path(name), text).unwrap();
+        fs::File::open(self.path(name)).unwrap()
+    }
 }
 
 impl Drop for Folder {
@@ -147,6 +153,11 @@ impl Server {
         self.lines
             .recv_timeout(PATIENCE)
             .expect("the program says something in time")
+    }
+
+    /// What else it says within that time.
+    pub fn said_within(&self, time: Duration) -> Option<String> {
+        self.lines.recv_timeout(time).ok()
     }
 
     /// The port it listens on, as an address.

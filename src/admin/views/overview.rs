@@ -67,8 +67,8 @@ mod tests {
     fn sockets_per_person_are_rounded_to_tenths() {
         let told = |sockets, users_online| {
             per_person(&Overview {
-                sockets,
                 users_online,
+                sockets,
                 ..Overview::default()
             })
         };

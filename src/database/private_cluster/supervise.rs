@@ -51,7 +51,7 @@ impl PrivateCluster {
     /// Keeps PostgreSQL running until `stop` is told or dropped, then ends it in an orderly way.
     pub fn supervise(&self, postgres: Postgres, stop: &Receiver<Infallible>) {
         let mut running = Some(postgres);
-        let mut pause = BACK_OFF.0;
+        let mut pause = BACK_OFF.0 / 2;
         while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(if running.is_some() { PAUSE } else { pause }) {
             if let Some(postgres) = &mut running {
                 let Some(status) = postgres.ended() else { continue };
@@ -191,14 +191,17 @@ fn is_ready(pid_file: &Path, pid: u32) -> bool {
     lines.next() == Some(&pid.to_string()) && lines.nth(6) == Some("ready")
 }
 
-/// Passes PostgreSQL's own log on: what stops it as a warning, the rest for whoever debugs.
+/// Passes PostgreSQL's own log on. What goes wrong on a connection its client hears anyway, so only what takes all of
+/// them down is loud.
 fn log(stderr: ChildStderr, last_words: &Mutex<String>) {
     for line in BufReader::new(stderr).lines().map_while(std::result::Result::ok) {
-        if line.starts_with("FATAL:") || line.starts_with("PANIC:") {
-            tracing::warn!(target: "postgres", "{line}");
-            *last_words.lock().unwrap_or_else(PoisonError::into_inner) = line;
+        if line.starts_with("PANIC:") {
+            tracing::error!(target: "postgres", "{line}");
         } else {
             tracing::debug!(target: "postgres", "{line}");
+        }
+        if line.starts_with("FATAL:") || line.starts_with("PANIC:") {
+            *last_words.lock().unwrap_or_else(PoisonError::into_inner) = line;
         }
     }
 }
