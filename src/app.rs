@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::bus::Bus;
+use crate::bus::{Bus, Relay};
 use crate::config::{Config, Secret};
 use crate::live::Feed;
 use crate::messages::{Inbox, Writer};
@@ -48,12 +48,15 @@ pub async fn serve(
 ) -> Result<()> {
     let port = listener.local_addr().map_err(Error::internal)?.port();
     let acceptor = TcpAcceptor::from_std(listener).map_err(Error::internal)?;
-    let (app, inbox) = assemble(config, pool, port).await?;
+    let Parts { app, inbox, relay } = assemble(config, pool, port).await?;
     let (feed, visits) = Feed::new();
     let mut tasks = Tasks::new(shutdown.clone());
     let drained = CancellationToken::new();
     let writer = tokio::spawn(inbox.run(app.db.clone(), app.bus.clone(), drained.clone()));
     tasks.start("live updates", live::run(app.clone(), feed.clone(), visits));
+    if let Some(relay) = relay {
+        tasks.start("bus", relay.run());
+    }
     tasks.start("housekeeping", keep_house(app.clone()));
     let setup_code = accounts::setup::prepare(&app).await?;
     ready(Ready {
@@ -75,11 +78,18 @@ pub async fn serve(
 
 /// Makes an administrator from the command line.
 pub async fn create_admin(config: Config, pool: PgPool, username: &str, password: &Secret) -> Result<()> {
-    let (app, _) = assemble(config, pool, 0).await?;
+    let app = assemble(config, pool, 0).await?.app;
     accounts::actions::create_admin(&app, username, password.expose()).await
 }
 
-async fn assemble(config: Config, db: PgPool, port: u16) -> Result<(App, Inbox)> {
+/// The program's parts, and what their tasks need.
+struct Parts {
+    app: App,
+    inbox: Inbox,
+    relay: Option<Relay>,
+}
+
+async fn assemble(config: Config, db: PgPool, port: u16) -> Result<Parts> {
     let keys = config
         .umbra_keys
         .as_ref()
@@ -90,6 +100,14 @@ async fn assemble(config: Config, db: PgPool, port: u16) -> Result<(App, Inbox)>
         .map_err(|error| Error::Conflict(error.to_string()))?;
     let throttle = Throttle::new(config.auth_rate, config.message_rate);
     let (writer, inbox) = Writer::new();
+    let (bus, relay) = match &config.redis_url {
+        Some(url) => {
+            let unusable = |error| Error::Conflict(format!("REDIS_URL cannot be used: {error}"));
+            let (bus, relay) = Bus::over_redis(url.expose()).map_err(unusable)?;
+            (bus, Some(relay))
+        }
+        None => (Bus::local(), None),
+    };
     let app = App {
         origins: config.origins(port).into(),
         sessions: session_cache(),
@@ -98,11 +116,11 @@ async fn assemble(config: Config, db: PgPool, port: u16) -> Result<(App, Inbox)>
         db,
         vault: Arc::new(vault),
         throttle: Arc::new(throttle),
-        bus: Bus::local(),
+        bus,
         hub: Arc::new(Hub::default()),
         writer,
     };
-    Ok((app, inbox))
+    Ok(Parts { app, inbox, relay })
 }
 
 /// Every address of the program, behind what every request goes through.
@@ -135,13 +153,14 @@ async fn readyz(app: Data<&App>) -> Response {
         Ok(false) => ("ok", "not up to date"),
         Err(_) => ("away", "unknown"),
     };
-    let status = if schema == "ok" {
+    let status = if schema == "ok" && app.bus.is_up() {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
+    let bus = if app.bus.is_up() { "ok" } else { "away" };
     let text = format!(
-        "database: {database}\nmigrations: {schema}\nbus: {}\n",
+        "database: {database}\nmigrations: {schema}\nbus: {bus}, {}\n",
         app.bus.describe()
     );
     text.with_status(status).into_response()
@@ -151,7 +170,6 @@ async fn readyz(app: Data<&App>) -> Response {
 async fn keep_house(app: App) {
     loop {
         sleep(HOUSEKEEPING).await;
-        app.throttle.forget_idle();
         if let Err(error) = accounts::actions::tidy(&app).await {
             tracing::warn!(%error, "old log-ins could not be removed");
         }

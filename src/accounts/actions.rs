@@ -1,7 +1,7 @@
 //! What changes accounts and sessions. Pages, the command line and the administration all come through here.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, Transaction};
 
 use super::model::{self, LogInForm, NewAccount, Password, PersonName, Role, SignUpForm, Username};
 use super::password::{self, Verdict};
@@ -98,24 +98,27 @@ pub async fn log_in(app: &App, form: &LogInForm, client: &Client) -> Result<Logg
 
 /// Ends one log-in. Its cookie is worthless from now on, and its sockets close.
 pub async fn log_out(app: &App, session: SessionId) -> Result<()> {
-    let ended = queries::update_session_ended(&app.db, session, app.now()).await?;
-    end_sessions(app, &ended.into_iter().collect::<Vec<_>>());
-    Ok(())
+    let mut tx = app.db.begin().await?;
+    let ended = queries::update_session_ended(&mut *tx, session, app.now()).await?;
+    end_sessions(app, tx, &ended.into_iter().collect::<Vec<_>>()).await
 }
 
-/// Makes it known, after the commit, that log-ins ended: they leave the cache of this node, and every node closes
-/// their sockets. (The cache of another node forgets them within two seconds.)
-pub fn end_sessions(app: &App, ended: &[EndedSession]) {
+/// Commits that log-ins ended, and makes it known: they leave the cache of this node, and every node closes their
+/// sockets, by the bus at once, by `revocations` within a second. (The cache of another node forgets them then, too.)
+async fn end_sessions(app: &App, mut tx: Transaction<'_, Postgres>, ended: &[EndedSession]) -> Result<()> {
+    if !ended.is_empty() {
+        queries::insert_revocations(&mut tx, ended).await?;
+    }
+    tx.commit().await?;
     for session in ended {
         if let Ok(token) = session.token.as_slice().try_into() {
             app.sessions.invalidate::<[u8; 32]>(token);
         }
     }
     if !ended.is_empty() {
-        let ids = ended.iter().map(|session| session.id).collect::<Vec<_>>();
-        app.hub.close_sessions(&ids);
-        app.bus.publish(Event::SessionsEnded(ids));
+        app.bus.publish(Event::Revoked);
     }
+    Ok(())
 }
 
 /// Changes what a person may do. The last administrator stays one, and whoever acts must still be one themselves;
@@ -141,9 +144,7 @@ pub async fn change_role(app: &App, actor: UserId, username: &str, role: Role) -
     }
     queries::update_role(&mut tx, user, role).await?;
     let ended = queries::update_sessions_ended(&mut tx, user, app.now()).await?;
-    tx.commit().await?;
-    end_sessions(app, &ended);
-    Ok(())
+    end_sessions(app, tx, &ended).await
 }
 
 /// Makes an administrator's account without a page, for the command line.
@@ -180,6 +181,7 @@ pub async fn choose_theme(app: &App, user: UserId, theme: Theme) -> Result<()> {
 pub async fn tidy(app: &App) -> Result<()> {
     app.throttle.forget_idle();
     queries::delete_sessions_expired(&app.db, app.now() - KEPT).await?;
+    queries::delete_revocations(&app.db, app.now() - KEPT).await?;
     Ok(())
 }
 

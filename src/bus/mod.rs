@@ -1,17 +1,27 @@
 //! The doorbell between whoever stores a change and whoever serves its viewers.
 //!
 //! An event says only *that* something happened, with ids and numbers, never text. Events may be lost, doubled or
-//! late: who hears one loads what it lacks from PostgreSQL, and [`Heard::Resync`] says that some were missed.
+//! late: who hears one loads what it lacks from PostgreSQL, and [`Heard::Resync`] says that some were missed. Within
+//! this process they are heard at once; with Redis every other node hears them too.
 
-use tokio::sync::broadcast;
+mod redis;
 
-use crate::ids::{Change, RoomId, SessionId};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{broadcast, mpsc};
+
+pub use self::redis::Relay;
+
+use crate::ids::{Change, RoomId};
 
 /// Events that a slow listener may lag behind before it is told to resync instead.
 const BACKLOG: usize = 4096;
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// The room is at this change now (or gone, when it was deleted).
     RoomChanged {
@@ -20,8 +30,8 @@ pub enum Event {
         /// Its `last_change` after the commit.
         change: Change,
     },
-    /// These logins ended: their sockets must close.
-    SessionsEnded(Vec<SessionId>),
+    /// Something was revoked: look at `revocations` now instead of in a second.
+    Revoked,
 }
 
 /// What a listener is told.
@@ -33,11 +43,20 @@ pub enum Heard {
     Resync,
 }
 
-/// The bus: within this process. Publishing never waits.
+/// The bus. Publishing never waits.
 #[derive(Debug, Clone)]
 pub enum Bus {
     /// Events stay in this process.
-    Local(broadcast::Sender<Event>),
+    Local(broadcast::Sender<Heard>),
+    /// Events also go to the other nodes.
+    Redis {
+        /// To listeners in this process, without a way round.
+        local: broadcast::Sender<Heard>,
+        /// To the task that talks to Redis.
+        outbox: mpsc::Sender<Event>,
+        /// Whether Redis answered the last time.
+        up: Arc<AtomicBool>,
+    },
 }
 
 impl Bus {
@@ -46,18 +65,36 @@ impl Bus {
         Self::Local(broadcast::channel(BACKLOG).0)
     }
 
+    /// A bus over the Redis at this URL (`redis://` or `rediss://`, with user and password), and the task that it
+    /// needs. An unusable URL is an error; a Redis that is away is not.
+    pub fn over_redis(url: &str) -> Result<(Self, Relay), ::redis::RedisError> {
+        let local = broadcast::channel(BACKLOG).0;
+        let (outbox, inbox) = mpsc::channel(BACKLOG);
+        let up = Arc::new(AtomicBool::new(false));
+        let relay = Relay::new(url, local.clone(), inbox, up.clone())?;
+        Ok((Self::Redis { local, outbox, up }, relay))
+    }
+
     /// Tells every listener, after the commit of what happened.
     pub fn publish(&self, event: Event) {
-        match self {
-            // An error means that nobody listens.
-            Self::Local(sender) => drop(sender.send(event)),
+        if let Self::Redis { outbox, .. } = self {
+            // A full outbox means that Redis is away for long: the other nodes look for themselves every few seconds.
+            outbox.try_send(event.clone()).ok();
         }
+        // An error means that nobody listens.
+        self.sender().send(Heard::Event(event)).ok();
     }
 
     /// Hears everything that is published from now on.
     pub fn subscribe(&self) -> Subscription {
+        Subscription(self.sender().subscribe())
+    }
+
+    /// Whether events reach every node.
+    pub fn is_up(&self) -> bool {
         match self {
-            Self::Local(sender) => Subscription(sender.subscribe()),
+            Self::Local(_) => true,
+            Self::Redis { up, .. } => up.load(Ordering::Relaxed),
         }
     }
 
@@ -65,19 +102,26 @@ impl Bus {
     pub fn describe(&self) -> &'static str {
         match self {
             Self::Local(_) => "local (one node)",
+            Self::Redis { .. } => "Redis",
+        }
+    }
+
+    fn sender(&self) -> &broadcast::Sender<Heard> {
+        match self {
+            Self::Local(sender) | Self::Redis { local: sender, .. } => sender,
         }
     }
 }
 
 /// One listener's end of the bus.
 #[derive(Debug)]
-pub struct Subscription(broadcast::Receiver<Event>);
+pub struct Subscription(broadcast::Receiver<Heard>);
 
 impl Subscription {
     /// The next thing heard; None when the bus is gone.
     pub async fn next(&mut self) -> Option<Heard> {
         match self.0.recv().await {
-            Ok(event) => Some(Heard::Event(event)),
+            Ok(heard) => Some(heard),
             Err(broadcast::error::RecvError::Lagged(_)) => Some(Heard::Resync),
             Err(broadcast::error::RecvError::Closed) => None,
         }
@@ -91,22 +135,15 @@ mod tests {
     #[tokio::test]
     async fn every_listener_hears_and_a_slow_one_resyncs() {
         let bus = Bus::local();
-        let room = RoomId::new();
+        let event = Event::RoomChanged {
+            room: RoomId::new(),
+            change: Change(1),
+        };
         let (mut quick, mut slow) = (bus.subscribe(), bus.subscribe());
-        bus.publish(Event::RoomChanged {
-            room,
-            change: Change(1),
-        });
-        let expected = Heard::Event(Event::RoomChanged {
-            room,
-            change: Change(1),
-        });
-        assert_eq!(quick.next().await, Some(expected));
+        bus.publish(event.clone());
+        assert_eq!(quick.next().await, Some(Heard::Event(event)));
         for _ in 0..=BACKLOG {
-            bus.publish(Event::RoomChanged {
-                room,
-                change: Change(2),
-            });
+            bus.publish(Event::Revoked);
         }
         assert_eq!(slow.next().await, Some(Heard::Resync));
     }

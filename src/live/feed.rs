@@ -189,7 +189,7 @@ pub(super) async fn listen(app: &App, feed: &Arc<Feed>) {
     while let Some(heard) = bus.next().await {
         match heard {
             Heard::Event(Event::RoomChanged { room, change }) => feed.ring(app, room, change),
-            Heard::Event(Event::SessionsEnded(sessions)) => app.hub.close_sessions(&sessions),
+            Heard::Event(Event::Revoked) => {}
             Heard::Resync => look(app, feed).await,
         }
     }

@@ -8,6 +8,7 @@
 
 mod feed;
 mod online;
+mod revocations;
 mod socket;
 mod views;
 
@@ -25,11 +26,12 @@ pub fn routes(route: Route) -> Route {
 }
 
 /// Serves the sockets of this node until the program ends: hears doorbells, looks every few seconds for what a lost
-/// doorbell left behind, and keeps the online counts true.
+/// doorbell left behind, closes sockets of ended log-ins, and keeps the online counts true.
 pub async fn run(app: App, feed: Arc<Feed>, visits: Visits) {
     tokio::join!(
         feed::listen(&app, &feed),
         feed::look_again(&app, &feed),
-        online::run(&app, visits)
+        online::run(&app, visits),
+        revocations::run(&app),
     );
 }

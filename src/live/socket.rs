@@ -18,7 +18,7 @@ use crate::messages::model::{Body, Refusal, Stored};
 use crate::realtime::{CloseCode, Connection, Frame, Gone, Listener, Said, Step};
 use crate::rooms::model::MemberRoom;
 use crate::rooms::queries;
-use crate::{App, Error, Result};
+use crate::{App, Error, Result, accounts};
 
 /// Bytes of a frame that are accepted.
 const MAX_FRAME: usize = 16 << 10;
@@ -88,7 +88,7 @@ fn refuse(status: StatusCode) -> Response {
 async fn open(app: App, feed: Arc<Feed>, connection: Connection, user: CurrentUser, slug: &str, seen: Seen) {
     let member = match actions::enter(&app, user.id, slug).await {
         Ok(member) if member.room.archived_at.is_none() => member,
-        Ok(_) | Err(Error::NotFound) => return connection.close(CloseCode::NotOpen).await,
+        Ok(_) => return fail(connection, &Error::NotFound).await,
         Err(error) => return fail(connection, &error).await,
     };
     let room = member.room.id;
@@ -98,17 +98,24 @@ async fn open(app: App, feed: Arc<Feed>, connection: Connection, user: CurrentUs
     };
     match Socket::start(&app, &feed, connection, &user, member, &listener, seen).await {
         Ok(socket) => socket.serve().await,
-        Err((connection, Error::NotFound)) => connection.close(CloseCode::NotOpen).await,
         Err((connection, error)) => fail(connection, &error).await,
     }
     app.hub.unsubscribe(room, &listener);
     online::left_later(&app, &feed, room);
 }
 
-/// Sends the page away until the database is back.
+/// Closes a socket that could not be opened, with the code that says why; while the database is away the page comes
+/// back later.
 async fn fail(connection: Connection, error: &Error) {
-    tracing::warn!(%error, "a socket could not be opened");
-    connection.close(CloseCode::TryAgain).await;
+    let code = match error {
+        Error::Unauthenticated => CloseCode::SignedOut,
+        Error::NotFound => CloseCode::NotOpen,
+        error => {
+            tracing::warn!(%error, "a socket could not be opened");
+            CloseCode::TryAgain
+        }
+    };
+    connection.close(code).await;
 }
 
 /// A confirmation on its way to its sender.
@@ -307,8 +314,12 @@ impl<'a> Socket<'a> {
     }
 }
 
-/// What a member's socket stands on: the room is followed, and its writer's cipher is at hand.
+/// What a member's socket stands on: their log-in is alive, now that its end would close the socket; the room is
+/// followed, and its writer's cipher is at hand.
 async fn prepare(app: &App, feed: &Feed, user: &CurrentUser, member: &MemberRoom) -> Result<Sender> {
+    if !accounts::queries::is_session_alive(&app.db, user.session_id, app.now()).await? {
+        return Err(Error::Unauthenticated);
+    }
     let states = queries::list_room_states(&app.db, &[member.room.id]).await?;
     feed.follow(*states.first().ok_or(Error::NotFound)?);
     actions::sender(app, user.id, &member.room).await

@@ -13,6 +13,7 @@ mod embedded;
 mod encryption;
 mod layers;
 mod messages;
+mod nodes;
 mod rooms;
 mod security;
 mod setup;

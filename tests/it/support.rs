@@ -108,12 +108,7 @@ impl Server {
         admin.name = "ada".into();
         let code = self.setup_code.clone().expect("an empty server prints a code");
         let answer = admin.post("/setup", &account("ada", &[("code", &code)])).await;
-        assert_eq!(
-            answer.status(),
-            StatusCode::SEE_OTHER,
-            "{}",
-            answer.text().await.unwrap()
-        );
+        done(answer).await;
         admin
     }
 
@@ -122,12 +117,7 @@ impl Server {
         let mut person = self.visitor();
         person.name = name.into();
         let answer = person.post("/accounts/signup", &account(name, &[])).await;
-        assert_eq!(
-            answer.status(),
-            StatusCode::SEE_OTHER,
-            "{}",
-            answer.text().await.unwrap()
-        );
+        done(answer).await;
         if !person.is_logged_in().await {
             person.log_in(name).await;
         }
@@ -264,22 +254,12 @@ impl Person {
 
     pub async fn make_room(&self, name: &str) {
         let answer = self.post("/admin/rooms", &[("name", name), ("topic", "")]).await;
-        assert_eq!(
-            answer.status(),
-            StatusCode::SEE_OTHER,
-            "{}",
-            answer.text().await.unwrap()
-        );
+        done(answer).await;
     }
 
     pub async fn join(&self, room: &str) {
         let answer = self.post(&format!("/chat/room/{room}/join"), &[]).await;
-        assert_eq!(
-            answer.status(),
-            StatusCode::SEE_OTHER,
-            "{}",
-            answer.text().await.unwrap()
-        );
+        done(answer).await;
     }
 
     /// Writes without a socket; gives the number of the message.
@@ -417,6 +397,15 @@ impl Socket {
         let code = timeout(PATIENCE, code).await.expect("the socket is closed in time");
         (code, frames)
     }
+}
+
+/// Makes sure that a form was taken; else shows what the page says is wrong.
+async fn done(answer: Response) {
+    let status = answer.status();
+    let page = answer.text().await.unwrap();
+    let wrong = Regex::new(r#"class="(?:field-error|alert)[^>]*>.*?<span>([^<]*)"#).unwrap();
+    let sentences: Vec<_> = wrong.captures_iter(&page).map(|found| found[1].to_owned()).collect();
+    assert_eq!(status, StatusCode::SEE_OTHER, "{sentences:?}");
 }
 
 /// The values of an attribute, in the order of the page.

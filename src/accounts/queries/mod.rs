@@ -1,11 +1,14 @@
 //! The SQL of accounts, sessions and one-time codes.
 
+mod sessions;
+
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 
-use super::model::{NewAccount, Role};
-use crate::ids::{KeyId, SessionId, UserId};
-use crate::web::session::TokenHash;
+use crate::accounts::model::{NewAccount, Role};
+use crate::ids::{KeyId, UserId};
+
+pub use sessions::*;
 
 /// Held while the first administrator is made: "umbraSU" as a number that nothing else locks.
 const SETUP_LOCK: i64 = 0x75_6d_62_72_61_53_55;
@@ -163,147 +166,6 @@ pub async fn update_theme(db: impl PgExecutor<'_>, user: UserId, theme: &str) ->
         .execute(db)
         .await?;
     Ok(())
-}
-
-/// A new log-in.
-pub struct NewSession<'a> {
-    /// Its id.
-    pub id: SessionId,
-    /// The hash of the token that only the cookie carries.
-    pub token: TokenHash,
-    /// Whose.
-    pub user: UserId,
-    /// Whether it lasts beyond the browser's session.
-    pub remember: bool,
-    /// What the browser calls itself, for the owner to recognise it.
-    pub device: &'a str,
-    /// Now.
-    pub at: DateTime<Utc>,
-    /// When it ends unless it is used.
-    pub expires_at: DateTime<Utc>,
-}
-
-/// Stores a new log-in.
-pub async fn insert_session(connection: &mut PgConnection, new: NewSession<'_>) -> sqlx::Result<()> {
-    sqlx::query!(
-        "INSERT INTO user_sessions (id, token_hash, user_id, remember, device, created_at, last_used_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
-        new.id.0,
-        new.token.as_slice(),
-        new.user.0,
-        new.remember,
-        new.device,
-        new.at,
-        new.expires_at
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// A log-in that is alive, and whose it is.
-pub struct LiveSession {
-    /// Which.
-    pub id: SessionId,
-    /// Whose.
-    pub user: UserId,
-    /// The name to log in with.
-    pub username: String,
-    /// First name.
-    pub first_name: String,
-    /// Last name.
-    pub last_name: String,
-    /// What they may do.
-    pub role: String,
-    /// Whether it lasts beyond the browser's session.
-    pub remember: bool,
-    /// When it was last used, to the hour.
-    pub last_used_at: DateTime<Utc>,
-}
-
-/// The log-in with this token, if it is alive now.
-pub async fn find_session(
-    db: impl PgExecutor<'_>,
-    token: &TokenHash,
-    now: DateTime<Utc>,
-) -> sqlx::Result<Option<LiveSession>> {
-    sqlx::query_as!(
-        LiveSession,
-        r#"SELECT s.id AS "id: SessionId", s.user_id AS "user: UserId", s.remember, s.last_used_at,
-                  u.username, u.first_name, u.last_name, u.role
-           FROM user_sessions s JOIN users u ON u.id = s.user_id
-           WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2"#,
-        token.as_slice(),
-        now
-    )
-    .fetch_optional(db)
-    .await
-}
-
-/// Notes that a log-in is in use, and moves its end. An ended one stays ended.
-pub async fn update_session_use(
-    db: impl PgExecutor<'_>,
-    session: SessionId,
-    now: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "UPDATE user_sessions SET last_used_at = $2, expires_at = $3 WHERE id = $1 AND ended_at IS NULL",
-        session.0,
-        now,
-        expires_at
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// A log-in that has just ended.
-pub struct EndedSession {
-    /// Which.
-    pub id: SessionId,
-    /// What it was looked up by.
-    pub token: Vec<u8>,
-}
-
-/// Ends one log-in; None when it had ended already.
-pub async fn update_session_ended(
-    db: impl PgExecutor<'_>,
-    session: SessionId,
-    at: DateTime<Utc>,
-) -> sqlx::Result<Option<EndedSession>> {
-    sqlx::query_as!(
-        EndedSession,
-        r#"UPDATE user_sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL
-           RETURNING id AS "id: SessionId", token_hash AS token"#,
-        session.0,
-        at
-    )
-    .fetch_optional(db)
-    .await
-}
-
-/// Ends every log-in of a person.
-pub async fn update_sessions_ended(
-    connection: &mut PgConnection,
-    user: UserId,
-    at: DateTime<Utc>,
-) -> sqlx::Result<Vec<EndedSession>> {
-    sqlx::query_as!(
-        EndedSession,
-        r#"UPDATE user_sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL
-           RETURNING id AS "id: SessionId", token_hash AS token"#,
-        user.0,
-        at
-    )
-    .fetch_all(connection)
-    .await
-}
-
-/// Deletes log-ins that expired before that time.
-pub async fn delete_sessions_expired(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> sqlx::Result<u64> {
-    let done = sqlx::query!("DELETE FROM user_sessions WHERE expires_at < $1", before);
-    Ok(done.execute(db).await?.rows_affected())
 }
 
 /// Locks every administrator and `user`, in the order of their ids; who of them is an administrator.

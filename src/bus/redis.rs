@@ -1,0 +1,176 @@
+//! Carries events to the other nodes and theirs to this one, by RESP3 publish and subscribe.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisError, Value, pipe};
+use tokio::sync::{broadcast, mpsc};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Event, Heard};
+use crate::ids::{Change, RoomId};
+
+/// Rooms are spread over this many channels, so that a cluster can spread them over its nodes.
+const SHARDS: u128 = 16;
+/// The channel of what concerns no single room.
+const COMMON: &str = "umbrachat:common";
+/// Events published together at most.
+const BATCH: usize = 1000;
+/// How long Redis may take to answer or to take a connection.
+const PATIENCE: Duration = Duration::from_millis(1500);
+/// How often it is looked whether Redis is there.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The task that talks to Redis: run it as long as the bus is used.
+pub struct Relay {
+    redis: ConnectionManager,
+    pushes: mpsc::UnboundedReceiver<PushInfo>,
+    local: broadcast::Sender<Heard>,
+    inbox: mpsc::Receiver<Event>,
+    up: Arc<AtomicBool>,
+}
+
+impl Relay {
+    pub(super) fn new(
+        url: &str,
+        local: broadcast::Sender<Heard>,
+        inbox: mpsc::Receiver<Event>,
+        up: Arc<AtomicBool>,
+    ) -> Result<Self, RedisError> {
+        let info = url.into_connection_info()?;
+        // Pushes beside answers on one connection are RESP3's.
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let tcp = info.tcp_settings().clone().set_nodelay(true);
+        let info = info.set_redis_settings(settings).set_tcp_settings(tcp);
+        let (sender, pushes) = mpsc::unbounded_channel();
+        let config = ConnectionManagerConfig::new()
+            .set_push_sender(sender)
+            .set_number_of_retries(1)
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        let redis = ConnectionManager::new_lazy_with_config(Client::open(info)?, config)?;
+        Ok(Self {
+            redis,
+            pushes,
+            local,
+            inbox,
+            up,
+        })
+    }
+
+    /// Publishes what this node says and hears what others say, until the bus is gone. While Redis is away events are
+    /// lost; when it is back, listeners are told to resync.
+    pub async fn run(mut self) {
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                taken = self.inbox.recv_many(&mut batch, BATCH) => {
+                    if taken == 0 {
+                        return;
+                    }
+                    self.publish(std::mem::take(&mut batch)).await;
+                }
+                Some(push) = self.pushes.recv() => self.hear(push),
+                _ = look.tick() => self.look().await,
+            }
+        }
+    }
+
+    /// One message per channel; of many doorbells of a room only the last.
+    async fn publish(&mut self, events: Vec<Event>) {
+        if !self.up.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut newest: HashMap<RoomId, Change> = HashMap::new();
+        let mut messages: BTreeMap<String, Vec<Event>> = BTreeMap::new();
+        for event in events {
+            match event {
+                Event::RoomChanged { room, change } => {
+                    let last = newest.entry(room).or_default();
+                    *last = (*last).max(change);
+                }
+                Event::Revoked => messages.entry(COMMON.into()).or_default().push(event),
+            }
+        }
+        for (room, change) in newest {
+            messages
+                .entry(channel(room))
+                .or_default()
+                .push(Event::RoomChanged { room, change });
+        }
+        let mut pipeline = pipe();
+        for (channel, events) in messages {
+            match serde_json::to_string(&events) {
+                Ok(text) => drop(pipeline.publish(channel, text).ignore()),
+                Err(error) => tracing::error!(%error, "events could not be written"),
+            }
+        }
+        if let Err(error) = pipeline.exec_async(&mut self.redis).await {
+            self.lost(&error);
+        }
+    }
+
+    fn hear(&mut self, push: PushInfo) {
+        match push.kind {
+            PushKind::Message => {
+                // The last part is the message, before it stands the channel.
+                let events = match push.data.last() {
+                    Some(Value::BulkString(bytes)) => serde_json::from_slice::<Vec<Event>>(bytes),
+                    _ => return,
+                };
+                match events {
+                    Ok(events) => events.into_iter().for_each(|event| self.tell(Heard::Event(event))),
+                    // From a newer version, perhaps: whatever it said, a look at the database finds it.
+                    Err(_) => self.tell(Heard::Resync),
+                }
+            }
+            PushKind::Disconnection => self.lost(&"disconnected"),
+            _ => {}
+        }
+    }
+
+    /// Sees whether Redis answers; after a time without it, subscribes anew and tells everybody to resync.
+    async fn look(&mut self) {
+        if self.up.load(Ordering::Relaxed) {
+            if let Err(error) = redis::cmd("PING").exec_async(&mut self.redis).await {
+                self.lost(&error);
+            }
+            return;
+        }
+        let mut subscribe = redis::cmd("SUBSCRIBE");
+        subscribe.arg(COMMON);
+        for shard in 0..SHARDS {
+            subscribe.arg(shard_channel(shard));
+        }
+        if subscribe.exec_async(&mut self.redis).await.is_ok() {
+            tracing::info!("listening to the other nodes over Redis");
+            self.up.store(true, Ordering::Relaxed);
+            self.tell(Heard::Resync);
+        }
+    }
+
+    fn lost(&self, reason: &dyn std::fmt::Display) {
+        if self.up.swap(false, Ordering::Relaxed) {
+            tracing::warn!(%reason, "Redis is away: changes on other nodes arrive a few seconds late");
+            self.tell(Heard::Resync);
+        }
+    }
+
+    fn tell(&self, heard: Heard) {
+        // An error means that nobody listens.
+        self.local.send(heard).ok();
+    }
+}
+
+fn channel(room: RoomId) -> String {
+    shard_channel(room.0.as_u128() % SHARDS)
+}
+
+fn shard_channel(shard: u128) -> String {
+    format!("umbrachat:rooms:{shard}")
+}
