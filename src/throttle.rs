@@ -13,8 +13,8 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use crate::ids::UserId;
 use crate::{Error, Result};
 
-/// One account is tried at most this many times as often as one address may try, over all addresses together.
-/// Far above what one address can reach, so that a single stranger cannot use up what the owner needs.
+/// One account may be tried this many times as often as one address may try, over all addresses together: more than
+/// one address can use up, so that a single stranger never keeps the owner out.
 const ACCOUNT_FACTOR: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 
 /// A message bucket holds this many seconds' worth of messages.
@@ -26,7 +26,6 @@ pub struct Throttle {
     /// Makes short keys of logins, so that the table does not hold what people typed.
     hasher: RandomState,
     addresses: DefaultKeyedRateLimiter<IpAddr>,
-    pairs: DefaultKeyedRateLimiter<(u64, IpAddr)>,
     accounts: DefaultKeyedRateLimiter<u64>,
     messages: DefaultKeyedRateLimiter<UserId>,
 }
@@ -35,13 +34,11 @@ impl Throttle {
     /// Limits of `auth_rate` log-ins and sign-ups a minute and address, and of `message_rate` messages a second
     /// and person (in a burst four times that).
     pub fn new(auth_rate: NonZeroU32, message_rate: NonZeroU32) -> Self {
-        let half = NonZeroU32::new(auth_rate.get() / 2).unwrap_or(auth_rate);
         let burst = message_rate.saturating_mul(MESSAGE_BURST);
         Self {
             clock: DefaultClock::default(),
             hasher: RandomState::new(),
             addresses: RateLimiter::keyed(Quota::per_minute(auth_rate)),
-            pairs: RateLimiter::keyed(Quota::per_minute(half)),
             accounts: RateLimiter::keyed(Quota::per_minute(auth_rate.saturating_mul(ACCOUNT_FACTOR))),
             messages: RateLimiter::keyed(Quota::per_second(message_rate).allow_burst(burst)),
         }
@@ -52,12 +49,9 @@ impl Throttle {
         self.check(&self.addresses, &network(address))
     }
 
-    /// Counts an attempt to log in to `account` (its folded login) from `address`. One address gets half of its
-    /// own limit for one account; all addresses together get a multiple of it.
-    pub fn check_account(&self, account: &str, address: IpAddr) -> Result<()> {
-        let account = self.hasher.hash_one(account);
-        self.check(&self.pairs, &(account, network(address)))?;
-        self.check(&self.accounts, &account)
+    /// Counts an attempt to log in to `account` (its folded login), wherever it comes from.
+    pub fn check_account(&self, account: &str) -> Result<()> {
+        self.check(&self.accounts, &self.hasher.hash_one(account))
     }
 
     /// Counts a message of `user`; the error is how long to wait.
@@ -70,7 +64,6 @@ impl Throttle {
     /// Forgets everybody whose bucket is full again. To be called every minute or so.
     pub fn forget_idle(&self) {
         self.addresses.retain_recent();
-        self.pairs.retain_recent();
         self.accounts.retain_recent();
         self.messages.retain_recent();
     }
@@ -123,11 +116,24 @@ mod tests {
     }
 
     #[test]
-    fn one_address_cannot_lock_the_owner_out() {
+    fn an_account_takes_more_than_one_address_can_use_up() {
         let throttle = throttle(10, 10);
-        while throttle.check_account("alice", ip("192.0.2.1")).is_ok() {}
-        throttle.check_account("alice", ip("192.0.2.2")).unwrap();
-        throttle.check_account("bob", ip("192.0.2.1")).unwrap();
+        for _ in 0..10 {
+            throttle.check_address(ip("192.0.2.1")).unwrap();
+            throttle.check_account("alice").unwrap();
+        }
+        assert!(
+            throttle.check_address(ip("192.0.2.1")).is_err(),
+            "the stranger is slowed down"
+        );
+        for _ in 10..30 {
+            throttle.check_account("alice").unwrap();
+        }
+        assert!(
+            throttle.check_account("alice").is_err(),
+            "many addresses together are too"
+        );
+        throttle.check_account("bob").unwrap();
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub async fn sign_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client
 pub async fn log_in(app: &App, form: &LogInForm, client: &Client) -> Result<LoggedIn> {
     let key = model::fold(&form.login);
     app.throttle.check_address(client.address)?;
-    app.throttle.check_account(&key, client.address)?;
+    app.throttle.check_account(&key)?;
     // A username cannot hold an @.
     let found = if key.contains('@') {
         queries::find_credentials_by_email(&app.db, &key).await?

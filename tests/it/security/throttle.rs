@@ -39,11 +39,12 @@ async fn row_9_log_ins_are_throttled_by_account_and_by_address(pool: PgPool) {
     let server = spawn_with(pool, throttled()).await;
     server.admin().await;
     server.person("alice").await;
+    server.person("bob").await;
     let visitor = server.visitor();
     let token = visitor.csrf_token().await;
 
-    // One account from one address: half of the address's limit.
-    for _ in 0..3 {
+    // One address: its limit, whichever accounts it tries.
+    for _ in 0..6 {
         let answer = log_in_from(&visitor, "192.0.2.1", &token, "alice", "wrong password").await;
         assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
     }
@@ -55,6 +56,8 @@ async fn row_9_log_ins_are_throttled_by_account_and_by_address(pool: PgPool) {
         answer.text().await.unwrap().contains(r#"value="ALICE""#),
         "what was typed is kept"
     );
+    let answer = log_in_from(&visitor, "192.0.2.1", &token, "bob", PASSWORD).await;
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
 
     // Alice herself, elsewhere, is unaffected.
     let answer = log_in_from(&server.visitor(), "192.0.2.2", &token, "alice", PASSWORD).await;
@@ -64,14 +67,17 @@ async fn row_9_log_ins_are_throttled_by_account_and_by_address(pool: PgPool) {
     let answer = log_in_from(&alice, "192.0.2.2", &her_token, "alice", PASSWORD).await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
 
-    // One address with many accounts.
+    // One account from many addresses: three times that. A second person is unaffected.
     let mut statuses = Vec::new();
-    for n in 0..8 {
-        let answer = log_in_from(&visitor, "192.0.2.3", &token, &format!("nobody{n}"), "wrong password").await;
+    for n in 0..16 {
+        let address = format!("192.0.2.{}", 10 + n);
+        let answer = log_in_from(&visitor, &address, &token, "alice", "wrong password").await;
         statuses.push(answer.status());
     }
-    assert_eq!(statuses[5], StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(statuses[7], StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(statuses[9], StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(statuses[15], StatusCode::TOO_MANY_REQUESTS);
+    let answer = log_in_from(&visitor, "192.0.2.99", &token, "bob", PASSWORD).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
 }
 
 #[sqlx::test]
