@@ -45,19 +45,23 @@ fi
 
 echo "installing ${packages[*]}"
 export DEBIAN_FRONTEND=noninteractive
-quiet=(-qq -o Dpkg::Use-Pty=0 --yes --no-install-recommends)
-apt-get -qq update
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# Quiet unless it fails.
+quietly() { "$@" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }; }
+install() { quietly apt-get -o Dpkg::Use-Pty=0 --yes --no-install-recommends install "$@"; }
+
+quietly apt-get update
 if [[ " ${packages[*]} " == *" postgresql "* ]]; then
   # The package would make and start a cluster called main, which nobody here needs.
-  apt-get "${quiet[@]}" install postgresql-common >/dev/null
-  conf=/etc/postgresql-common/createcluster.conf
-  sed -i 's/^[# ]*create_main_cluster.*/create_main_cluster = false/' "$conf"
+  install postgresql-common
+  sed -i 's/^[# ]*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
 fi
 # A server that is installed for a test shall not start with the system.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
+  trap 'rm -f "$log" "$policy"' EXIT
   printf '#!/bin/sh\nexit 101\n' >"$policy"
   chmod +x "$policy"
-  trap 'rm -f "$policy"' EXIT
 fi
-apt-get "${quiet[@]}" install "${packages[@]}" >/dev/null
+install "${packages[@]}"
