@@ -50,6 +50,8 @@ function submitted(event) {
 }
 
 export function start() {
+  // The first wrong field has the focus: the page asks for it where it can, a checkbox gets it here.
+  if (!document.querySelector("[autofocus]")) document.querySelector("main form [aria-invalid=true]")?.focus();
   document.addEventListener("submit", submitted, { capture: true });
   document.addEventListener("htmx:finally:request", ({ target }) => {
     const form = target.closest?.("form");

@@ -1,6 +1,6 @@
 // Two people in one room.
 
-import { PASSWORD, bodies, composer, connected, enter, logIn, makeRoom, message, say, submit, unconfirmed, unique } from "./people.mjs";
+import { PASSWORD, bodies, composer, connected, enter, logIn, message, say, submit, unconfirmed, unique } from "./people.mjs";
 import { expect, PHONE, STATUS, test } from "./test.mjs";
 
 const looks = [
@@ -10,9 +10,8 @@ const looks = [
 ];
 
 for (const [look, options] of looks) {
-  test(`two people see each other's messages at once (${look})`, async ({ person, admin }) => {
-    const room = unique("talk");
-    await makeRoom(await admin(), room, "For two.");
+  test(`two people see each other's messages at once (${look})`, async ({ person, newRoom }) => {
+    const room = await newRoom("talk", "For two.");
     const ada = await person("Ada Lovelace", options);
     const bob = await person("Bob Kahn", options);
     await enter(ada, room);

@@ -1,6 +1,6 @@
 // Long rooms: older messages load while one scrolls up, and nothing under the reader's eyes moves.
 
-import { bodies, enter, makeRoom, message, say, sayMany, unique } from "./people.mjs";
+import { bodies, enter, message, say, sayMany, unique } from "./people.mjs";
 import { expect, PHONE, test } from "./test.mjs";
 
 /** Scrolls to the very top in small steps; gives the largest movement of the message that was under the eyes. */
@@ -32,9 +32,8 @@ const scrollUp = (page) =>
   });
 
 for (const [look, options] of [["desktop", {}], ["phone", PHONE]]) {
-  test(`500 messages scroll by without a jump (${look})`, async ({ person, admin }, info) => {
-    const room = unique("long");
-    await makeRoom(await admin(), room);
+  test(`500 messages scroll by without a jump (${look})`, async ({ person, newRoom }, info) => {
+    const room = await newRoom("long");
     const ada = await person("Ada", options);
     const bob = await person("Bob");
     await enter(ada, room);
@@ -80,9 +79,8 @@ for (const [look, options] of [["desktop", {}], ["phone", PHONE]]) {
   });
 }
 
-test("a very long page drops its oldest messages, and loads them again", async ({ person, admin }) => {
-  const room = unique("flood");
-  await makeRoom(await admin(), room);
+test("a very long page drops its oldest messages, and loads them again", async ({ person, newRoom }) => {
+  const room = await newRoom("flood");
   const ada = await person("Ada");
   const bob = await person("Bob");
   await enter(ada, room);
@@ -95,9 +93,8 @@ test("a very long page drops its oldest messages, and loads them again", async (
   expect(await bodies(ada)).toEqual(Array.from({ length: 700 }, (_, index) => `Message ${index + 1}`));
 });
 
-test("a link to a message opens there", async ({ person, admin }) => {
-  const room = unique("link");
-  await makeRoom(await admin(), room);
+test("a link to a message opens there", async ({ person, newRoom }) => {
+  const room = await newRoom("link");
   const ada = await person("Ada");
   await enter(ada, room);
   await sayMany(ada, room, 40);

@@ -1,6 +1,6 @@
 // No text from a person becomes markup, wherever it stands and however it comes.
 
-import { PASSWORD, bodies, enter, makeRoom, message, say, unconfirmed, unique } from "./people.mjs";
+import { PASSWORD, bodies, enter, message, say, unconfirmed, unique } from "./people.mjs";
 import { expect, STATUS, test } from "./test.mjs";
 
 const PAYLOADS = [
@@ -31,9 +31,8 @@ async function inert(page) {
   expect(found).toEqual([]);
 }
 
-test("messages are text: by the socket, by the page, while they are pending", async ({ person, admin }) => {
-  const room = unique("text");
-  await makeRoom(await admin(), room, `<b>bold</b> & "quoted"`);
+test("messages are text: by the socket, by the page, while they are pending", async ({ person, newRoom }) => {
+  const room = await newRoom("text", `<b>bold</b> & "quoted"`);
   const ada = await person("Ada");
   const bob = await person("Bob");
   await enter(ada, room);

@@ -82,6 +82,7 @@ test("from sign-up to log-out without a mouse", async ({ visitor }) => {
 
 test("a click elsewhere closes an open menu", async ({ person }) => {
   const page = await person("Ada");
+  await page.goto("/chat/");
   await page.locator(".account > summary").click();
   await expect(page.locator(".account")).toHaveAttribute("open", "");
   await page.locator("main").click({ position: { x: 600, y: 400 } });

@@ -1,6 +1,6 @@
 // Every page in both themes, on a desk and on a phone: nothing that axe objects to, nothing wider than the window.
 
-import { enter, makeRoom, say, unconfirmed, unique } from "./people.mjs";
+import { enter, say, unconfirmed, unique } from "./people.mjs";
 import { accessible, expect, fits, PHONE, STATUS, test } from "./test.mjs";
 
 const themes = { night: { colorScheme: "dark" }, dawn: { colorScheme: "light" } };
@@ -23,6 +23,7 @@ for (const [theme, scheme] of Object.entries(themes)) {
 
     test(`chat (${look})`, async ({ person, expectComplaint }) => {
       const page = await person("Ada Lovelace", options);
+      await page.goto("/chat/");
       await fits(page, "chat home");
       await accessible(page, `chat home (${look})`);
       await page.goto("/chat/room/Random");
@@ -62,9 +63,8 @@ for (const [theme, scheme] of Object.entries(themes)) {
   }
 }
 
-test("a room without messages says what to do", async ({ person, admin }) => {
-  const room = unique("empty");
-  await makeRoom(await admin(), room);
+test("a room without messages says what to do", async ({ person, newRoom }) => {
+  const room = await newRoom("empty");
   const page = await person("Ada");
   await enter(page, room);
   await say(page, "The first one");

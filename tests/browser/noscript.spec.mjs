@@ -3,9 +3,8 @@
 import { ADMIN_STATE, bodies, makeRoom, sayMany, signUp, unique, enter, logIn } from "./people.mjs";
 import { expect, STATUS, test } from "./test.mjs";
 
-test("sign up, join, write, read older messages, leave, log out, log in", async ({ visitor, person, admin, expectComplaint }) => {
-  const room = unique("plain");
-  await makeRoom(await admin(), room);
+test("sign up, join, write, read older messages, leave, log out, log in", async ({ visitor, person, newRoom, expectComplaint }) => {
+  const room = await newRoom("plain");
   const bob = await person("Bob");
   await enter(bob, room);
   await sayMany(bob, room, 120);

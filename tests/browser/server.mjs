@@ -86,7 +86,13 @@ export class Server {
     const collect = (chunk) => (this.output += chunk);
     this.process.stdout.on("data", collect);
     this.process.stderr.on("data", collect);
-    this.ended = new Promise((done) => this.process.once("exit", done));
+    this.expected = false;
+    this.ended = new Promise((done) => {
+      this.process.once("exit", (code, signal) => {
+        if (!this.expected) console.error(`The server ended by itself (${signal ?? code}):\n${this.output}`);
+        done();
+      });
+    });
 
     const until = Date.now() + START_MS;
     while (Date.now() < until) {
@@ -113,13 +119,16 @@ export class Server {
 
   /** A clean stop: sockets are closed with 1012. */
   async stop() {
+    this.expected = true;
     this.signal("SIGTERM");
-    await Promise.race([this.ended, sleep(15_000).then(() => this.signal("SIGKILL"))]);
+    const patience = setTimeout(() => this.signal("SIGKILL"), 15_000);
     await this.ended;
+    clearTimeout(patience);
   }
 
   /** The process is gone from one moment to the next. */
   async kill() {
+    this.expected = true;
     this.signal("SIGKILL");
     await this.ended;
   }

@@ -3,7 +3,7 @@
 
 import { AxeBuilder } from "@axe-core/playwright";
 import { expect, test as base } from "@playwright/test";
-import { ADMIN_STATE, signUp, unique } from "./people.mjs";
+import { ADMIN_STATE, PASSWORD, post, unique } from "./people.mjs";
 
 export { expect };
 
@@ -56,7 +56,7 @@ export const test = base.extend({
     await Promise.all(contexts.map((context) => context.close()));
   },
 
-  defaults: ({ locale, timezoneId, viewport }, use) => use({ locale, timezoneId, viewport }),
+  defaults: ({ colorScheme, locale, timezoneId, viewport }, use) => use({ colorScheme, locale, timezoneId, viewport }),
 
   /** `person("ada")`: the page of somebody who just signed up; `page.person` says who. */
   person: ({ visitor }, use) =>
@@ -64,8 +64,23 @@ export const test = base.extend({
       const page = await visitor(options);
       const [first, last = ""] = name.split(" ");
       page.person = { username: unique(first.toLowerCase()), first_name: first, last_name: last };
-      await signUp(page, page.person);
+      await post(page.context(), "/accounts/signup", "/accounts/signup", {
+        ...page.person,
+        email: "",
+        password: PASSWORD,
+        consent: "on",
+      });
       return page;
+    }),
+
+  /** `newRoom("name", "topic")`: a new room that no other spec uses; gives its name. */
+  newRoom: ({ browser, baseURL }, use) =>
+    use(async (name, topic = "") => {
+      const context = await browser.newContext({ baseURL, storageState: ADMIN_STATE });
+      const own = unique(name);
+      await post(context, "/admin/rooms", "/admin/rooms", { name: own, topic });
+      await context.close();
+      return own;
     }),
 
   /** The administrator's page. */
@@ -74,7 +89,7 @@ export const test = base.extend({
 
 /** No violation of WCAG 2 A and AA, nor of axe's best practices. */
 export async function accessible(page, where) {
-  const { violations } = await new AxeBuilder({ page }).analyze();
+  const { violations } = await new AxeBuilder({ page }).options({ resultTypes: ["violations"] }).analyze();
   const told = violations.flatMap(({ id, help, nodes }) =>
     nodes.map(({ target, failureSummary }) => `${where}: ${id}: ${help}\n  ${target}\n  ${failureSummary}`),
   );
