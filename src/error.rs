@@ -86,23 +86,31 @@ impl Error {
     }
 }
 
+/// Whether the database is away, or will not answer now: the same may succeed later.
+pub fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => true,
+        // A connection that ends in the middle of a conversation.
+        sqlx::Error::Protocol(_) => true,
+        // 08: connection; 53: out of connections or space; 57: shutting down, starting up, or cancelled.
+        sqlx::Error::Database(db) => {
+            let code = db.code().unwrap_or_default();
+            ["08", "53", "57"].iter().any(|class| code.starts_with(class))
+        }
+        _ => false,
+    }
+}
+
+/// A lock was not free in time.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        match &error {
+        let locked = matches!(&error, sqlx::Error::Database(db) if db.code().as_deref() == Some(LOCK_NOT_AVAILABLE));
+        match error {
             sqlx::Error::RowNotFound => Self::NotFound,
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => {
-                Self::Unavailable(error.to_string())
-            }
-            // Class 57: the server is shutting down or starting up; 53: out of connections or space;
-            // 55P03: a lock was not free in time.
-            sqlx::Error::Database(db)
-                if db
-                    .code()
-                    .is_some_and(|c| c.starts_with("57") || c.starts_with("53") || c == "55P03") =>
-            {
-                Self::Unavailable(error.to_string())
-            }
-            _ => Self::Internal(Box::new(error)),
+            error if locked || is_away(&error) => Self::Unavailable(error.to_string()),
+            error => Self::Internal(Box::new(error)),
         }
     }
 }

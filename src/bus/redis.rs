@@ -75,7 +75,7 @@ impl Relay {
                     }
                     self.publish(std::mem::take(&mut batch)).await;
                 }
-                Some(push) = self.pushes.recv() => self.hear(push),
+                Some(push) = self.pushes.recv() => self.hear(&push),
                 _ = look.tick() => self.look().await,
             }
         }
@@ -115,7 +115,7 @@ impl Relay {
         }
     }
 
-    fn hear(&mut self, push: PushInfo) {
+    fn hear(&self, push: &PushInfo) {
         match push.kind {
             PushKind::Message => {
                 // The last part is the message, before it stands the channel.

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::model::{NewMessage, Refusal, Stored};
 use super::queries::{self, ClientKey, Counters};
 use crate::bus::{Bus, Event};
+use crate::error::is_away;
 use crate::ids::{Change, RoomId, Seq};
 
 /// Messages stored in one transaction at most.
@@ -128,18 +129,6 @@ fn give_back_late(jobs: Vec<Job>) -> Vec<Job> {
         job.answer.send(Err(Refusal::Unavailable)).ok();
     }
     waiting
-}
-
-/// Whether the same batch may succeed when the database is back.
-fn is_away(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
-        // 08: connection; 53: resources; 57: shutting down or starting up.
-        sqlx::Error::Database(db) => db
-            .code()
-            .is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class))),
-        _ => false,
-    }
 }
 
 /// One transaction for the whole batch; the outcomes are in the order of the jobs.

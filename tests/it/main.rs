@@ -14,6 +14,7 @@ mod encryption;
 mod layers;
 mod messages;
 mod nodes;
+mod outages;
 mod rooms;
 mod security;
 mod setup;

@@ -87,19 +87,7 @@ impl Server {
 
     /// A browser that has never been here.
     pub fn visitor(&self) -> Person {
-        let jar = Arc::new(Jar::default());
-        let client = Client::builder()
-            .cookie_provider(jar.clone())
-            .redirect(redirect::Policy::none())
-            .timeout(Duration::from_secs(20))
-            .build()
-            .unwrap();
-        Person {
-            client,
-            jar,
-            address: self.address.clone(),
-            name: String::new(),
-        }
+        Person::new(&self.address)
     }
 
     /// The first administrator, set up with the printed code.
@@ -185,6 +173,23 @@ pub struct Person {
 }
 
 impl Person {
+    /// A browser that has never been at this address.
+    pub fn new(address: &str) -> Self {
+        let jar = Arc::new(Jar::default());
+        let client = Client::builder()
+            .cookie_provider(jar.clone())
+            .redirect(redirect::Policy::none())
+            .timeout(Duration::from_secs(20))
+            .build()
+            .unwrap();
+        Self {
+            client,
+            jar,
+            address: address.to_owned(),
+            name: String::new(),
+        }
+    }
+
     pub async fn get(&self, path: &str) -> Response {
         self.client.get(format!("{}{path}", self.address)).send().await.unwrap()
     }

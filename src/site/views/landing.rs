@@ -11,7 +11,7 @@ const POINTS: [(&str, &str, &str); 6] = [
     (
         "lock",
         "Encrypted where it rests",
-        "The database holds only ciphertext. To read a message takes the key of its room and the key of its author.",
+        "Messages lie in the database as ciphertext only. To read a message takes the key of its room and the key of its author.",
     ),
     (
         "zap",

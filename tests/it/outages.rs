@@ -1,0 +1,198 @@
+//! The database away for a while, and everything killed at once: what was acknowledged is there, once.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use rustix::process::{Signal, kill_process};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use umbrachat::database;
+
+use crate::program::{Folder, Server as Program};
+use crate::support::{Cast, Person, Socket, account, attributes, config, numbers, spawn_with};
+
+/// The way to the database, which can be cut.
+struct Line {
+    address: SocketAddr,
+    /// Ends every connection; None while the line is cut.
+    live: Arc<Mutex<Option<CancellationToken>>>,
+}
+
+impl Line {
+    async fn to(host: String, port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let live = Arc::new(Mutex::new(Some(CancellationToken::new())));
+        let shared = live.clone();
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                // A connection through a cut line is closed at once.
+                let Some(cut) = shared.lock().unwrap().clone() else {
+                    continue;
+                };
+                let host = host.clone();
+                tokio::spawn(async move {
+                    let mut far = TcpStream::connect((host, port)).await.unwrap();
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        () = cut.cancelled() => {}
+                    }
+                });
+            }
+        });
+        Self { address, live }
+    }
+
+    fn cut(&self) {
+        self.live.lock().unwrap().take().expect("the line is up").cancel();
+    }
+
+    fn mend(&self) {
+        *self.live.lock().unwrap() = Some(CancellationToken::new());
+    }
+}
+
+#[sqlx::test]
+async fn while_the_database_is_away_pages_say_so_and_sockets_stay(_: PgPoolOptions, options: PgConnectOptions) {
+    let line = Line::to(options.get_host().to_owned(), options.get_port()).await;
+    let pool = database::pool(options.host("127.0.0.1").port(line.address.port()));
+    let server = spawn_with(pool, config()).await;
+    let Cast { alice, bob, .. } = server.cast().await;
+    let (mut at_alice, mut at_bob) = (alice.socket("General").await, bob.socket("General").await);
+    at_alice.say("before").await;
+    at_alice.until("before").await;
+    at_bob.until("before").await;
+
+    line.cut();
+    let id = at_alice.say("during").await;
+    let (page, health, ready) = tokio::join!(
+        timed(alice.get("/chat/room/General")),
+        timed(alice.get("/healthz")),
+        timed(alice.get("/readyz"))
+    );
+    assert_eq!(page.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(page.1 < Duration::from_secs(5), "{:?}", page.1);
+    assert_eq!(health.0, StatusCode::OK);
+    assert!(health.1 < Duration::from_secs(1), "{:?}", health.1);
+    assert_eq!(ready.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(ready.1 < Duration::from_secs(5), "{:?}", ready.1);
+    // Not confirmed is not lost: the page keeps it and sends it again.
+    let refusal = tokio::time::timeout(Duration::from_secs(15), async {
+        loop {
+            let frame = at_alice
+                .next_within(Duration::from_secs(15))
+                .await
+                .expect("an answer comes");
+            if frame.contains("\"error\"") {
+                return serde_json::from_str::<serde_json::Value>(&frame).unwrap()["error"].take();
+            }
+        }
+    });
+    let refusal = refusal.await.expect("in time");
+    assert_eq!(
+        (refusal["code"].as_str(), refusal["client_id"].as_str()),
+        (Some("unavailable"), Some(id.as_str()))
+    );
+    assert!(refusal["retry_after"].as_f64().unwrap() > 0.0);
+
+    line.mend();
+    at_alice.say_as("during", &id).await;
+    for socket in [&mut at_alice, &mut at_bob] {
+        assert_eq!(numbers(&socket.until("during").await), [2], "the same sockets, once");
+    }
+    assert_eq!(numbers(&bob.page("/chat/room/General").await), [1, 2]);
+}
+
+async fn timed(request: impl Future<Output = reqwest::Response>) -> (StatusCode, Duration) {
+    let started = Instant::now();
+    (request.await.status(), started.elapsed())
+}
+
+/// Writes as fast as it is answered until the server is gone; gives the client ids that came back as stored.
+async fn write_until_gone(mut socket: Socket, name: &'static str) -> (BTreeSet<String>, BTreeSet<String>) {
+    use futures_util::{SinkExt, StreamExt};
+    use tokio_tungstenite::tungstenite::Message;
+    let (mut sent, mut acknowledged) = (BTreeSet::new(), BTreeSet::new());
+    loop {
+        let id = uuid::Uuid::new_v4().to_string();
+        let message = serde_json::json!({"body": format!("{name} writes"), "client_id": id}).to_string();
+        if socket.0.send(Message::from(message)).await.is_err() {
+            return (sent, acknowledged);
+        }
+        sent.insert(id.clone());
+        while !acknowledged.contains(&id) {
+            match socket.0.next().await {
+                Some(Ok(Message::Text(frame))) => acknowledged.extend(attributes(&frame, "data-client")),
+                Some(Ok(_)) => {}
+                _ => return (sent, acknowledged),
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_two_people_saw_as_sent_survives_kill_9_of_everything_once() {
+    let folder = Folder::new();
+    let mut program = Program::start(&folder);
+    let code = program
+        .line()
+        .rsplit_once("code=")
+        .expect("the setup address")
+        .1
+        .to_owned();
+    let ada = Person::new(&program.address);
+    assert_eq!(
+        ada.post("/setup", &account("ada", &[("code", &code)])).await.status(),
+        StatusCode::SEE_OTHER
+    );
+    ada.make_room("General").await;
+    ada.join("General").await;
+    let ben = Person::new(&program.address);
+    assert_eq!(
+        ben.post("/accounts/signup", &account("ben", &[])).await.status(),
+        StatusCode::SEE_OTHER
+    );
+    ben.join("General").await;
+
+    let writing = [
+        tokio::spawn(write_until_gone(ada.socket("General").await, "ada")),
+        tokio::spawn(write_until_gone(ben.socket("General").await, "ben")),
+    ];
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    kill_process(program.postmaster().unwrap(), Signal::KILL).unwrap();
+    program.signal(Signal::KILL);
+    program.wait();
+    let (mut sent, mut acknowledged) = (BTreeSet::new(), BTreeSet::new());
+    for writer in writing {
+        let (said, heard) = writer.await.unwrap();
+        sent.extend(said);
+        acknowledged.extend(heard);
+    }
+    assert!(acknowledged.len() > 20, "both wrote: {}", acknowledged.len());
+
+    program = Program::start(&folder);
+    let database: PgPool = program.database().await;
+    let stored: Vec<(i64, String)> = sqlx::query_as("SELECT seq, client_id::text FROM messages ORDER BY seq")
+        .fetch_all(&database)
+        .await
+        .unwrap();
+    let ids: BTreeSet<String> = stored.iter().map(|(_, id)| id.clone()).collect();
+    assert_eq!(ids.len(), stored.len(), "each once");
+    assert!(
+        acknowledged.is_subset(&ids),
+        "every message that was shown as sent is there"
+    );
+    assert!(ids.is_subset(&sent), "and nothing else");
+    let last = i64::try_from(stored.len()).unwrap();
+    assert_eq!(
+        stored.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(),
+        (1..=last).collect::<Vec<_>>()
+    );
+    program.stop();
+}
