@@ -87,6 +87,8 @@ export class Server {
     this.process.stdout.on("data", collect);
     this.process.stderr.on("data", collect);
     this.expected = false;
+    // A run that is broken off leaves nothing behind.
+    process.once("exit", () => this.signal("SIGTERM"));
     this.ended = new Promise((done) => {
       this.process.once("exit", (code, signal) => {
         if (!this.expected) console.error(`The server ended by itself (${signal ?? code}):\n${this.output}`);
