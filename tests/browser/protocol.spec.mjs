@@ -90,6 +90,25 @@ test("a heartbeat that runs ahead makes the page ask again", async ({ wired: { p
   await connected(page);
 });
 
+test("45 seconds of silence end a connection, a heartbeat keeps it", async ({ wired: { page, wire } }) => {
+  // The page's clock is put forward.
+  await page.evaluate(() => {
+    const now = Date.now;
+    window.ahead = 0;
+    Date.now = () => now() + window.ahead;
+  });
+  const connections = wire.sockets.length;
+  for (const ahead of [40_000, 80_000]) {
+    await page.evaluate((ms) => (window.ahead = ms), ahead);
+    wire.sockets.at(-1).send(JSON.stringify({ last_change: 0 }));
+    await page.waitForTimeout(1_300);
+    expect(wire.sockets.length).toBe(connections);
+  }
+  await page.evaluate(() => (window.ahead = 126_000));
+  await expect.poll(() => wire.sockets.length).toBe(connections + 1);
+  await connected(page);
+});
+
 test("the page loads again when it is told to, and keeps the draft", async ({ wired: { page, wire } }) => {
   await page.locator("#composer textarea").fill("a draft");
   await page.evaluate(() => (window.old = true));
