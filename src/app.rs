@@ -9,6 +9,7 @@ use poem::listener::TcpAcceptor;
 use poem::web::Data;
 use poem::{Endpoint, EndpointExt, IntoResponse, Response, Route, Server, get, handler};
 use sqlx::PgPool;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bus::{Bus, Relay};
 use crate::config::{Config, Secret};
 use crate::live::Feed;
-use crate::messages::{Inbox, Writer};
+use crate::messages::{Inbox, Outlet, Writer};
 use crate::realtime::Hub;
 use crate::state::session_cache;
 use crate::throttle::Throttle;
@@ -27,6 +28,8 @@ use crate::{App, Error, Result, accounts, admin, chat, database, live, rooms, si
 const DRAIN: Duration = Duration::from_secs(5);
 /// How long sockets have to say goodbye at the end.
 const GOODBYE: Duration = Duration::from_secs(3);
+/// Batches that may wait between the writer and those who listen; more are loaded from the database again.
+const FRESH: usize = 1024;
 /// How often what is not needed any more is removed.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
@@ -52,8 +55,13 @@ pub async fn serve(
     let (feed, visits) = Feed::new();
     let mut tasks = Tasks::new(shutdown.clone());
     let drained = CancellationToken::new();
-    let writer = tokio::spawn(inbox.run(app.db.clone(), app.bus.clone(), drained.clone()));
-    tasks.start("live updates", live::run(app.clone(), feed.clone(), visits));
+    let (sender, fresh) = mpsc::channel(FRESH);
+    let outlet = Outlet {
+        bus: app.bus.clone(),
+        fresh: sender,
+    };
+    let writer = tokio::spawn(inbox.run(app.db.clone(), outlet, drained.clone()));
+    tasks.start("live updates", live::run(app.clone(), feed.clone(), visits, fresh));
     if let Some(relay) = relay {
         tasks.start("bus", relay.run());
     }

@@ -6,7 +6,7 @@ use poem::http::HeaderMap;
 use poem::web::Data;
 use poem::{Endpoint, FromRequest, IntoResponse, Request, RequestBody, Response};
 
-use super::model::{Role, full_name};
+use super::model::{Author, Role, full_name};
 use super::{actions, queries, setup};
 use crate::ids::{SessionId, UserId};
 use crate::state::Login;
@@ -41,6 +41,14 @@ pub struct MaybeUser(pub Option<CurrentUser>);
 pub struct Administrator(pub CurrentUser);
 
 impl CurrentUser {
+    /// As others see them.
+    pub fn author(&self) -> Author {
+        Author {
+            id: self.id,
+            name: self.viewer.name.clone(),
+        }
+    }
+
     /// Who makes the request, if they are logged in.
     pub async fn find(app: &App, request: &Request) -> Result<Option<Self>> {
         match request.data::<MaybeUser>() {

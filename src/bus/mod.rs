@@ -77,12 +77,17 @@ impl Bus {
 
     /// Tells every listener, after the commit of what happened.
     pub fn publish(&self, event: Event) {
-        if let Self::Redis { outbox, .. } = self {
-            // A full outbox means that Redis is away for long: the other nodes look for themselves every few seconds.
-            outbox.try_send(event.clone()).ok();
-        }
+        self.publish_elsewhere(event.clone());
         // An error means that nobody listens.
         self.sender().send(Heard::Event(event)).ok();
+    }
+
+    /// Tells the other nodes only: listeners here know already.
+    pub fn publish_elsewhere(&self, event: Event) {
+        if let Self::Redis { outbox, .. } = self {
+            // A full outbox means that Redis is away for long: the other nodes look for themselves every few seconds.
+            outbox.try_send(event).ok();
+        }
     }
 
     /// Hears everything that is published from now on.

@@ -11,7 +11,7 @@ use super::views;
 use crate::bus::{Event, Heard};
 use crate::ids::{Change, RoomId, Seq};
 use crate::messages::actions;
-use crate::messages::model::Item;
+use crate::messages::model::{Fresh, Item, Previous, place};
 use crate::realtime::CloseCode;
 use crate::rooms::model::EventKind;
 use crate::rooms::queries::{self, RoomState};
@@ -45,8 +45,18 @@ struct Progress {
     wanted: Change,
     /// The members that were looked at last were those after this change.
     members_change: Change,
-    /// Whether a task is loading; doorbells meanwhile only raise `wanted`.
+    /// Whether something is being delivered; doorbells meanwhile only raise `wanted`.
     loading: bool,
+    /// The last message that was delivered; None until one was loaded.
+    last: Option<Previous>,
+}
+
+/// What one frame from the database brought.
+struct Delivered {
+    to: Change,
+    members_change: Change,
+    /// Its last message, if it held one.
+    last: Option<Previous>,
 }
 
 impl Feed {
@@ -68,6 +78,7 @@ impl Feed {
             wanted: state.last_change,
             members_change: state.members_change,
             loading: false,
+            last: None,
         });
         self.visited.send(state.id).ok();
     }
@@ -112,12 +123,40 @@ impl Feed {
     }
 
     /// Notes what was delivered.
-    fn delivered(&self, room: RoomId, delivered: Change, members_change: Change) {
+    fn delivered(&self, room: RoomId, delivered: &Delivered) {
         if let Some(progress) = self.lock().get_mut(&room) {
-            progress.delivered = delivered;
-            progress.wanted = progress.wanted.max(delivered);
-            progress.members_change = members_change;
+            progress.delivered = delivered.to;
+            progress.wanted = progress.wanted.max(delivered.to);
+            progress.members_change = delivered.members_change;
+            progress.last = delivered.last.or(progress.last);
         }
+    }
+
+    /// Delivers what the writer has at hand, without a query, if it follows on what was delivered last; else rings.
+    fn fresh(self: &Arc<Self>, app: &App, mut fresh: Fresh) {
+        let (room, to) = (fresh.room, fresh.to);
+        let mut rooms = self.lock();
+        let Some(progress) = rooms.get_mut(&room) else { return };
+        // What stands before decides how the first message is drawn, so it has to be known.
+        if progress.loading || progress.delivered != fresh.from || progress.last.is_none() {
+            drop(rooms);
+            return self.ring(app, room, to);
+        }
+        progress.loading = true;
+        let previous = progress.last;
+        drop(rooms);
+        let last = place(&mut fresh.messages, previous);
+        let items: Vec<_> = fresh.messages.into_iter().map(Item::Message).collect();
+        app.hub.push(room, &views::appended(fresh.from, to, &items));
+
+        let mut rooms = self.lock();
+        let Some(progress) = rooms.get_mut(&room) else { return };
+        progress.delivered = to;
+        progress.last = last;
+        progress.loading = false;
+        let wanted = progress.wanted.max(to);
+        drop(rooms);
+        self.ring(app, room, wanted);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<RoomId, Progress>> {
@@ -130,7 +169,7 @@ impl Feed {
 async fn deliver(app: App, feed: Arc<Feed>, room: RoomId) {
     while let Some(progress) = feed.next(room) {
         match load_and_push(&app, room, progress).await {
-            Ok(Some((delivered, members_change))) => feed.delivered(room, delivered, members_change),
+            Ok(Some(delivered)) => feed.delivered(room, &delivered),
             Ok(None) => {
                 app.hub.close_where(room, CloseCode::NotOpen, |_| true);
                 feed.lock().remove(&room);
@@ -144,7 +183,7 @@ async fn deliver(app: App, feed: Arc<Feed>, room: RoomId) {
 }
 
 /// Pushes the next frame; gives how far that went, or None when the room is not there any more.
-async fn load_and_push(app: &App, room: RoomId, progress: Progress) -> Result<Option<(Change, Change)>> {
+async fn load_and_push(app: &App, room: RoomId, progress: Progress) -> Result<Option<Delivered>> {
     let states = queries::list_room_states(&app.db, &[room]).await?;
     let Some(state) = states.first() else { return Ok(None) };
     let range = (progress.delivered, state.last_change);
@@ -160,7 +199,15 @@ async fn load_and_push(app: &App, room: RoomId, progress: Progress) -> Result<Op
     if !state.open && reached == state.last_change {
         app.hub.close_where(room, CloseCode::NotOpen, |_| true);
     }
-    Ok(Some((reached, state.members_change)))
+    let messages = items.iter().rev().find_map(|item| match item {
+        Item::Message(message) => Some((message.author.id, message.created_at)),
+        Item::Event(_) => None,
+    });
+    Ok(Some(Delivered {
+        to: reached,
+        members_change: state.members_change,
+        last: messages,
+    }))
 }
 
 /// The room's address, when its name or topic changed among these items: pages load again there.
@@ -181,6 +228,13 @@ async fn close_strangers(app: &App, room: RoomId) -> Result<()> {
         listening.contains(&user) && !members.contains(&user)
     });
     Ok(())
+}
+
+/// Takes what the writer has stored.
+pub(super) async fn take(app: &App, feed: &Arc<Feed>, mut fresh: mpsc::Receiver<Fresh>) {
+    while let Some(batch) = fresh.recv().await {
+        feed.fresh(app, batch);
+    }
 }
 
 /// Hears the bus.

@@ -15,10 +15,12 @@ mod views;
 use std::sync::Arc;
 
 use poem::{Route, get};
+use tokio::sync::mpsc;
 
 pub use feed::{Feed, Visits};
 
 use crate::App;
+use crate::messages::model::Fresh;
 
 /// The sockets of the pages.
 pub fn routes(route: Route) -> Route {
@@ -27,9 +29,10 @@ pub fn routes(route: Route) -> Route {
 
 /// Serves the sockets of this node until the program ends: hears doorbells, looks every few seconds for what a lost
 /// doorbell left behind, closes sockets of ended log-ins, and keeps the online counts true.
-pub async fn run(app: App, feed: Arc<Feed>, visits: Visits) {
+pub async fn run(app: App, feed: Arc<Feed>, visits: Visits, fresh: mpsc::Receiver<Fresh>) {
     tokio::join!(
         feed::listen(&app, &feed),
+        feed::take(&app, &feed, fresh),
         feed::look_again(&app, &feed),
         online::run(&app, visits),
         revocations::run(&app),

@@ -285,7 +285,7 @@ impl<'a> Socket<'a> {
         if self.confirmations.len() >= MAX_UNCONFIRMED {
             return Err(refused(Refusal::Busy));
         }
-        let receipt = actions::send(self.app, &self.sender, &body, client_id).map_err(refused)?;
+        let receipt = actions::send(self.app, &self.sender, body, client_id).map_err(refused)?;
         self.confirmations.push(
             actions::settled(receipt)
                 .map(move |outcome| (client_id, outcome))
@@ -322,5 +322,5 @@ async fn prepare(app: &App, feed: &Feed, user: &CurrentUser, member: &MemberRoom
     }
     let states = queries::list_room_states(&app.db, &[member.room.id]).await?;
     feed.follow(*states.first().ok_or(Error::NotFound)?);
-    actions::sender(app, user.id, &member.room).await
+    actions::sender(app, user.author(), &member.room).await
 }

@@ -19,7 +19,7 @@ const EVENTS: i64 = 200;
 /// What a person needs in order to write in a room, looked up once per socket or request.
 pub struct Sender {
     room: RoomId,
-    author: UserId,
+    author: Author,
     author_key: KeyId,
     cipher: MessageCipher,
 }
@@ -32,12 +32,14 @@ pub async fn enter(app: &App, user: UserId, slug: &str) -> Result<MemberRoom> {
 }
 
 /// Prepares a member for writing.
-pub async fn sender(app: &App, user: UserId, room: &Room) -> Result<Sender> {
-    let author_key = queries::find_author_key(&app.db, user).await?.ok_or(Error::NotFound)?;
+pub async fn sender(app: &App, author: Author, room: &Room) -> Result<Sender> {
+    let author_key = queries::find_author_key(&app.db, author.id)
+        .await?
+        .ok_or(Error::NotFound)?;
     let cipher = app.vault.message_cipher(&app.db, room.key, author_key).await?;
     Ok(Sender {
+        author,
         room: room.id,
-        author: user,
         author_key,
         cipher,
     })
@@ -45,16 +47,17 @@ pub async fn sender(app: &App, user: UserId, room: &Room) -> Result<Sender> {
 
 /// Seals the message and hands it to the writer; the receipt says what became of it. Whether the sender still belongs
 /// to the room is checked in the transaction that stores it.
-pub fn send(app: &App, sender: &Sender, body: &Body, client_id: ClientId) -> Result<Receipt, Refusal> {
-    app.throttle.check_message(sender.author).map_err(Refusal::TooFast)?;
+pub fn send(app: &App, sender: &Sender, body: Body, client_id: ClientId) -> Result<Receipt, Refusal> {
+    app.throttle.check_message(sender.author.id).map_err(Refusal::TooFast)?;
     let id = MessageId::new();
     app.writer.submit(NewMessage {
         id,
         room: sender.room,
-        author: sender.author,
+        author: sender.author.clone(),
         author_key: sender.author_key,
         client_id,
         sealed: sender.cipher.seal(id, 1, body.as_str()),
+        body,
         created_at: app.now(),
     })
 }

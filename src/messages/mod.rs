@@ -4,7 +4,7 @@
 //! - Acknowledged means stored: the sender's ✓ is the echo of the committed message.
 //! - Exactly once: the sender's page makes the `client_id`; sending the same one again stores nothing and is answered
 //!   with the stored message.
-//! - One [`Writer`] per node stores in batches, and rings the doorbell only after the commit.
+//! - One [`Writer`] per node stores in batches, and tells of it only after the commit.
 
 pub mod actions;
 
@@ -13,4 +13,4 @@ pub mod queries;
 pub mod views;
 mod writer;
 
-pub use writer::{Inbox, Writer};
+pub use writer::{Inbox, Outlet, Writer};

@@ -37,6 +37,11 @@ impl Body {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The text itself.
+    pub fn into_string(self) -> String {
+        self.0
+    }
 }
 
 /// Why a message was not taken, or not confirmed.
@@ -104,11 +109,13 @@ pub struct NewMessage {
     /// Where.
     pub room: RoomId,
     /// By whom.
-    pub author: UserId,
+    pub author: Author,
     /// The author's data key that it was sealed with.
     pub author_key: KeyId,
     /// The sender's id for it.
     pub client_id: ClientId,
+    /// The text, for those who listen; only its sealed form is stored.
+    pub body: Body,
     /// The sealed body.
     pub sealed: String,
     /// When it was sent.
@@ -147,8 +154,34 @@ pub struct Shown {
     pub new_day: bool,
 }
 
+/// Messages that this node has just stored in one room, at hand for those who listen to it.
+#[derive(Debug)]
+pub struct Fresh {
+    /// Where.
+    pub room: RoomId,
+    /// The room's change before them.
+    pub from: Change,
+    /// The change of the last of them.
+    pub to: Change,
+    /// In order. How the first stands to the message before it is not known here: see [`place`].
+    pub messages: Vec<Shown>,
+}
+
+/// Says of messages in order how each stands to the one before it; `previous` is the one before the first. Gives the
+/// last one, for those that follow.
+pub fn place(messages: &mut [Shown], mut previous: Option<Previous>) -> Option<Previous> {
+    for message in messages {
+        (message.continued, message.new_day) = joint(message.author.id, message.created_at, previous);
+        previous = Some((message.author.id, message.created_at));
+    }
+    previous
+}
+
+/// Author and time of the message before.
+pub type Previous = (UserId, DateTime<Utc>);
+
 /// How a message stands to the one before it, `(continued, new_day)`.
-pub fn joint(author: UserId, created_at: DateTime<Utc>, previous: Option<(UserId, DateTime<Utc>)>) -> (bool, bool) {
+pub fn joint(author: UserId, created_at: DateTime<Utc>, previous: Option<Previous>) -> (bool, bool) {
     let Some((previous_author, previous_at)) = previous else {
         return (false, true);
     };

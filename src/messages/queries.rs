@@ -203,7 +203,7 @@ pub async fn insert_messages(
     let rooms: Vec<_> = messages.iter().map(|(message, ..)| message.room.0).collect();
     let seqs: Vec<_> = messages.iter().map(|(_, seq, _)| seq.0).collect();
     let ids: Vec<_> = messages.iter().map(|(message, ..)| message.id.0).collect();
-    let authors: Vec<_> = messages.iter().map(|(message, ..)| message.author.0).collect();
+    let authors: Vec<_> = messages.iter().map(|(message, ..)| message.author.id.0).collect();
     let clients: Vec<_> = messages.iter().map(|(message, ..)| message.client_id.0).collect();
     let bodies: Vec<_> = messages.iter().map(|(message, ..)| message.sealed.clone()).collect();
     let changes: Vec<_> = messages.iter().map(|(.., change)| change.0).collect();

@@ -2,7 +2,7 @@
 //!
 //! One task per node takes whatever waits, up to [`BATCH`], and stores it in one transaction of separate statements:
 //! lock the rooms, look for duplicates and current members *after* the lock, advance the counters, insert, commit. It
-//! does not linger for more to come. Only after the commit are senders answered and doorbells rung. A batch that fails
+//! does not linger for more to come. Only after the commit are senders answered, listeners told and doorbells rung. A batch that fails
 //! for one message's sake is split until that message fails alone; a connection that breaks, even during the commit,
 //! means running the same batch again, which the client ids make safe.
 
@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::model::{NewMessage, Refusal, Stored};
+use super::model::{Fresh, NewMessage, Refusal, Shown, Stored};
 use super::queries::{self, ClientKey, Counters};
 use crate::bus::{Bus, Event};
 use crate::error::is_away;
@@ -39,6 +39,15 @@ pub struct Writer(mpsc::Sender<Job>);
 /// The task's end: give it to [`Inbox::run`].
 #[derive(Debug)]
 pub struct Inbox(mpsc::Receiver<Job>);
+
+/// Where the writer tells what it has stored.
+#[derive(Debug)]
+pub struct Outlet {
+    /// Reaches every node.
+    pub bus: Bus,
+    /// Reaches those who listen on this node, with the messages at hand.
+    pub fresh: mpsc::Sender<Fresh>,
+}
 
 #[derive(Debug)]
 struct Job {
@@ -69,7 +78,7 @@ impl Writer {
 
 impl Inbox {
     /// Stores what comes until `stop` is cancelled; what waits by then is stored too, what comes later is refused.
-    pub async fn run(mut self, db: PgPool, bus: Bus, stop: CancellationToken) {
+    pub async fn run(mut self, db: PgPool, outlet: Outlet, stop: CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
@@ -77,7 +86,7 @@ impl Inbox {
                     if taken == 0 {
                         return;
                     }
-                    settle(&db, &bus, std::mem::take(&mut batch)).await;
+                    settle(&db, &outlet, std::mem::take(&mut batch)).await;
                 }
                 () = stop.cancelled(), if !self.0.is_closed() => self.0.close(),
             }
@@ -86,17 +95,11 @@ impl Inbox {
 }
 
 /// Stores every job, or tells its sender why not.
-async fn settle(db: &PgPool, bus: &Bus, jobs: Vec<Job>) {
+async fn settle(db: &PgPool, outlet: &Outlet, jobs: Vec<Job>) {
     let mut parts = vec![jobs];
     while let Some(mut jobs) = parts.pop() {
         match store(db, &jobs).await {
-            Ok(outcomes) => {
-                ring(bus, &jobs, &outcomes);
-                for (job, outcome) in jobs.into_iter().zip(outcomes) {
-                    // A sender who has left does not need the answer.
-                    job.answer.send(outcome).ok();
-                }
-            }
+            Ok(outcomes) => tell(outlet, jobs, outcomes),
             Err(error) if is_away(&error) => {
                 tracing::warn!(%error, messages = jobs.len(), "messages wait for the database");
                 jobs = give_back_late(jobs);
@@ -158,7 +161,7 @@ async fn store(db: &PgPool, jobs: &[Job]) -> sqlx::Result<Vec<Result<Stored, Ref
         .collect();
     let mut authors: Vec<_> = jobs
         .iter()
-        .map(|Job { message: m, .. }| (m.room, m.author, m.author_key))
+        .map(|Job { message: m, .. }| (m.room, m.author.id, m.author_key))
         .collect();
     authors.sort_unstable();
     authors.dedup();
@@ -175,7 +178,7 @@ async fn store(db: &PgPool, jobs: &[Job]) -> sqlx::Result<Vec<Result<Stored, Ref
         let counter = counters.get_mut(&message.room).filter(|counter| counter.open);
         let (Some(counter), true) = (
             counter,
-            entitled.contains(&(message.room, message.author, message.author_key)),
+            entitled.contains(&(message.room, message.author.id, message.author_key)),
         ) else {
             outcomes.push(Err(Refusal::NotAMember));
             continue;
@@ -206,22 +209,61 @@ async fn store(db: &PgPool, jobs: &[Job]) -> sqlx::Result<Vec<Result<Stored, Ref
 }
 
 fn client_key(message: &NewMessage) -> ClientKey {
-    (message.author, message.room, message.client_id)
+    (message.author.id, message.room, message.client_id)
 }
 
-/// One doorbell per room that has something new.
-fn ring(bus: &Bus, jobs: &[Job], outcomes: &[Result<Stored, Refusal>]) {
-    let mut newest: HashMap<RoomId, Change> = HashMap::new();
-    for (job, outcome) in jobs.iter().zip(outcomes) {
-        if let Ok(Stored {
-            change, again: false, ..
-        }) = outcome
-        {
-            let last = newest.entry(job.message.room).or_default();
-            *last = (*last).max(*change);
+/// Answers the senders, hands what is new to those who listen on this node, and rings for everybody else.
+fn tell(outlet: &Outlet, jobs: Vec<Job>, outcomes: Vec<Result<Stored, Refusal>>) {
+    let mut fresh: HashMap<RoomId, Fresh> = HashMap::new();
+    let mut again: HashMap<RoomId, Change> = HashMap::new();
+    for (job, outcome) in jobs.into_iter().zip(outcomes) {
+        let room = job.message.room;
+        match outcome {
+            Ok(stored) if stored.again => {
+                let last = again.entry(room).or_default();
+                *last = (*last).max(stored.change);
+            }
+            Ok(stored) => {
+                let first = || Fresh {
+                    room,
+                    from: Change(stored.change.0 - 1),
+                    to: stored.change,
+                    messages: Vec::new(),
+                };
+                let batch = fresh.entry(room).or_insert_with(first);
+                batch.to = stored.change;
+                batch.messages.push(shown(job.message, stored));
+            }
+            Err(_) => {}
+        }
+        // A sender who has left does not need the answer.
+        job.answer.send(outcome).ok();
+    }
+    // A commit whose answer was lost looks like this too: those who listen may not have heard of it.
+    for (room, change) in again {
+        outlet.bus.publish(Event::RoomChanged { room, change });
+    }
+    for batch in fresh.into_values() {
+        let event = Event::RoomChanged {
+            room: batch.room,
+            change: batch.to,
+        };
+        match outlet.fresh.try_send(batch) {
+            Ok(()) => outlet.bus.publish_elsewhere(event),
+            Err(_) => outlet.bus.publish(event),
         }
     }
-    for (room, change) in newest {
-        bus.publish(Event::RoomChanged { room, change });
+}
+
+fn shown(message: NewMessage, stored: Stored) -> Shown {
+    Shown {
+        seq: stored.seq,
+        change: stored.change,
+        client_id: message.client_id,
+        author: message.author,
+        body: Some(message.body.into_string()),
+        created_at: message.created_at,
+        continued: false,
+        new_day: false,
     }
 }

@@ -307,16 +307,24 @@ async fn writing_too_fast_is_answered_with_a_time(pool: PgPool) {
     let server = spawn_with(pool, slow).await;
     let Cast { alice, bob, .. } = server.cast().await;
     let mut socket = alice.socket("General").await;
-    for n in 0..5 {
+    // Far more than the bucket holds, so that a slow machine, on which it refills meanwhile, is too fast as well.
+    for n in 0..30 {
         socket.say(&format!("quick {n}")).await;
     }
     let error = socket.refusal().await;
     assert_eq!(error["code"], "too_fast");
     let wait = error["retry_after"].as_f64().unwrap();
     assert!((0.0..=1.0).contains(&wait), "{wait}");
-    assert_eq!(bob.write("General", "unaffected").await, 5);
-    let answer = alice.post("/chat/room/General/messages", &[("body", "kept")]).await;
-    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(bob.write("General", "unaffected").await > 4);
+
+    let token = alice.csrf_token().await;
+    let fields = [("body", "kept"), ("csrf_token", token.as_str())];
+    let posts = (0..30).map(|_| alice.post_raw("/chat/room/General/messages", &fields));
+    let answers = futures_util::future::join_all(posts).await;
+    let mut refused = answers
+        .into_iter()
+        .filter(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS);
+    let answer = refused.next().expect("thirty at once are too many");
     assert_eq!(answer.headers()["retry-after"], "1");
     assert!(answer.text().await.unwrap().contains("kept"));
 }
