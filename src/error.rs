@@ -89,9 +89,12 @@ impl Error {
 /// Whether the database is away, or will not answer now: the same may succeed later.
 pub fn is_away(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => true,
-        // A connection that ends in the middle of a conversation.
-        sqlx::Error::Protocol(_) => true,
+        // Protocol: a connection that ends in the middle of a conversation.
+        sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_) => true,
         // 08: connection; 53: out of connections or space; 57: shutting down, starting up, or cancelled.
         sqlx::Error::Database(db) => {
             let code = db.code().unwrap_or_default();
