@@ -172,6 +172,13 @@ impl PrivateCluster {
     }
 }
 
+impl Drop for PrivateCluster {
+    fn drop(&mut self) {
+        // The one under the temp directory; the cluster's own folder is never empty, and so stays.
+        let _ = fs::remove_dir(&self.socket_dir);
+    }
+}
+
 /// How to reach the private database of a program that runs now, for commands beside it: None when none runs.
 pub fn running(config: &Config) -> Option<PgConnectOptions> {
     let data_dir = fs::canonicalize(&config.data_dir).ok()?;
