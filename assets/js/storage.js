@@ -8,6 +8,11 @@ import { me, slug } from "./dom.js";
 const PREFIX = "umbra:";
 const key = (name, room = slug) => `${PREFIX}${me}:${room}:${name}`;
 
+/** After a wipe nothing is kept any more: leaving the page would write what it still holds. */
+let wiped = false;
+// Back from the browser's history the page lives on, and keeps what is written again.
+window.addEventListener("pageshow", ({ persisted }) => persisted && (wiped = false));
+
 export function load(name) {
   try {
     return JSON.parse(sessionStorage.getItem(key(name)));
@@ -18,6 +23,7 @@ export function load(name) {
 
 /** Stores `value` under `name`; null, an empty text or an empty list removes it. */
 export function save(name, value) {
+  if (wiped) return;
   try {
     if (value === null || value.length === 0) sessionStorage.removeItem(key(name));
     else sessionStorage.setItem(key(name), JSON.stringify(value));
@@ -42,6 +48,7 @@ export function moveTo(newSlug) {
 
 /** Forgets everything of this site: at log-out nothing readable stays behind. */
 export function wipe() {
+  wiped = true;
   try {
     for (const name of Object.keys(sessionStorage)) {
       if (name.startsWith(PREFIX)) sessionStorage.removeItem(name);
