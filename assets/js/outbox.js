@@ -21,6 +21,8 @@ const live = new Map();
 let connected = false;
 let pausedUntil = 0;
 let pauseTimer = null;
+/** After a refusal that passes: the next message goes out when the one before it is confirmed, or they overtake. */
+let oneByOne = false;
 
 const persist = () => storage.save("pending", entries);
 
@@ -59,12 +61,14 @@ function drawState(entry) {
   find(".reason", item).textContent = failed ? entry.reason : "";
 }
 
-/** Gives every waiting message to the socket that was not given to it yet. */
+/** Gives every waiting message to the socket that was not given to it yet, or only the first one. */
 function pump() {
+  const waiting = entries.filter(({ state }) => state === "pending");
+  if (waiting.length === 0) oneByOne = false;
   if (!connected || Date.now() < pausedUntil) return;
-  for (const entry of entries) {
+  for (const entry of oneByOne ? waiting.slice(0, 1) : waiting) {
     const state = live.get(entry.id);
-    if (entry.state !== "pending" || state.givenAt > 0) continue;
+    if (state.givenAt > 0) continue;
     if (!send({ body: entry.body, client_id: entry.id })) return;
     state.givenAt = Date.now();
   }
@@ -93,6 +97,7 @@ export function confirm(id) {
   persist();
   live.get(id)?.item.remove();
   live.delete(id);
+  pump();
 }
 
 /** Keeps the unconfirmed ones at the end of the list, in their order. */
@@ -108,15 +113,23 @@ function fail(entry, reason) {
   entry.reason = reason;
   persist();
   drawState(entry);
+  pump();
+}
+
+/** Takes a message back from the socket, and those after it: they are given again, in order. */
+function takeBack(entry) {
+  oneByOne = true;
+  for (const { id } of entries.slice(entries.indexOf(entry))) live.get(id).givenAt = 0;
 }
 
 function refuse(error) {
   const entry = entries.find(({ id }) => id === error.client_id);
   if (!entry || entry.state === "failed") return;
-  const state = live.get(entry.id);
   if (PASSING.has(error.code) && entry.tries < TRIES) {
+    // Taken back already, with one before it.
+    if (live.get(entry.id).givenAt === 0) return;
     entry.tries += 1;
-    state.givenAt = 0;
+    takeBack(entry);
     const seconds = Number(error.retry_after) || 1;
     // A little more each time: the others wait for the same moment.
     pause(Math.min(seconds * 1000 + 250 * entry.tries, 60_000));
