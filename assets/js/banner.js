@@ -9,6 +9,10 @@ const PATIENCE_MS = 1_500;
 
 const TEXTS = {
   down: ["You are offline.", "What you write is kept and sent when you are back."],
+  "turned-away": [
+    "The server has no room for this window right now.",
+    "It may be busy, or you have too many windows open. What you write is kept and sent when there is room.",
+  ],
   "signed-out": ["You are signed out.", "What you wrote is kept in this tab."],
   closed: ["This room is not open to you.", "Perhaps you left it in another tab."],
 };
@@ -39,7 +43,7 @@ function draw(banner, status) {
   banner.hidden = !(shown || slow);
   if (banner.hidden) return;
 
-  const [title, text] = TEXTS[kind] ?? TEXTS.down;
+  const [title, text] = TEXTS[kind === "down" && status.turnedAway ? "turned-away" : kind] ?? TEXTS.down;
   const line = find("p", banner) ?? banner;
   setText(ensure(line, "strong", "strong"), title);
   setText(ensure(line, ".banner-text", "span", "banner-text"), text);

@@ -10,7 +10,7 @@ import * as storage from "./storage.js";
 
 /** A frame comes at least every 20 s (the heartbeat); after this silence the socket is taken for dead. */
 const SILENCE_MS = 45_000;
-/** A handshake that hangs this long is given up. */
+/** A handshake, or the first frame after it, that does not come for this long is given up. */
 const HANDSHAKE_MS = 15_000;
 /** How long the page may stay behind the heartbeat's `last_change` before it asks again. */
 const LAG_MS = 5_000;
@@ -19,6 +19,8 @@ const APART_MS = 1_000;
 /** Automatic reloads of one room keep this distance, so that a broken server is not hammered. */
 const RELOAD_APART_MS = 30_000;
 
+/** Too many sockets, or the database is away: the handshake is done, and then this. */
+const TRY_AGAIN = 1013;
 const NO_SESSION = 4401;
 const NOT_OPEN = 4403;
 
@@ -28,12 +30,17 @@ let lastForced = 0;
 let forcedTimer = null;
 let handshakeSince = 0;
 let behindSince = null;
+/** Which try the newest socket is. hx-ws forgets it after the handshake, which says little: see `closed`. */
+let attempt = 0;
+/** The socket that has brought a frame. */
+let answering = null;
 
 /**
  * How it is: `kind` is "connecting", "open", "down" (with `nextTry`, ms since the epoch, or null while a try
- * runs), "signed-out" or "closed" (the room is not open to the reader). `since` is when it was last open.
+ * runs), "signed-out" or "closed" (the room is not open to the reader). `since` is when it was last open, and
+ * `turnedAway` whether the server answered that it cannot take this page now.
  */
-const status = { kind: "connecting", nextTry: null, since: Date.now() };
+const status = { kind: "connecting", nextTry: null, since: Date.now(), turnedAway: false };
 
 const watchers = { status: [], refusal: [] };
 
@@ -151,8 +158,9 @@ function beforeConnection(event) {
   url.searchParams.set("seq", newestShown());
   connection.url = url.href;
 
-  if (connection.attempt > 0) {
-    const delay = Math.min(config.reconnectDelay * 2 ** (connection.attempt - 1), config.reconnectMaxDelay);
+  attempt = connection.attempt;
+  if (attempt > 0) {
+    const delay = Math.min(config.reconnectDelay * 2 ** (attempt - 1), config.reconnectMaxDelay);
     handshakeSince = Date.now() + delay;
     become("down", handshakeSince);
   } else {
@@ -160,9 +168,12 @@ function beforeConnection(event) {
   }
 }
 
-function opened() {
-  lastFrame = Date.now();
+/** The server has taken this page in: its first frame, how many are online, comes at once. */
+function opened(socket) {
+  if (socket === answering || socket.readyState !== WebSocket.OPEN) return;
+  answering = socket;
   behindSince = null;
+  status.turnedAway = false;
   become("open");
 }
 
@@ -177,6 +188,7 @@ function beforeFrame(event) {
     return;
   }
   lastFrame = Date.now();
+  opened(connection.socket);
   forgiven();
   if (typeof message.data !== "string") return;
   if (message.data.startsWith("{")) {
@@ -213,8 +225,13 @@ function heard(text) {
 }
 
 function closed(event) {
-  const { code, reason } = event.detail;
+  const { connection, code, reason } = event.detail;
   if (reason !== "closed") return;
+  if (connection.socket !== answering) {
+    // A handshake that led to nothing was no success: the tries get rarer.
+    connection.attempt = attempt;
+    status.turnedAway = code === TRY_AGAIN;
+  }
   if (code === NO_SESSION) become("signed-out");
   else if (code === NOT_OPEN) refused();
   // For the codes that hx-ws retries, its next "before connection" follows at once and says when.
@@ -240,15 +257,13 @@ function refused() {
 function tick() {
   if (ended()) return;
   const now = Date.now();
-  const socket = current()?.socket;
   if (status.kind === "open") {
     const silent = now - lastFrame > SILENCE_MS;
     if (behindSince && behindSince.change <= cursor) behindSince = null;
     const behind = behindSince && now - behindSince.at > LAG_MS;
     if (silent || behind) reconnect();
   } else {
-    const hangs = now - handshakeSince > HANDSHAKE_MS;
-    if (hangs && (!socket || socket.readyState !== WebSocket.OPEN)) reconnect();
+    if (now - handshakeSince > HANDSHAKE_MS) reconnect();
     else if (status.nextTry !== null && now >= status.nextTry) become("down");
     else if (status.kind === "down") tell("status", status);
   }
@@ -257,7 +272,6 @@ function tick() {
 export function start() {
   if (!room) return;
   room.addEventListener("htmx:ws:before:connection", beforeConnection);
-  room.addEventListener("htmx:ws:after:connection", opened);
   room.addEventListener("htmx:ws:before:message:incoming", beforeFrame);
   room.addEventListener("htmx:ws:after:message:incoming", afterFrame);
   room.addEventListener("htmx:ws:close", closed);

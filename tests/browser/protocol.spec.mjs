@@ -40,6 +40,22 @@ test("a refusal that passes is retried by itself, with the same id", async ({ wi
   expect(new Set(wire.sent.map(({ client_id }) => client_id)).size).toBe(1);
 });
 
+test("messages that were too fast keep their order", async ({ wired: { page, wire } }) => {
+  const texts = ["one", "two", "three"];
+  const tries = new Map();
+  wire.hear = ({ body, client_id }, socket) => {
+    tries.set(body, (tries.get(body) ?? 0) + 1);
+    // The first is refused once more than the others: given together, they would overtake it.
+    if (tries.get(body) > (body === "one" ? 2 : 1)) return true;
+    refuse(socket, client_id, "too_fast", "Too fast.", 0.5);
+    return false;
+  };
+  for (const text of texts) await say(page, text);
+  await expect(message(page, "three")).toHaveCount(1);
+  await expect(unconfirmed(page)).toHaveCount(0);
+  expect(await bodies(page)).toEqual(texts);
+});
+
 test("any other refusal is shown, and the reader decides", async ({ wired: { page, wire } }) => {
   wire.hear = ({ client_id }, socket) => refuse(socket, client_id, "not_a_member", "You are <b>not</b> a member.");
   await say(page, "first");
@@ -132,6 +148,30 @@ test("a room that is not open loads once more, then says so", async ({ wired: { 
   await expect(page.locator("#connection").getByRole("link")).toHaveAttribute("href", "/chat/");
   await page.waitForTimeout(1_500);
   expect(wire.sockets.length, "it does not try for ever").toBe(connections + 1);
+});
+
+test("a server without room is asked more and more rarely, and the page says so", async ({ wired: { page, wire } }) => {
+  const banner = page.locator("#connection");
+  const tries = [];
+  // The handshake is accepted, and then it says to try again.
+  await page.routeWebSocket(/\/ws\/chatroom\//, (socket) => {
+    tries.push(Date.now());
+    socket.close({ code: 1013 });
+  });
+  await wire.sockets.at(-1).close({ code: 1013 });
+  await say(page, "patience");
+  await expect(banner).toContainText(/no room for this window right now.*(Next try in \d+ s|Trying now)/s);
+  await expect.poll(() => tries.length, { timeout: 15_000 }).toBe(4);
+  const waits = tries.slice(1).map((at, index) => at - tries[index]);
+  expect(waits[2], `the waits were ${waits} ms`).toBeGreaterThan(2 * waits[0]);
+  await expect(unconfirmed(page)).toHaveCount(1);
+
+  // Room again.
+  await page.routeWebSocket(/\/ws\/chatroom\//, (socket) => void socket.connectToServer());
+  await banner.getByRole("button", { name: "Try now" }).click();
+  await connected(page);
+  await expect(banner).toBeHidden();
+  await expect(message(page, "patience")).toHaveCount(1);
 });
 
 test("a server that is behind sends the page away, and it comes back", async ({ wired: { page, wire } }) => {
