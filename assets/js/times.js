@@ -2,6 +2,7 @@
 // every time becomes local, and the chips move to where the reader's days begin.
 
 import { find, list } from "./dom.js";
+import { moon } from "./moon.js";
 
 // One form for everybody, as drawn: it is narrow enough for the gutter beside a continued message.
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -50,13 +51,17 @@ function neighbour(item, direction) {
   return other;
 }
 
-function newChip() {
-  const model = find(".day", list);
-  if (model) return model.cloneNode(true);
+/** A chip like the server's, with the moon of that moment. */
+function newChip(date) {
   const chip = document.createElement("div");
   chip.className = "day";
+  chip.append(moon(date), document.createElement("time"));
   return chip;
 }
+
+/** The date as `<time>` wants it; rounded by `toISOString` it would be the UTC one. */
+const machineDate = (day) =>
+  `${day.getFullYear()}-${`${day.getMonth() + 1}`.padStart(2, "0")}-${`${day.getDate()}`.padStart(2, "0")}`;
 
 /** Gives an item its chip, or takes it away, by the days of it and of the one before it. */
 function chip(item) {
@@ -70,15 +75,14 @@ function chip(item) {
     return;
   }
   if (!found) {
-    found = newChip();
+    found = newChip(new Date(timeOf(item).dateTime));
     item.prepend(found);
   }
   found.hidden = false;
-  const label = find("time, .day-label", found) ?? found.querySelector("span:not(:has(*))") ?? found;
+  const label = find("time", found);
   const name = dayName(day);
   if (label.textContent !== name) label.textContent = name;
-  // A rounded date in a `<time>` would be the UTC one.
-  if (label.dateTime) label.dateTime = `${day.getFullYear()}-${`${day.getMonth() + 1}`.padStart(2, "0")}-${`${day.getDate()}`.padStart(2, "0")}`;
+  label.dateTime = machineDate(day);
 }
 
 /** Makes the times and chips of these items local, and those of the ones right after them. */

@@ -1,5 +1,6 @@
 // Long rooms: older messages load while one scrolls up, and nothing under the reader's eyes moves.
 
+import { phaseOf } from "../../assets/js/moon.js";
 import { bodies, enter, message, say, sayMany, unique } from "./people.mjs";
 import { expect, PHONE, test } from "./test.mjs";
 
@@ -102,4 +103,39 @@ test("a link to a message opens there", async ({ person, newRoom }) => {
   await ada.goto(`/chat/room/${room}#m-5`);
   await expect(ada.locator("#m-5")).toBeInViewport();
   await expect(ada.locator("#m-40")).not.toBeInViewport();
+});
+
+test("a day that begins here and not in UTC gets a chip, with the moon of that day", async ({ person, newRoom }) => {
+  const page = await person("Ada");
+  await enter(page, await newRoom("moons"));
+  await say(page, "first");
+  await expect(message(page, "first")).toHaveCount(1);
+  const server = await page.locator("#m-1 .day").evaluate((chip) => chip.outerHTML);
+  // Without the chip of the server, the page draws the same one.
+  await page.evaluate(() => {
+    const list = document.querySelector("#messages");
+    const first = list.querySelector("#m-1");
+    const append = (seq, at) => {
+      const item = first.cloneNode(true);
+      item.id = `m-${seq}`;
+      item.dataset.seq = seq;
+      item.dataset.client = "";
+      item.querySelector(".day").remove();
+      if (at) item.querySelector("time").dateTime = at;
+      list.append(item);
+    };
+    append(2, "2025-09-07T22:30:00Z");
+    append(3);
+  });
+  await expect(page.locator("#m-2 .day")).toHaveText("8 September 2025");
+  expect(await page.locator("#m-3 .day").evaluate((chip) => chip.outerHTML)).toBe(server);
+  for (const [at, phase] of [
+    ["2000-01-06T18:14:00Z", 0],
+    ["2025-03-14T06:55:00Z", 4],
+    ["2025-09-14T10:33:00Z", 6],
+    ["2025-11-28T06:59:00Z", 2],
+    ["1999-08-11T11:08:00Z", 0],
+  ]) {
+    expect(phaseOf(new Date(at)), at).toBe(phase);
+  }
 });

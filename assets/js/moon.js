@@ -1,0 +1,41 @@
+// The moon of a day, as the server draws it (src/web/sky.rs): the same phases, the same eight pictures.
+
+const SVG = "http://www.w3.org/2000/svg";
+/** A new moon, 6 January 2000, 18:14 UTC, and the mean synodic month, in seconds. */
+const NEW_MOON = 947_182_440;
+const MONTH = 2_551_443;
+
+/** What is lit: half a circle and half an ellipse. */
+const LIT = [
+  "",
+  "M7 1a6 6 0 0 1 0 12a4.24 6 0 0 0 0-12Z",
+  "M7 1a6 6 0 0 1 0 12Z",
+  "M7 1a6 6 0 0 1 0 12a4.24 6 0 0 1 0-12Z",
+  "M7 1a6 6 0 0 1 0 12a6 6 0 0 1 0-12Z",
+  "M7 13a6 6 0 0 1 0-12a4.24 6 0 0 1 0 12Z",
+  "M7 13a6 6 0 0 1 0-12Z",
+  "M7 13a6 6 0 0 1 0-12a4.24 6 0 0 0 0 12Z",
+];
+
+/** The phase at that moment: 0 new, 2 first quarter, 4 full, 6 last quarter. */
+export function phaseOf(date) {
+  const since = Math.floor(date.getTime() / 1000) - NEW_MOON;
+  const age = ((since % MONTH) + MONTH) % MONTH;
+  return Math.floor((age * 16 + MONTH) / (MONTH * 2)) % 8;
+}
+
+function shape(name, attributes) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  return element;
+}
+
+/** The picture of the moon at that moment. */
+export function moon(date) {
+  const picture = shape("svg", { class: "moon", viewBox: "0 0 14 14", width: 14, height: 14, fill: "none", "aria-hidden": "true" });
+  picture.append(
+    shape("circle", { cx: 7, cy: 7, r: 6, fill: "currentColor", "fill-opacity": ".1", stroke: "currentColor", "stroke-opacity": ".55" }),
+    shape("path", { fill: "currentColor", d: LIT[phaseOf(date)] }),
+  );
+  return picture;
+}
