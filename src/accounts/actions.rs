@@ -121,6 +121,16 @@ async fn end_sessions(app: &App, mut tx: Transaction<'_, Postgres>, ended: &[End
     Ok(())
 }
 
+/// Notes that a log-in is in use without a page being asked for; false when it is over.
+pub async fn note_use(app: &App, session: SessionId) -> Result<bool> {
+    let now = app.now();
+    let Some(remember) = queries::find_session_alive(&app.db, session, now).await? else {
+        return Ok(false);
+    };
+    queries::update_session_use(&app.db, session, now, expiry(remember, now)).await?;
+    Ok(true)
+}
+
 /// Changes what a person may do. The last administrator stays one, and whoever acts must still be one themselves;
 /// all administrators are locked meanwhile, so that two who demote each other leave one. The person's log-ins end,
 /// so that none carries more or less than it was made for.

@@ -12,7 +12,7 @@ use crate::bus::{Event, Heard};
 use crate::ids::{Change, RoomId, Seq};
 use crate::messages::actions;
 use crate::messages::model::{Fresh, Item, Previous, place};
-use crate::realtime::CloseCode;
+use crate::realtime::{CloseCode, Frame};
 use crate::rooms::model::EventKind;
 use crate::rooms::queries::{self, RoomState};
 use crate::{App, Result};
@@ -54,6 +54,8 @@ struct Progress {
 /// What one frame from the database brought.
 struct Delivered {
     to: Change,
+    /// Whether that is all that there was.
+    is_all: bool,
     members_change: Change,
     /// Its last message, if it held one.
     last: Option<Previous>,
@@ -122,11 +124,14 @@ impl Feed {
         Some(*progress)
     }
 
-    /// Notes what was delivered.
-    fn delivered(&self, room: RoomId, delivered: &Delivered) {
+    /// Notes what was delivered, `wanted` being what was asked for when that began.
+    fn delivered(&self, room: RoomId, wanted: Change, delivered: &Delivered) {
         if let Some(progress) = self.lock().get_mut(&room) {
-            progress.delivered = delivered.to;
-            progress.wanted = progress.wanted.max(delivered.to);
+            progress.delivered = progress.delivered.max(delivered.to);
+            if delivered.is_all && progress.wanted == wanted {
+                // A doorbell may have told of more than there is: after a restore, or from somebody else's room.
+                progress.wanted = progress.delivered;
+            }
             progress.members_change = delivered.members_change;
             progress.last = delivered.last.or(progress.last);
         }
@@ -147,16 +152,23 @@ impl Feed {
         drop(rooms);
         let last = place(&mut fresh.messages, previous);
         let items: Vec<_> = fresh.messages.into_iter().map(Item::Message).collect();
-        app.hub.push(room, &views::appended(fresh.from, to, &items));
+        push_all(app, room, views::appended(fresh.from, to, &items));
 
         let mut rooms = self.lock();
         let Some(progress) = rooms.get_mut(&room) else { return };
-        progress.delivered = to;
+        progress.delivered = progress.delivered.max(to);
         progress.last = last;
         progress.loading = false;
         let wanted = progress.wanted.max(to);
         drop(rooms);
         self.ring(app, room, wanted);
+    }
+
+    /// Whether everything that was told of has been delivered.
+    pub fn is_idle(&self) -> bool {
+        self.lock()
+            .values()
+            .all(|progress| !progress.loading && progress.wanted <= progress.delivered)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<RoomId, Progress>> {
@@ -165,11 +177,22 @@ impl Feed {
     }
 }
 
+fn push_all(app: &App, room: RoomId, frames: Vec<Frame>) {
+    for frame in frames {
+        app.hub.push(room, &frame);
+    }
+}
+
 /// Loads and pushes until the room is where the doorbells said.
 async fn deliver(app: App, feed: Arc<Feed>, room: RoomId) {
+    let mut guard = LoadingGuard {
+        feed: &feed,
+        room,
+        done: false,
+    };
     while let Some(progress) = feed.next(room) {
         match load_and_push(&app, room, progress).await {
-            Ok(Some(delivered)) => feed.delivered(room, &delivered),
+            Ok(Some(delivered)) => feed.delivered(room, progress.wanted, &delivered),
             Ok(None) => {
                 app.hub.close_where(room, CloseCode::NotOpen, |_| true);
                 feed.lock().remove(&room);
@@ -178,6 +201,24 @@ async fn deliver(app: App, feed: Arc<Feed>, room: RoomId) {
                 tracing::warn!(%error, %room, "changes could not be loaded; trying again");
                 sleep(PAUSE).await;
             }
+        }
+    }
+    guard.done = true;
+}
+
+/// Lets the next doorbell start anew when a delivery ends by a panic.
+struct LoadingGuard<'a> {
+    feed: &'a Feed,
+    room: RoomId,
+    done: bool,
+}
+
+impl Drop for LoadingGuard<'_> {
+    fn drop(&mut self) {
+        if !self.done
+            && let Some(progress) = self.feed.lock().get_mut(&self.room)
+        {
+            progress.loading = false;
         }
     }
 }
@@ -192,7 +233,9 @@ async fn load_and_push(app: &App, room: RoomId, progress: Progress) -> Result<Op
         // Read after the changes: whoever is not a member by now hears none of them.
         close_strangers(app, room).await?;
     }
-    app.hub.push(room, &views::appended(range.0, reached, &items));
+    if reached > range.0 {
+        push_all(app, room, views::appended(range.0, reached, &items));
+    }
     if let Some(slug) = moved_to(app, room, &items).await? {
         app.hub.push(room, &views::reload(Some(&slug)));
     }
@@ -205,6 +248,7 @@ async fn load_and_push(app: &App, room: RoomId, progress: Progress) -> Result<Op
     });
     Ok(Some(Delivered {
         to: reached,
+        is_all: reached >= state.last_change,
         members_change: state.members_change,
         last: messages,
     }))

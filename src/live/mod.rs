@@ -1,6 +1,7 @@
 //! The sockets of the pages: from a change in the database to the fragment on the screen.
 //!
-//! - [`Feed`] hears doorbells, loads what is new in a room once, renders it once, and pushes one shared frame.
+//! - [`Feed`] takes what this node's writer has just stored, and hears doorbells and loads what other nodes have; it
+//!   renders once and pushes shared frames.
 //! - `socket` is one page's connection. It counts the changes its page has seen, so that every change arrives once
 //!   and in order, whatever the doorbells do.
 //! - Nobody hears a room who is not a member: membership is looked at when a socket opens, again after it has

@@ -12,7 +12,7 @@ use crate::ids::RoomId;
 
 /// Moves within this time become one push.
 const GATHER: Duration = Duration::from_millis(300);
-/// Somebody whose socket closed counts as online for this long, so that a reload does not blink.
+/// A smaller count is told this late, so that a reload alone does not blink.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Pushes a room's count whenever it changed.

@@ -1,6 +1,7 @@
 //! One page's socket: `ws/chatroom/<name>`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -8,6 +9,7 @@ use poem::http::{StatusCode, header};
 use poem::web::{Data, Path, Query};
 use poem::{IntoResponse, Request, Response, handler};
 use serde::Deserialize;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Feed, online, views};
@@ -24,6 +26,10 @@ use crate::{App, Error, Result, accounts};
 const MAX_FRAME: usize = 16 << 10;
 /// A page that missed more changes than this loads the newest history instead.
 const MAX_MISSED: i64 = 500;
+/// Changes that are loaded together for a page that missed them.
+const PART: i64 = 100;
+/// How often it is looked whether the log-in still lives, and its use noted.
+const LOOK_AT_LOGIN: Duration = Duration::from_secs(3600);
 /// Messages of one socket that may wait for their confirmation.
 const MAX_UNCONFIRMED: usize = 256;
 
@@ -96,9 +102,23 @@ async fn open(app: App, feed: Arc<Feed>, connection: Connection, user: CurrentUs
     let Some(listener) = app.hub.subscribe(room, user.id, user.session_id, limit) else {
         return connection.close(CloseCode::TryAgain).await;
     };
-    match Socket::start(&app, &feed, connection, &user, member, &listener, seen).await {
-        Ok(socket) => socket.serve().await,
-        Err((connection, error)) => fail(connection, &error).await,
+    match prepare(&app, &feed, &user, &member).await {
+        Ok(sender) => {
+            let cursor = seen.after.map_or(member.room.last_change, |after| Change(after.max(0)));
+            let socket = Socket {
+                app: &app,
+                feed: &feed,
+                connection,
+                member,
+                sender,
+                listener: &listener,
+                cursor,
+                confirmations: FuturesUnordered::new(),
+                login_seen: Instant::now(),
+            };
+            socket.serve(seen.seq.map(Seq)).await;
+        }
+        Err(error) => fail(connection, &error).await,
     }
     app.hub.unsubscribe(room, &listener);
     online::left_later(&app, &feed, room);
@@ -107,15 +127,38 @@ async fn open(app: App, feed: Arc<Feed>, connection: Connection, user: CurrentUs
 /// Closes a socket that could not be opened, with the code that says why; while the database is away the page comes
 /// back later.
 async fn fail(connection: Connection, error: &Error) {
-    let code = match error {
+    connection.close(close_code(error)).await;
+}
+
+fn close_code(error: &Error) -> CloseCode {
+    match error {
         Error::Unauthenticated => CloseCode::SignedOut,
         Error::NotFound => CloseCode::NotOpen,
         error => {
-            tracing::warn!(%error, "a socket could not be opened");
+            tracing::warn!(%error, "a socket is closed until the page comes back");
             CloseCode::TryAgain
         }
-    };
-    connection.close(code).await;
+    }
+}
+
+/// How a socket ends.
+enum End {
+    /// The page has gone.
+    Gone,
+    /// The server closes it.
+    Close(CloseCode),
+}
+
+impl From<Gone> for End {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl<E: Into<Error>> From<E> for End {
+    fn from(error: E) -> Self {
+        Self::Close(close_code(&error.into()))
+    }
 }
 
 /// A confirmation on its way to its sender.
@@ -131,84 +174,51 @@ struct Socket<'a> {
     /// The page has been sent every change up to this one.
     cursor: Change,
     confirmations: FuturesUnordered<Confirmation>,
+    /// When the log-in was found alive.
+    login_seen: Instant,
 }
 
-impl<'a> Socket<'a> {
-    /// Follows the room and sends what the page missed.
-    async fn start(
-        app: &'a App,
-        feed: &'a Arc<Feed>,
-        connection: Connection,
-        user: &CurrentUser,
-        member: MemberRoom,
-        listener: &'a Listener,
-        seen: Seen,
-    ) -> Result<Self, (Connection, Error)> {
-        let sender = match prepare(app, feed, user, &member).await {
-            Ok(sender) => sender,
-            Err(error) => return Err((connection, error)),
-        };
-        let cursor = seen.after.map_or(member.room.last_change, Change);
-        let confirmations = FuturesUnordered::new();
-        let mut socket = Self {
-            app,
-            feed,
-            connection,
-            member,
-            sender,
-            listener,
-            cursor,
-            confirmations,
-        };
-        match socket.missed(seen.seq.map(Seq)).await {
-            Ok(mut frames) => {
-                let count = app.hub.people(socket.member.room.id).len();
-                frames.push(views::online(count));
-                // A page that has gone already is noticed by the first read.
-                socket.connection.send(frames).await.ok();
-                Ok(socket)
-            }
-            Err(error) => Err((socket.connection, error)),
+impl Socket<'_> {
+    /// Sends what the page missed, then moves frames out and messages in until either side ends it. `shown` is the
+    /// newest message on a page that comes back.
+    async fn serve(mut self, shown: Option<Seq>) {
+        if let Err(End::Close(code)) = self.run(shown).await {
+            self.connection.close(code).await;
         }
     }
 
-    /// Moves frames out and messages in until either side ends it.
-    async fn serve(mut self) {
+    async fn run(&mut self, shown: Option<Seq>) -> Result<(), End> {
+        self.catch_up(shown).await?;
+        let count = self.app.hub.people(self.member.room.id).len();
+        self.connection.send([views::online(count)]).await?;
         loop {
             let step = tokio::select! {
                 step = self.connection.next(&self.listener.queue) => step,
                 Some((client_id, outcome)) = self.confirmations.next() => {
-                    if self.confirm(client_id, outcome).await.is_err() {
-                        return;
-                    }
+                    self.confirm(client_id, outcome).await?;
                     continue;
                 }
             };
-            let done = match step {
-                Step::Pushed(frames) => match self.deliver(frames).await {
-                    Ok(done) => done,
-                    // The page comes back and catches up.
-                    Err(Error::NotFound) => return self.connection.close(CloseCode::NotOpen).await,
-                    Err(_) => return self.connection.close(CloseCode::TryAgain).await,
-                },
-                Step::Said(said) => self.hear(said).await,
-                Step::Tick => self.beat().await,
-                Step::Close(code) => return self.connection.close(code).await,
-                Step::Gone => return,
-            };
-            if done.is_err() {
-                return;
+            match step {
+                Step::Pushed(frames) => self.deliver(frames).await?,
+                Step::Said(said) => self.hear(said).await?,
+                Step::Tick => self.beat().await?,
+                Step::Close(code) => return Err(End::Close(code)),
+                Step::Gone => return Err(End::Gone),
             }
         }
     }
 
     /// Sends pushed frames on, each change once: what the page has seen is left out, a gap is loaded.
-    async fn deliver(&mut self, frames: Vec<Frame>) -> Result<Result<(), Gone>> {
+    async fn deliver(&mut self, frames: Vec<Frame>) -> Result<(), End> {
         let mut out = Vec::with_capacity(frames.len());
         for frame in frames {
             match frame.covers {
                 Some((_, to)) if to <= self.cursor => {}
-                Some((from, _)) if from != self.cursor => out.extend(self.missed(None).await?),
+                Some((from, _)) if from != self.cursor => {
+                    self.connection.send(std::mem::take(&mut out)).await?;
+                    self.catch_up(None).await?;
+                }
                 Some((_, to)) => {
                     self.cursor = to;
                     out.push(frame);
@@ -216,12 +226,12 @@ impl<'a> Socket<'a> {
                 None => out.push(frame),
             }
         }
-        Ok(self.connection.send(out).await)
+        Ok(self.connection.send(out).await?)
     }
 
-    /// Everything after the cursor, which moves to the end of it. `shown` is the newest message on a page that comes
-    /// back. Membership is looked at again, now that the hub's frames are waiting for us.
-    async fn missed(&mut self, shown: Option<Seq>) -> Result<Vec<Frame>> {
+    /// Sends everything after the cursor, which moves to the end of it, in parts. `shown` is the newest message on a
+    /// page that comes back. Membership is looked at again, now that the hub's frames are waiting for us.
+    async fn catch_up(&mut self, shown: Option<Seq>) -> Result<(), End> {
         let room = self.member.room.id;
         let states = queries::list_room_states(&self.app.db, &[room]).await?;
         let state = states.first().ok_or(Error::NotFound)?;
@@ -229,34 +239,27 @@ impl<'a> Socket<'a> {
             .await?
             .is_empty()
         {
-            return Err(Error::NotFound);
+            return Err(Error::NotFound.into());
         }
         self.feed.ring(self.app, room, state.last_change);
-        let from = self.cursor;
-        if from >= state.last_change {
-            return Ok(Vec::new());
+        let end = state.last_change;
+        // A cursor beyond the end is from another life of the database.
+        if self.cursor > end || end.0 - self.cursor.0 > MAX_MISSED {
+            self.cursor = end;
+            return Ok(self.connection.send([views::reload(None)]).await?);
         }
-        if state.last_change.0 - from.0 > MAX_MISSED {
-            self.cursor = state.last_change;
-            return Ok(vec![views::reload(None)]);
-        }
-        let place = (room, state.key);
-        let (items, to) = actions::changes(
-            self.app,
-            place,
-            self.member.from_seq,
-            from,
-            state.last_change,
-            MAX_MISSED + 1,
-        )
-        .await?;
-        self.cursor = to;
-        let fragment = if shown.is_some() {
+        let fragments = if shown.is_some() {
             views::caught_up
         } else {
             views::appended
         };
-        Ok(vec![fragment(from, to, &items)])
+        while self.cursor < end {
+            let (place, from) = ((room, state.key), self.cursor);
+            let (items, to) = actions::changes(self.app, place, self.member.from_seq, from, end, PART).await?;
+            self.connection.send(fragments(from, to, &items)).await?;
+            self.cursor = to;
+        }
+        Ok(())
     }
 
     /// Takes what the page sent. What is wrong is answered, never punished by closing.
@@ -308,7 +311,16 @@ impl<'a> Socket<'a> {
         self.connection.send([frame]).await
     }
 
+    /// Tells the page how far the room is. Now and then, notes that the log-in is in use; one that is over ends the
+    /// socket, because it would not open another.
     async fn beat(&mut self) -> Result<(), Gone> {
+        if self.login_seen.elapsed() >= LOOK_AT_LOGIN {
+            match accounts::actions::note_use(self.app, self.listener.session).await {
+                Ok(true) => self.login_seen = Instant::now(),
+                Ok(false) => self.listener.queue.close(CloseCode::SignedOut),
+                Err(error) => tracing::warn!(%error, "the use of a log-in could not be noted"),
+            }
+        }
         let newest = self.feed.newest(self.member.room.id).unwrap_or(self.cursor);
         self.connection.send([views::heartbeat(newest)]).await
     }
@@ -317,7 +329,10 @@ impl<'a> Socket<'a> {
 /// What a member's socket stands on: their log-in is alive, now that its end would close the socket; the room is
 /// followed, and its writer's cipher is at hand.
 async fn prepare(app: &App, feed: &Feed, user: &CurrentUser, member: &MemberRoom) -> Result<Sender> {
-    if !accounts::queries::is_session_alive(&app.db, user.session_id, app.now()).await? {
+    if accounts::queries::find_session_alive(&app.db, user.session_id, app.now())
+        .await?
+        .is_none()
+    {
         return Err(Error::Unauthenticated);
     }
     let states = queries::list_room_states(&app.db, &[member.room.id]).await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use maud::html;
+use maud::{Markup, html};
 use serde_json::json;
 
 use crate::ids::{Change, ClientId};
@@ -10,24 +10,58 @@ use crate::messages::model::{Item, Refusal, Shown};
 use crate::messages::views::{item, message};
 use crate::realtime::Frame;
 
-/// New lines for the end of the list, as the changes `(from, to]`.
-pub(super) fn appended(from: Change, to: Change, items: &[Item]) -> Frame {
-    let fragment = html! {
-        hx-partial hx-target="#messages" hx-swap="beforeend" data-from=(from) data-to=(to) {
-            @for line in items { (item(line)) }
+/// A frame's fragments are this many bytes, or one line: so that a slow reader gets on frame by frame.
+const FRAME_BYTES: usize = 48 << 10;
+
+/// New lines for the end of the list, as the changes `(from, to]`, in as many frames as they need.
+pub(super) fn appended(from: Change, to: Change, items: &[Item]) -> Vec<Frame> {
+    frames(from, to, items, |from, to, lines| {
+        html! {
+            hx-partial hx-target="#messages" hx-swap="beforeend" data-from=(from) data-to=(to) {
+                @for line in lines { (line) }
+            }
         }
-    };
-    Frame::covering(from, to, &fragment.0)
+    })
 }
 
 /// The same for a page that may show some of them already: each finds its place, none stands twice.
-pub(super) fn caught_up(from: Change, to: Change, items: &[Item]) -> Frame {
-    let fragment = html! {
-        hx-upsert hx-target="#messages" key="data-seq" sort data-from=(from) data-to=(to) {
-            @for line in items { (item(line)) }
+pub(super) fn caught_up(from: Change, to: Change, items: &[Item]) -> Vec<Frame> {
+    frames(from, to, items, |from, to, lines| {
+        html! {
+            hx-upsert hx-target="#messages" key="data-seq" sort data-from=(from) data-to=(to) {
+                @for line in lines { (line) }
+            }
         }
-    };
-    Frame::covering(from, to, &fragment.0)
+    })
+}
+
+/// Cuts lines, in the order of their changes, into frames that follow on each other from `from` to `to`.
+fn frames(
+    from: Change,
+    to: Change,
+    items: &[Item],
+    envelope: impl Fn(Change, Change, &[Markup]) -> Markup,
+) -> Vec<Frame> {
+    let lines: Vec<Markup> = items.iter().map(item).collect();
+    let mut frames = Vec::with_capacity(1);
+    let (mut start, mut first, mut bytes) = (from, 0, 0);
+    for (index, line) in lines.iter().enumerate() {
+        bytes += line.0.len();
+        let is_last = index + 1 == lines.len();
+        if bytes >= FRAME_BYTES || is_last {
+            let end = if is_last { to } else { items[index].change() };
+            frames.push(Frame::covering(
+                start,
+                end,
+                &envelope(start, end, &lines[first..=index]).0,
+            ));
+            (start, first, bytes) = (end, index + 1, 0);
+        }
+    }
+    if lines.is_empty() {
+        frames.push(Frame::covering(from, to, &envelope(from, to, &[]).0));
+    }
+    frames
 }
 
 /// One message that its sender has sent again: it takes its place, whether the page shows it already or not.
@@ -69,4 +103,50 @@ pub(super) fn refused(refusal: Refusal, client_id: Option<ClientId>) -> Frame {
         "retry_after": refusal.retry_after().as_ref().map(Duration::as_secs_f64),
     });
     Frame::ephemeral(&json!({"error": error}).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::model::Author;
+    use crate::ids::{Seq, UserId};
+
+    fn line(number: i64, body: &str) -> Item {
+        Item::Message(Shown {
+            seq: Seq(number),
+            change: Change(number),
+            client_id: ClientId::new(),
+            author: Author {
+                id: UserId::new(),
+                name: "Ana".into(),
+            },
+            body: Some(body.into()),
+            created_at: chrono::DateTime::UNIX_EPOCH,
+            continued: false,
+            new_day: false,
+        })
+    }
+
+    #[test]
+    fn long_lines_are_cut_into_frames_that_follow_on_each_other() {
+        let items: Vec<_> = (3..=60).map(|number| line(number, &"&".repeat(4000))).collect();
+        let frames = appended(Change(2), Change(61), &items);
+        assert!(frames.len() > 10);
+        let mut reached = Change(2);
+        for frame in &frames {
+            let (from, to) = frame.covers.unwrap();
+            assert!(from == reached && to > from);
+            assert!(frame.encoded().len() < FRAME_BYTES + 25_000, "at most one line over");
+            reached = to;
+        }
+        assert_eq!(reached, Change(61));
+        let all: Vec<u8> = frames.iter().flat_map(|frame| frame.encoded().to_vec()).collect();
+        assert_eq!(String::from_utf8_lossy(&all).matches("<li id=\"m-").count(), 58);
+    }
+
+    #[test]
+    fn what_fits_is_one_frame_and_nothing_is_one_too() {
+        assert_eq!(appended(Change(0), Change(2), &[line(1, "a"), line(2, "b")]).len(), 1);
+        assert_eq!(caught_up(Change(0), Change(2), &[]).len(), 1);
+    }
 }

@@ -24,7 +24,7 @@ use super::queue::{Queue, Taken};
 
 /// How often a ping goes out.
 const PING_EVERY: Duration = Duration::from_secs(20);
-/// A connection that was silent for this long (not even a pong) is gone.
+/// A connection that was silent for this long (not even a pong) is gone; looked at with each ping.
 const SILENCE: Duration = Duration::from_secs(45);
 /// A write that is stuck for this long ends the connection.
 const STUCK: Duration = Duration::from_secs(10);
@@ -165,7 +165,7 @@ impl Connection {
         }
     }
 
-    /// Waits for the next thing to do. Nothing is lost if the future is dropped.
+    /// Waits for the next thing to do. No message or frame is lost if the future is dropped.
     pub async fn next(&mut self, queue: &Arc<Queue>) -> Step {
         loop {
             match self.read() {
@@ -277,22 +277,17 @@ impl Connection {
         if outgoing.is_empty() {
             return Ok(());
         }
-        let writing = async {
-            while outgoing.has_remaining() {
-                if self.stream.write_buf(outgoing).await? == 0 {
-                    return Err(io::ErrorKind::WriteZero.into());
-                }
-            }
-            self.stream.flush().await
-        };
-        let written = timeout(STUCK, writing).await;
+        let mut written = Ok(());
+        while outgoing.has_remaining() && written.is_ok() {
+            // The patience is for each write: a slow reader that gets on is not stuck.
+            written = match timeout(STUCK, self.stream.write_buf(outgoing)).await {
+                Ok(Ok(1..)) => Ok(()),
+                _ => Err(Gone),
+            };
+        }
         if outgoing.is_empty() && outgoing.capacity() > KEPT {
             *outgoing = BytesMut::new();
         }
-        if matches!(written, Ok(Ok(()))) {
-            Ok(())
-        } else {
-            Err(Gone)
-        }
+        written
     }
 }

@@ -43,7 +43,9 @@ impl Queue {
         if state.closing.is_some() {
             return;
         }
-        if state.frames.len() >= MAX_FRAMES || state.bytes + frame.encoded().len() > MAX_BYTES {
+        let is_full = state.frames.len() >= MAX_FRAMES || state.bytes + frame.encoded().len() > MAX_BYTES;
+        // An empty queue takes any frame: its reader is not behind.
+        if is_full && !state.frames.is_empty() {
             state.frames = VecDeque::new();
             state.closing = Some(CloseCode::TryAgain);
         } else {
@@ -54,10 +56,13 @@ impl Queue {
         self.filled.notify_one();
     }
 
-    /// Drops what waits and closes the connection; the first reason stays.
+    /// Closes the connection; the first reason stays. What waits is dropped, because the reader may not hear it any
+    /// more, unless only the server restarts.
     pub fn close(&self, code: CloseCode) {
         let mut state = self.lock();
-        state.frames = VecDeque::new();
+        if code != CloseCode::Restart {
+            state.frames = VecDeque::new();
+        }
         state.closing.get_or_insert(code);
         drop(state);
         self.filled.notify_one();
@@ -75,11 +80,8 @@ impl Queue {
 
     fn take_now(&self) -> Option<Taken> {
         let mut state = self.lock();
-        if let Some(code) = state.closing {
-            return Some(Taken::Close(code));
-        }
         if state.frames.is_empty() {
-            return None;
+            return state.closing.map(Taken::Close);
         }
         state.bytes = 0;
         Some(Taken::Frames(std::mem::take(&mut state.frames)))
@@ -123,6 +125,25 @@ mod tests {
             assert!(matches!(queue.take().await, Taken::Close(CloseCode::TryAgain)));
             assert_eq!(queue.lock().frames.capacity(), 0, "memory is given back");
         }
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_is_not_behind_gets_a_frame_of_any_size() {
+        let queue = Queue::default();
+        queue.push(&frame(MAX_BYTES + 1));
+        assert!(matches!(queue.take().await, Taken::Frames(_)));
+    }
+
+    #[tokio::test]
+    async fn what_waits_goes_out_before_a_restart_and_never_to_strangers() {
+        let (restart, stranger) = (Queue::default(), Queue::default());
+        restart.push(&frame(1));
+        restart.close(CloseCode::Restart);
+        assert!(matches!(restart.take().await, Taken::Frames(_)));
+        assert!(matches!(restart.take().await, Taken::Close(CloseCode::Restart)));
+        stranger.push(&frame(1));
+        stranger.close(CloseCode::NotOpen);
+        assert!(matches!(stranger.take().await, Taken::Close(CloseCode::NotOpen)));
     }
 
     #[tokio::test]

@@ -190,13 +190,17 @@ pub async fn delete_revocations(db: impl PgExecutor<'_>, before: DateTime<Utc>) 
     Ok(())
 }
 
-/// Whether a log-in is alive now, past every cache.
-pub async fn is_session_alive(db: impl PgExecutor<'_>, session: SessionId, now: DateTime<Utc>) -> sqlx::Result<bool> {
+/// Of a log-in that is alive now, past every cache: whether it stays on this device.
+pub async fn find_session_alive(
+    db: impl PgExecutor<'_>,
+    session: SessionId,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Option<bool>> {
     sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM user_sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2) AS "alive!""#,
+        "SELECT remember FROM user_sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2",
         session.0,
         now
     )
-    .fetch_one(db)
+    .fetch_optional(db)
     .await
 }
