@@ -4,14 +4,15 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use poem::http::StatusCode;
+use poem::http::{Method, StatusCode};
 use poem::listener::TcpAcceptor;
 use poem::web::Data;
-use poem::{Endpoint, EndpointExt, IntoResponse, Response, Route, Server, get, handler};
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, Server, get, handler};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::bus::{Bus, Relay};
@@ -26,7 +27,13 @@ use crate::{App, Error, Result, accounts, admin, chat, database, live, rooms, si
 
 /// How long requests may go on after the program was asked to end.
 const DRAIN: Duration = Duration::from_secs(5);
-/// How long sockets have to say goodbye at the end.
+/// How long a page may take.
+const PAGE: Duration = Duration::from_millis(4500);
+/// How long a form may take: a password may have to wait its turn to be hashed.
+const FORM: Duration = Duration::from_secs(15);
+/// How long a connection may be silent between requests. (It does not count for sockets: those have their pings.)
+const IDLE: Duration = Duration::from_secs(60);
+/// How long sockets have to say goodbye at the end, and the last messages to reach them.
 const GOODBYE: Duration = Duration::from_secs(3);
 /// Batches that may wait between the writer and those who listen; more are loaded from the database again.
 const FRESH: usize = 1024;
@@ -50,17 +57,31 @@ pub async fn serve(
     ready: impl FnOnce(Ready),
 ) -> Result<()> {
     let port = listener.local_addr().map_err(Error::internal)?.port();
+    // Inherited by every connection: a frame shall not wait for the acknowledgement of the one before.
+    rustix::net::sockopt::set_tcp_nodelay(&listener, true).map_err(Error::internal)?;
+    raise_file_limit();
     let acceptor = TcpAcceptor::from_std(listener).map_err(Error::internal)?;
     let Parts { app, inbox, relay } = assemble(config, pool, port).await?;
     let (feed, visits) = Feed::new();
     let mut tasks = Tasks::new(shutdown.clone());
     let drained = CancellationToken::new();
     let (sender, fresh) = mpsc::channel(FRESH);
+    let undelivered = sender.clone();
     let outlet = Outlet {
         bus: app.bus.clone(),
         fresh: sender,
     };
-    let writer = tokio::spawn(inbox.run(app.db.clone(), outlet, drained.clone()));
+    // Not one of the tasks below: it ends before the sockets close, not after.
+    let watch = Watch {
+        name: "writer",
+        stop: drained.clone(),
+        shutdown: shutdown.clone(),
+    };
+    let writing = inbox.run(app.db.clone(), outlet, drained.clone());
+    let writer = tokio::spawn(async move {
+        let _watch = watch;
+        writing.await;
+    });
     tasks.start("live updates", live::run(app.clone(), feed.clone(), visits, fresh));
     if let Some(relay) = relay {
         tasks.start("bus", relay.run());
@@ -73,13 +94,20 @@ pub async fn serve(
     });
 
     let served = Server::new_with_acceptor(acceptor)
-        .run_with_graceful_shutdown(routes(app.clone(), feed), shutdown.cancelled_owned(), Some(DRAIN))
+        .idle_timeout(IDLE)
+        .run_with_graceful_shutdown(
+            routes(app.clone(), feed.clone()),
+            shutdown.cancelled_owned(),
+            Some(DRAIN),
+        )
         .await
         .map_err(Error::internal);
     // What was handed over is stored, what was stored is pushed, and only then do the sockets close.
     drained.cancel();
     let written = writer.await.map_err(Error::internal);
-    close_sockets(&app).await;
+    wait_until(|| undelivered.capacity() == FRESH && feed.is_idle()).await;
+    app.hub.close_all();
+    wait_until(|| app.hub.connections() == 0).await;
     tasks.end().await;
     served.and(written)
 }
@@ -144,7 +172,15 @@ fn routes(app: App, feed: Arc<Feed>) -> impl Endpoint<Output = Response> {
         web::assets::routes,
     ];
     let routes = features.into_iter().fold(routes, |routes, feature| feature(routes));
-    web::around(app, routes.data(feed).around(accounts::around))
+    web::around(app, routes.data(feed).around(accounts::around).around(in_time))
+}
+
+/// Answers that the server cannot do its work right now when a request takes too long: a database that is frozen or
+/// cut off must not hold up the page as well.
+async fn in_time<E: Endpoint>(inner: Arc<E>, request: Request) -> poem::Result<E::Output> {
+    let patience = if request.method() == Method::GET { PAGE } else { FORM };
+    let answer = timeout(patience, inner.call(request)).await;
+    answer.unwrap_or_else(|_| Err(Error::Unavailable("a request took too long".into()).into()))
 }
 
 /// Whether the process lives; it says nothing of the database.
@@ -184,12 +220,20 @@ async fn keep_house(app: App) {
     }
 }
 
-/// Tells every page that the server restarts, and waits until they have heard it.
-async fn close_sockets(app: &App) {
-    app.hub.close_all();
+/// Waits until it is so, but not for long: at the end nothing may hold the program up.
+async fn wait_until(mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + GOODBYE;
-    while app.hub.connections() > 0 && Instant::now() < end {
+    while !holds() && Instant::now() < end {
         sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Every socket is a file. Many systems start programs with a limit of 1,024 that they may raise themselves.
+fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
     }
 }
 

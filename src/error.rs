@@ -104,15 +104,16 @@ pub fn is_away(error: &sqlx::Error) -> bool {
     }
 }
 
-/// A lock was not free in time.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// Whether a lock was not free in time (55P03), or two transactions waited for each other (40P01).
+pub fn is_locked(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(db) if db.code().is_some_and(|code| code == "55P03" || code == "40P01"))
+}
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        let locked = matches!(&error, sqlx::Error::Database(db) if db.code().as_deref() == Some(LOCK_NOT_AVAILABLE));
         match error {
             sqlx::Error::RowNotFound => Self::NotFound,
-            error if locked || is_away(&error) => Self::Unavailable(error.to_string()),
+            error if is_locked(&error) || is_away(&error) => Self::Unavailable(error.to_string()),
             error => Self::Internal(Box::new(error)),
         }
     }

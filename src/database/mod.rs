@@ -33,6 +33,7 @@ pub fn pool(options: PgConnectOptions) -> PgPool {
     let options = options.application_name("umbrachat").options([
         ("lock_timeout", LOCK_TIMEOUT),
         ("statement_timeout", STATEMENT_TIMEOUT),
+        ("idle_in_transaction_session_timeout", STATEMENT_TIMEOUT),
         ("timezone", "UTC"),
     ]);
     PgPoolOptions::new()

@@ -118,23 +118,16 @@ pub async fn changes(
         .map(Item::Message)
         .chain(events.into_iter().map(Item::Event))
         .collect();
-    items.sort_by_key(change_of);
+    items.sort_by_key(Item::change);
     let limit = usize::try_from(limit).unwrap_or_default();
     let cut = items.len() >= limit;
     items.truncate(limit);
     let reached = if cut {
-        items.last().map_or(up_to, change_of)
+        items.last().map_or(up_to, Item::change)
     } else {
         up_to
     };
     Ok((items, reached))
-}
-
-fn change_of(item: &Item) -> Change {
-    match item {
-        Item::Message(message) => message.change,
-        Item::Event(event) => event.change,
-    }
 }
 
 /// Puts messages and events into one order: an event stands after message `after_seq`.

@@ -199,6 +199,16 @@ pub enum Item {
     Event(RoomEvent),
 }
 
+impl Item {
+    /// Its latest change.
+    pub fn change(&self) -> Change {
+        match self {
+            Self::Message(message) => message.change,
+            Self::Event(event) => event.change,
+        }
+    }
+}
+
 /// A page of a room's history, oldest first.
 #[derive(Debug, Clone, Default)]
 pub struct History {

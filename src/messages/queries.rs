@@ -1,5 +1,7 @@
 //! The SQL of messages.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
@@ -106,23 +108,63 @@ pub struct Counters {
     pub open: bool,
 }
 
+struct CountersRow {
+    id: Uuid,
+    last_seq: i64,
+    last_change: i64,
+    open: bool,
+}
+
+impl From<CountersRow> for Counters {
+    fn from(row: CountersRow) -> Self {
+        Self {
+            room: RoomId(row.id),
+            last_seq: row.last_seq,
+            last_change: row.last_change,
+            open: row.open,
+        }
+    }
+}
+
 /// Locks the rooms in the order of their ids, as every transaction does, so that two never wait for each other.
 pub async fn lock_counters(connection: &mut PgConnection, rooms: &[RoomId]) -> sqlx::Result<Vec<Counters>> {
     let ids: Vec<_> = rooms.iter().map(|room| room.0).collect();
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        CountersRow,
         r#"SELECT id, last_seq, last_change, archived_at IS NULL AS "open!"
            FROM rooms WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE"#,
         &ids
-    )
-    .fetch_all(connection)
-    .await?;
-    let counters = rows.into_iter().map(|row| Counters {
-        room: RoomId(row.id),
-        last_seq: row.last_seq,
-        last_change: row.last_change,
-        open: row.open,
-    });
-    Ok(counters.collect())
+    );
+    Ok(rows
+        .fetch_all(connection)
+        .await?
+        .into_iter()
+        .map(Counters::from)
+        .collect())
+}
+
+/// The same without waiting: rooms that somebody else holds locked are left out.
+pub async fn lock_free_counters(connection: &mut PgConnection, rooms: &[RoomId]) -> sqlx::Result<Vec<Counters>> {
+    let ids: Vec<_> = rooms.iter().map(|room| room.0).collect();
+    let rows = sqlx::query_as!(
+        CountersRow,
+        r#"SELECT id, last_seq, last_change, archived_at IS NULL AS "open!"
+           FROM rooms WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"#,
+        &ids
+    );
+    Ok(rows
+        .fetch_all(connection)
+        .await?
+        .into_iter()
+        .map(Counters::from)
+        .collect())
+}
+
+/// Of these rooms, those that exist.
+pub async fn list_existing(connection: &mut PgConnection, rooms: &[RoomId]) -> sqlx::Result<HashSet<RoomId>> {
+    let ids: Vec<_> = rooms.iter().map(|room| room.0).collect();
+    let rows = sqlx::query_scalar!("SELECT id FROM rooms WHERE id = ANY($1)", &ids);
+    Ok(rows.fetch_all(connection).await?.into_iter().map(RoomId).collect())
 }
 
 /// What identifies a message to its sender.

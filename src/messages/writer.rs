@@ -2,22 +2,22 @@
 //!
 //! One task per node takes whatever waits, up to [`BATCH`], and stores it in one transaction of separate statements:
 //! lock the rooms, look for duplicates and current members *after* the lock, advance the counters, insert, commit. It
-//! does not linger for more to come. Only after the commit are senders answered, listeners told and doorbells rung. A batch that fails
-//! for one message's sake is split until that message fails alone; a connection that breaks, even during the commit,
+//! does not linger for more to come. Only after the commit are senders answered, listeners told and doorbells rung. A room that stays
+//! locked does not hold up the others: its messages wait. A batch that fails for one message's sake is split until that message fails alone; a connection that breaks, even during the commit,
 //! means running the same batch again, which the client ids make safe.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use sqlx::PgPool;
+use sqlx::{Connection, PgConnection, PgPool};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::model::{Fresh, NewMessage, Refusal, Shown, Stored};
 use super::queries::{self, ClientKey, Counters};
 use crate::bus::{Bus, Event};
-use crate::error::is_away;
+use crate::error::{is_away, is_locked};
 use crate::ids::{Change, RoomId, Seq};
 
 /// Messages stored in one transaction at most.
@@ -26,8 +26,10 @@ const BATCH: usize = 500;
 const WAITING: usize = 5_000;
 /// A message that is not confirmed after this long is given back to its sender, who sends it again.
 const DEADLINE: Duration = Duration::from_secs(4);
-/// Pause before a batch is run again while PostgreSQL is away.
-const PAUSE: Duration = Duration::from_millis(200);
+/// Pause before a batch is run again while PostgreSQL is away, or before locked rooms are tried again.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long one batch may take before the database counts as away.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What becomes of a message, once it is known.
 pub type Receipt = oneshot::Receiver<Result<Stored, Refusal>>;
@@ -80,49 +82,77 @@ impl Inbox {
     /// Stores what comes until `stop` is cancelled; what waits by then is stored too, what comes later is refused.
     pub async fn run(mut self, db: PgPool, outlet: Outlet, stop: CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH);
-        loop {
+        // Messages to rooms that somebody else holds locked; before everything newer, so that they keep their order.
+        let mut parked = Vec::new();
+        let mut open = true;
+        while open || !parked.is_empty() {
             tokio::select! {
-                taken = self.0.recv_many(&mut batch, BATCH) => {
-                    if taken == 0 {
-                        return;
-                    }
-                    settle(&db, &outlet, std::mem::take(&mut batch)).await;
-                }
+                taken = self.0.recv_many(&mut batch, BATCH), if open => open = taken > 0,
+                () = sleep(PAUSE), if !parked.is_empty() => {}
                 () = stop.cancelled(), if !self.0.is_closed() => self.0.close(),
+            }
+            let wait = if parked.is_empty() {
+                Wait::ForLocks
+            } else {
+                Wait::ForNothing
+            };
+            let mut jobs = std::mem::take(&mut parked);
+            jobs.append(&mut batch);
+            if !jobs.is_empty() {
+                parked = settle(&db, &outlet, jobs, wait).await;
             }
         }
     }
 }
 
-/// Stores every job, or tells its sender why not.
-async fn settle(db: &PgPool, outlet: &Outlet, jobs: Vec<Job>) {
-    let mut parts = vec![jobs];
-    while let Some(mut jobs) = parts.pop() {
-        match store(db, &jobs).await {
-            Ok(outcomes) => tell(outlet, jobs, outcomes),
+/// What a batch does about rooms that somebody else holds locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// Waits for them: usually another node's writer, for milliseconds.
+    ForLocks,
+    /// Leaves their messages for later, so that one locked room does not hold up the others.
+    ForNothing,
+}
+
+/// What became of one job.
+enum Outcome {
+    Known(Result<Stored, Refusal>),
+    /// Its room was locked.
+    Locked,
+}
+
+/// Stores every job, or tells its sender why not. Gives back those whose rooms are locked.
+async fn settle(db: &PgPool, outlet: &Outlet, jobs: Vec<Job>, wait: Wait) -> Vec<Job> {
+    let mut parked = Vec::new();
+    let mut parts = vec![(jobs, wait)];
+    while let Some((mut jobs, wait)) = parts.pop() {
+        match in_time(db, &jobs, wait).await {
+            Ok(outcomes) => parked.append(&mut tell(outlet, jobs, outcomes)),
+            Err(error) if is_locked(&error) && wait == Wait::ForLocks => parts.push((jobs, Wait::ForNothing)),
             Err(error) if is_away(&error) => {
                 tracing::warn!(%error, messages = jobs.len(), "messages wait for the database");
                 jobs = give_back_late(jobs);
                 if !jobs.is_empty() {
                     sleep(PAUSE).await;
-                    parts.push(jobs);
+                    parts.push((jobs, wait));
                 }
             }
             Err(error) if jobs.len() > 1 => {
                 tracing::warn!(%error, messages = jobs.len(), "a batch is split to find the message at fault");
                 let rest = jobs.split_off(jobs.len() / 2);
                 // The last part is taken first, so that messages keep their order.
-                parts.push(rest);
-                parts.push(jobs);
+                parts.push((rest, wait));
+                parts.push((jobs, wait));
             }
             Err(error) => {
-                tracing::error!(%error, message = %jobs[0].message.id, "a message could not be stored");
                 for job in jobs {
+                    tracing::error!(%error, message = %job.message.id, "a message could not be stored");
                     job.answer.send(Err(Refusal::Unavailable)).ok();
                 }
             }
         }
     }
+    give_back_late(parked)
 }
 
 /// Tells the senders of messages past their deadline that they are not confirmed; gives the others.
@@ -134,31 +164,51 @@ fn give_back_late(jobs: Vec<Job>) -> Vec<Job> {
     waiting
 }
 
+/// Stores a batch, or says that the database is away when it does not answer: the server's own limits do not help
+/// against a server that is frozen or cut off.
+async fn in_time(db: &PgPool, jobs: &[Job], wait: Wait) -> sqlx::Result<Vec<Outcome>> {
+    let mut connection = db.acquire().await?;
+    match timeout(PATIENCE, store(&mut connection, jobs, wait)).await {
+        Ok(stored) => stored,
+        Err(_) => {
+            // Whatever it still says must not be taken for the answer to another question.
+            drop(connection.detach());
+            Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
+        }
+    }
+}
+
 /// One transaction for the whole batch; the outcomes are in the order of the jobs.
-async fn store(db: &PgPool, jobs: &[Job]) -> sqlx::Result<Vec<Result<Stored, Refusal>>> {
-    let mut tx = db.begin().await?;
+async fn store(connection: &mut PgConnection, jobs: &[Job], wait: Wait) -> sqlx::Result<Vec<Outcome>> {
+    let mut tx = connection.begin().await?;
 
     let mut rooms: Vec<RoomId> = jobs.iter().map(|job| job.message.room).collect();
     rooms.sort_unstable();
     rooms.dedup();
-    let counters = queries::lock_counters(&mut tx, &rooms).await?;
+    let counters = match wait {
+        Wait::ForLocks => queries::lock_counters(&mut tx, &rooms).await?,
+        Wait::ForNothing => queries::lock_free_counters(&mut tx, &rooms).await?,
+    };
     let mut counters: HashMap<RoomId, Counters> = counters.into_iter().map(|c| (c.room, c)).collect();
+    let missing: Vec<_> = rooms.into_iter().filter(|room| !counters.contains_key(room)).collect();
+    let locked = match wait {
+        Wait::ForNothing if !missing.is_empty() => queries::list_existing(&mut tx, &missing).await?,
+        _ => HashSet::new(),
+    };
 
     let keys: Vec<ClientKey> = jobs.iter().map(|job| client_key(&job.message)).collect();
     let stored = queries::list_stored(&mut tx, &keys).await?;
-    let mut known: HashMap<ClientKey, Stored> = stored
-        .into_iter()
-        .map(|(key, seq, change)| {
-            (
-                key,
-                Stored {
-                    seq,
-                    change,
-                    again: true,
-                },
-            )
-        })
-        .collect();
+    let again = |(key, seq, change)| {
+        (
+            key,
+            Stored {
+                seq,
+                change,
+                again: true,
+            },
+        )
+    };
+    let mut known: HashMap<ClientKey, Stored> = stored.into_iter().map(again).collect();
     let mut authors: Vec<_> = jobs
         .iter()
         .map(|Job { message: m, .. }| (m.room, m.author.id, m.author_key))
@@ -171,16 +221,20 @@ async fn store(db: &PgPool, jobs: &[Job]) -> sqlx::Result<Vec<Result<Stored, Ref
     let mut outcomes = Vec::with_capacity(jobs.len());
     for (job, key) in jobs.iter().zip(keys) {
         let message = &job.message;
-        if let Some(stored) = known.get(&key) {
-            outcomes.push(Ok(*stored));
+        if locked.contains(&message.room) {
+            outcomes.push(Outcome::Locked);
             continue;
         }
-        let counter = counters.get_mut(&message.room).filter(|counter| counter.open);
-        let (Some(counter), true) = (
-            counter,
-            entitled.contains(&(message.room, message.author.id, message.author_key)),
-        ) else {
-            outcomes.push(Err(Refusal::NotAMember));
+        if let Some(stored) = known.get(&key) {
+            outcomes.push(Outcome::Known(Ok(*stored)));
+            continue;
+        }
+        let may_write = entitled.contains(&(message.room, message.author.id, message.author_key));
+        let Some(counter) = counters
+            .get_mut(&message.room)
+            .filter(|counter| counter.open && may_write)
+        else {
+            outcomes.push(Outcome::Known(Err(Refusal::NotAMember)));
             continue;
         };
         counter.last_seq += 1;
@@ -193,7 +247,7 @@ async fn store(db: &PgPool, jobs: &[Job]) -> sqlx::Result<Vec<Result<Stored, Ref
         // The same client id later in this batch is a duplicate of this one.
         known.insert(key, Stored { again: true, ..stored });
         fresh.push((message, stored.seq, stored.change));
-        outcomes.push(Ok(stored));
+        outcomes.push(Outcome::Known(Ok(stored)));
     }
     if !fresh.is_empty() {
         let grown: HashSet<RoomId> = fresh.iter().map(|(message, ..)| message.room).collect();
@@ -212,11 +266,17 @@ fn client_key(message: &NewMessage) -> ClientKey {
     (message.author.id, message.room, message.client_id)
 }
 
-/// Answers the senders, hands what is new to those who listen on this node, and rings for everybody else.
-fn tell(outlet: &Outlet, jobs: Vec<Job>, outcomes: Vec<Result<Stored, Refusal>>) {
+/// Answers the senders, hands what is new to those who listen on this node, and rings for everybody else. Gives back
+/// the jobs whose rooms were locked.
+fn tell(outlet: &Outlet, jobs: Vec<Job>, outcomes: Vec<Outcome>) -> Vec<Job> {
+    let mut locked = Vec::new();
     let mut fresh: HashMap<RoomId, Fresh> = HashMap::new();
     let mut again: HashMap<RoomId, Change> = HashMap::new();
     for (job, outcome) in jobs.into_iter().zip(outcomes) {
+        let Outcome::Known(outcome) = outcome else {
+            locked.push(job);
+            continue;
+        };
         let room = job.message.room;
         match outcome {
             Ok(stored) if stored.again => {
@@ -253,6 +313,7 @@ fn tell(outlet: &Outlet, jobs: Vec<Job>, outcomes: Vec<Result<Stored, Refusal>>)
             Err(_) => outlet.bus.publish(event),
         }
     }
+    locked
 }
 
 fn shown(message: NewMessage, stored: Stored) -> Shown {

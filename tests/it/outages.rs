@@ -11,6 +11,7 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use umbrachat::database;
 
@@ -22,6 +23,8 @@ struct Line {
     address: SocketAddr,
     /// Ends every connection; None while the line is cut.
     live: Arc<Mutex<Option<CancellationToken>>>,
+    /// While it holds, nothing gets through, and nobody is told.
+    frozen: watch::Sender<bool>,
 }
 
 impl Line {
@@ -30,23 +33,31 @@ impl Line {
         let address = listener.local_addr().unwrap();
         let live = Arc::new(Mutex::new(Some(CancellationToken::new())));
         let shared = live.clone();
+        let (frozen, freezing) = watch::channel(false);
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
                 // A connection through a cut line is closed at once.
                 let Some(cut) = shared.lock().unwrap().clone() else {
                     continue;
                 };
-                let host = host.clone();
+                let (host, mut freezing) = (host.clone(), freezing.clone());
                 tokio::spawn(async move {
                     let mut far = TcpStream::connect((host, port)).await.unwrap();
-                    tokio::select! {
-                        _ = copy_bidirectional(&mut near, &mut far) => {}
-                        () = cut.cancelled() => {}
+                    loop {
+                        tokio::select! {
+                            _ = copy_bidirectional(&mut near, &mut far) => return,
+                            () = cut.cancelled() => return,
+                            _ = freezing.wait_for(|frozen| *frozen) => {}
+                        }
+                        tokio::select! {
+                            () = cut.cancelled() => return,
+                            _ = freezing.wait_for(|frozen| !*frozen) => {}
+                        }
                     }
                 });
             }
         });
-        Self { address, live }
+        Self { address, live, frozen }
     }
 
     fn cut(&self) {
@@ -83,22 +94,9 @@ async fn while_the_database_is_away_pages_say_so_and_sockets_stay(_: PgPoolOptio
     assert_eq!(ready.0, StatusCode::SERVICE_UNAVAILABLE);
     assert!(ready.1 < Duration::from_secs(5), "{:?}", ready.1);
     // Not confirmed is not lost: the page keeps it and sends it again.
-    let refusal = tokio::time::timeout(Duration::from_secs(15), async {
-        loop {
-            let frame = at_alice
-                .next_within(Duration::from_secs(15))
-                .await
-                .expect("an answer comes");
-            if frame.contains("\"error\"") {
-                return serde_json::from_str::<serde_json::Value>(&frame).unwrap()["error"].take();
-            }
-        }
-    });
-    let refusal = refusal.await.expect("in time");
-    assert_eq!(
-        (refusal["code"].as_str(), refusal["client_id"].as_str()),
-        (Some("unavailable"), Some(id.as_str()))
-    );
+    let refusal = refusal(&mut at_alice).await;
+    assert_eq!(refusal["code"], "unavailable");
+    assert_eq!(refusal["client_id"], id);
     assert!(refusal["retry_after"].as_f64().unwrap() > 0.0);
 
     line.mend();
@@ -107,6 +105,91 @@ async fn while_the_database_is_away_pages_say_so_and_sockets_stay(_: PgPoolOptio
         assert_eq!(numbers(&socket.until("during").await), [2], "the same sockets, once");
     }
     assert_eq!(numbers(&bob.page("/chat/room/General").await), [1, 2]);
+}
+
+/// The connections stand, but nothing comes back: a frozen host, a network that swallows.
+#[sqlx::test]
+async fn while_the_database_is_frozen_pages_say_so_and_what_was_written_is_not_lost(
+    _: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let line = Line::to(options.get_host().to_owned(), options.get_port()).await;
+    let pool = database::pool(options.host("127.0.0.1").port(line.address.port()));
+    let server = spawn_with(pool, config()).await;
+    let Cast { alice, bob, .. } = server.cast().await;
+    let (mut at_alice, mut at_bob) = (alice.socket("General").await, bob.socket("General").await);
+    at_alice.until("online").await;
+
+    line.frozen.send_replace(true);
+    let id = at_alice.say("into the ice").await;
+    let page = timed(alice.get("/chat/room/General")).await;
+    assert_eq!(page.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(page.1 < Duration::from_secs(5), "{:?}", page.1);
+    let refusal = refusal(&mut at_alice).await;
+    assert_eq!(refusal["code"], "unavailable");
+    assert_eq!(refusal["client_id"], id);
+
+    line.frozen.send_replace(false);
+    at_alice.say_as("into the ice", &id).await;
+    for socket in [&mut at_alice, &mut at_bob] {
+        assert_eq!(numbers(&socket.until("into the ice").await), [1]);
+    }
+    let up = async {
+        while alice.get("/chat/room/General").await.status() != StatusCode::OK {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), up)
+        .await
+        .expect("pages come back");
+}
+
+/// Somebody else holds one room's row: the others go on, and the room when it is free.
+#[sqlx::test]
+async fn a_locked_room_does_not_hold_up_the_others(_: PgPoolOptions, options: PgConnectOptions) {
+    // With the limits that the program itself sets.
+    let pool = database::pool(options);
+    let server = spawn_with(pool.clone(), config()).await;
+    let Cast { admin, alice, bob, .. } = server.cast().await;
+    admin.make_room("Random").await;
+    bob.join("Random").await;
+    let (mut at_alice, mut at_bob) = (alice.socket("General").await, bob.socket("Random").await);
+    let mut transaction = pool.begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM rooms WHERE slug = 'General' FOR UPDATE")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    at_alice.say("one").await;
+    at_alice.say("two").await;
+    for n in 0..5 {
+        at_bob.say(&format!("free {n}")).await;
+        at_bob.until(&format!("free {n}")).await;
+    }
+    at_alice.hears_nothing_of("one").await;
+    transaction.rollback().await.unwrap();
+    let mut html = String::new();
+    while numbers(&html) != [1, 2] {
+        html.push_str(&at_alice.next().await);
+    }
+    assert!(html.find(">one<") < html.find(">two<"));
+}
+
+/// The next refusal, which may take as long as the writer keeps what it holds.
+async fn refusal(socket: &mut Socket) -> serde_json::Value {
+    let waiting = async {
+        loop {
+            let frame = socket
+                .next_within(Duration::from_secs(15))
+                .await
+                .expect("an answer comes");
+            if frame.contains("\"error\"") {
+                return serde_json::from_str::<serde_json::Value>(&frame).unwrap()["error"].take();
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(15), waiting)
+        .await
+        .expect("in time")
 }
 
 async fn timed(request: impl Future<Output = reqwest::Response>) -> (StatusCode, Duration) {
