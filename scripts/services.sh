@@ -1,5 +1,5 @@
 # To be sourced: a PostgreSQL and a Redis of our own in a temporary folder, on free ports, gone when the script ends.
-#   start_postgres → DATABASE_URL      start_redis → TEST_REDIS_URL
+#   start_postgres [durable] → DATABASE_URL      start_redis → TEST_REDIS_URL
 
 services=$(mktemp -d "${TMPDIR:-/tmp}/umbrachat-test.XXXXXX")
 chmod 711 "$services"
@@ -33,10 +33,12 @@ start_postgres() {
   pg_data="$services/postgres/data"
   as_postgres "$pg_bin/initdb" --locale=C --encoding=UTF8 --auth=trust --username=postgres --no-sync --pgdata="$pg_data" \
     >"$services/initdb.log" || { cat "$services/initdb.log" >&2; return 1; }
-  # Without fsync because these data are thrown away; a test that is about durability starts its own.
+  # Without fsync because these data are thrown away; a test that is about durability starts its own, and what is
+  # measured is measured as it is run.
+  local safety="-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+  [ "${1:-}" != durable ] || safety="-c fsync=on -c synchronous_commit=on"
   as_postgres "$pg_bin/pg_ctl" --pgdata="$pg_data" --log="$services/postgres/log" --silent --wait \
-    --options="-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories= -c fsync=off \
-               -c synchronous_commit=off -c full_page_writes=off -c max_connections=300" start
+    --options="-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories= -c max_connections=300 $safety" start
   export DATABASE_URL="postgres://postgres@127.0.0.1:$port/postgres"
 }
 

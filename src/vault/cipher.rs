@@ -16,7 +16,7 @@ pub struct DataKey(Zeroizing<[u8; 32]>);
 
 impl DataKey {
     /// The key of exactly 32 bytes.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         Some(Self(Zeroizing::new(bytes.try_into().ok()?)))
     }
 }
