@@ -4,7 +4,7 @@
 export SQLX_OFFLINE := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test lint assets sqlx
+.PHONY: help run dev test lint bench assets sqlx
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: ## Install what is missing, then run every check and test, as CI does
 lint: ## Check formatting and run clippy
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+
+bench: ## Measure a release build under load; BENCH="--only A,B --seconds 5" chooses, --help lists
+	@exec scripts/bench.sh $(BENCH)
 
 assets: ## Build the style sheet and the script into assets/dist
 	@scripts/need.sh npm

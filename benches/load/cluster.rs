@@ -1,0 +1,224 @@
+//! The databases: made fresh, filled with people, rooms and log-ins as the program itself would store them.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::Utc;
+use sha2::{Digest, Sha256};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, Executor, PgConnection, PgPool};
+use tokio::runtime::Runtime;
+use umbrachat::ids::{KeyId, RoomId, SessionId, UserId};
+use umbrachat::vault::{Vault, generate_master_key};
+use url::Url;
+use uuid::Uuid;
+
+use crate::{Kind, process};
+
+/// The name of the program's database, and of the reference server's.
+const PROGRAM: &str = "umbrachat_bench";
+const REFERENCE: &str = "umbrachat_bench_reference";
+
+const REFERENCE_SCHEMA: &str = "CREATE TABLE messages (room text, seq bigint, client_id uuid, body text,
+                                                      created_at timestamptz, PRIMARY KEY (room, seq))";
+
+/// What went wrong.
+pub type Error = Box<dyn std::error::Error>;
+
+/// PostgreSQL with both databases.
+pub struct Cluster {
+    /// Runs the queries.
+    pub runtime: Runtime,
+    /// The program's database.
+    pub pool: PgPool,
+    /// Its keys.
+    pub vault: Vault,
+    /// The master key, for `UMBRA_KEYS`.
+    pub keys: String,
+    /// The address of the program's database.
+    pub url: Url,
+    /// The address of the reference server's.
+    pub reference_url: Url,
+    /// The process whose children are PostgreSQL.
+    pub postmaster: u32,
+}
+
+/// A room and the cookies of its members.
+pub struct Group {
+    /// Its id.
+    pub room: RoomId,
+    /// Its data key.
+    pub key: KeyId,
+    /// Its place in addresses.
+    pub slug: String,
+    /// Who belongs to it.
+    pub members: Vec<Person>,
+}
+
+/// Somebody who is logged in.
+pub struct Person {
+    /// Who.
+    pub user: UserId,
+    /// Their data key.
+    pub key: KeyId,
+    /// The session cookie's value.
+    pub cookie: String,
+}
+
+impl Cluster {
+    /// Makes both databases anew on the PostgreSQL at that address.
+    pub fn open(server: &Url) -> Result<Self, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let at = |name: &str| {
+            let mut url = server.clone();
+            url.set_path(name);
+            url
+        };
+        let (url, reference_url, keys) = (at(PROGRAM), at(REFERENCE), generate_master_key());
+        let (pool, vault, postmaster) = runtime.block_on(async {
+            let mut connection = PgConnection::connect(server.as_str()).await?;
+            for name in [PROGRAM, REFERENCE] {
+                for statement in ["DROP DATABASE IF EXISTS", "CREATE DATABASE"] {
+                    sqlx::query(&format!("{statement} {name}"))
+                        .execute(&mut connection)
+                        .await?;
+                }
+            }
+            let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+                .fetch_one(&mut connection)
+                .await?;
+            let postmaster = process::parent(u32::try_from(backend)?).ok_or("PostgreSQL must run on this machine")?;
+            let pool = PgPoolOptions::new()
+                .max_connections(2)
+                .connect_with(url.as_str().parse::<PgConnectOptions>()?)
+                .await?;
+            umbrachat::database::migrate(&pool).await?;
+            PgConnection::connect(reference_url.as_str())
+                .await?
+                .execute(REFERENCE_SCHEMA)
+                .await?;
+            let vault = Vault::open(&pool, &keys, None).await?;
+            Ok::<_, Error>((pool, vault, postmaster))
+        })?;
+        Ok(Self {
+            runtime,
+            pool,
+            vault,
+            keys,
+            url,
+            reference_url,
+            postmaster,
+        })
+    }
+
+    /// Makes `rooms` rooms with `size` members each, all logged in. The reference has no use for them but their names.
+    pub fn seed(&self, name: &str, rooms: usize, size: usize, kind: Kind) -> Result<Vec<Group>, Error> {
+        let mark = match kind {
+            Kind::Program => "u",
+            Kind::Reference => "r",
+        };
+        self.runtime.block_on(async {
+            let mut groups = Vec::with_capacity(rooms);
+            for number in 0..rooms {
+                groups.push(self.seed_room(&format!("{name}-{mark}-{number}"), size).await?);
+            }
+            sqlx::query("ANALYZE").execute(&self.pool).await?;
+            Ok(groups)
+        })
+    }
+
+    async fn seed_room(&self, slug: &str, size: usize) -> Result<Group, Error> {
+        let mut tx = self.pool.begin().await?;
+        let (room, key) = (RoomId::new(), self.vault.create_data_key(&mut tx).await?);
+        sqlx::query(
+            "INSERT INTO rooms (id, slug, slug_key, title, topic, kind, data_key_id) VALUES ($1, $2, $2, $2, '', 'public', $3)",
+        )
+        .bind(room)
+        .bind(slug)
+        .bind(key)
+        .execute(&mut *tx)
+        .await?;
+        let mut members = Vec::with_capacity(size);
+        for _ in 0..size {
+            members.push(Person {
+                user: UserId::new(),
+                key: self.vault.create_data_key(&mut tx).await?,
+                cookie: URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()),
+            });
+        }
+        let users: Vec<Uuid> = members.iter().map(|person| person.user.0).collect();
+        let names: Vec<String> = (0..size).map(|number| format!("{slug}-{number}")).collect();
+        let keys: Vec<Uuid> = members.iter().map(|person| person.key.0).collect();
+        sqlx::query(
+            "INSERT INTO users (id, username, name_key, first_name, last_name, first_key, last_key, password_hash, role,
+                                data_key_id, consent_version, consented_at)
+             SELECT id, name, name, 'Load', name, 'load', name, '-', 'member', key, '1', $4
+             FROM UNNEST($1::uuid[], $2::text[], $3::uuid[]) AS person (id, name, key)",
+        )
+        .bind(&users)
+        .bind(&names)
+        .bind(&keys)
+        .bind(Utc::now())
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(
+            "INSERT INTO members (room_id, user_id, role) SELECT $1, id, 'member' FROM UNNEST($2::uuid[]) AS id",
+        )
+        .bind(room)
+        .bind(&users)
+        .execute(&mut *tx)
+        .await?;
+        let sessions: Vec<Uuid> = members.iter().map(|_| SessionId::new().0).collect();
+        let hashes: Vec<Vec<u8>> = members
+            .iter()
+            .map(|person| Sha256::digest(&person.cookie).to_vec())
+            .collect();
+        sqlx::query(
+            "INSERT INTO user_sessions (id, token_hash, user_id, remember, device, expires_at)
+             SELECT id, hash, person, false, 'load generator', now() + interval '1 day'
+             FROM UNNEST($1::uuid[], $2::bytea[], $3::uuid[]) AS login (id, hash, person)",
+        )
+        .bind(&sessions)
+        .bind(&hashes)
+        .bind(&users)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(Group {
+            room,
+            key,
+            slug: slug.to_owned(),
+            members,
+        })
+    }
+
+    /// Messages that are stored in these rooms.
+    pub fn count_stored(&self, groups: &[Group], kind: Kind) -> Result<i64, Error> {
+        let (rooms, slugs): (Vec<Uuid>, Vec<&str>) = groups.iter().map(|group| (group.room.0, &*group.slug)).unzip();
+        self.runtime.block_on(async {
+            let mut database = self.connect(kind).await?;
+            let query = match kind {
+                Kind::Program => {
+                    sqlx::query_scalar("SELECT count(*) FROM messages WHERE room_id = ANY($1)").bind(rooms)
+                }
+                Kind::Reference => sqlx::query_scalar("SELECT count(*) FROM messages WHERE room = ANY($1)").bind(slugs),
+            };
+            Ok(query.fetch_one(&mut database).await?)
+        })
+    }
+
+    /// A connection to the database of that server.
+    pub async fn connect(&self, kind: Kind) -> Result<PgConnection, Error> {
+        let url = match kind {
+            Kind::Program => &self.url,
+            Kind::Reference => &self.reference_url,
+        };
+        Ok(PgConnection::connect(url.as_str()).await?)
+    }
+
+    /// Transactions that were committed so far, in the database of that address.
+    pub fn transactions(&self, url: &Url) -> Result<i64, Error> {
+        let name = url.path().trim_start_matches('/');
+        let query = sqlx::query_scalar("SELECT xact_commit FROM pg_stat_database WHERE datname = $1").bind(name);
+        Ok(self.runtime.block_on(query.fetch_one(&self.pool))?)
+    }
+}

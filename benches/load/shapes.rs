@@ -1,0 +1,82 @@
+//! How the workloads look in which members talk.
+
+use crate::options::Workload;
+
+/// How a workload looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// For the table.
+    pub name: &'static str,
+    /// How many rooms.
+    pub rooms: usize,
+    /// Members of each.
+    pub members: usize,
+    /// Messages of each sender that may wait for their echo; 0 with a rate.
+    pub window: u32,
+    /// Messages a second of the whole workload; 0 means as many as go.
+    pub rate: u32,
+    /// Servers on the same database.
+    pub nodes: usize,
+    /// Whether members drop and return meanwhile.
+    pub churn: bool,
+}
+
+const PLAIN: Shape = Shape {
+    name: "",
+    rooms: 1,
+    members: 200,
+    window: 0,
+    rate: 0,
+    nodes: 1,
+    churn: false,
+};
+
+/// The shapes of a workload: one, or none of a silent one, or several.
+pub fn shapes(workload: Workload) -> Vec<Shape> {
+    let many = Shape {
+        name: "B: 50 × 20, 1 in flight each",
+        rooms: 50,
+        members: 20,
+        window: 1,
+        ..PLAIN
+    };
+    match workload {
+        Workload::A => vec![Shape {
+            name: "A: 1 × 200, 8 in flight",
+            window: 8,
+            ..PLAIN
+        }],
+        Workload::B => vec![many],
+        Workload::C => vec![Shape {
+            name: "C: 1 × 200, 20 messages/s",
+            rate: 20,
+            ..PLAIN
+        }],
+        Workload::E => vec![
+            Shape {
+                name: "E: 1 × 1000, 1 in flight",
+                members: 1000,
+                window: 1,
+                ..PLAIN
+            },
+            Shape {
+                name: "E: 1 × 1000, 16 in flight",
+                members: 1000,
+                window: 16,
+                ..PLAIN
+            },
+        ],
+        Workload::G => vec![Shape {
+            name: "G: 1 × 200, 50 messages/s, 50 drops/s",
+            rate: 50,
+            churn: true,
+            ..PLAIN
+        }],
+        Workload::H => vec![Shape {
+            name: "H: B over two nodes",
+            nodes: 2,
+            ..many
+        }],
+        Workload::D | Workload::F | Workload::I => Vec::new(),
+    }
+}

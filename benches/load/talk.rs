@@ -1,0 +1,261 @@
+//! Workloads in which members talk: A, B, C, E, G and H.
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use crate::cluster::{Error, Group};
+use crate::crowd::Crowd;
+use crate::member::Door;
+use crate::options::Workload;
+use crate::pace::Pace;
+use crate::process::Server;
+use crate::report::{Table, milliseconds, number, ratio};
+use crate::shapes::{Shape, shapes};
+use crate::tally::{Histogram, Tally};
+use crate::{Bench, Kind, PATIENCE, Usage};
+
+/// What the talking workloads gave.
+pub struct Report {
+    /// A row for each workload and server.
+    pub table: Table,
+    /// Whether nothing was lost, doubled, out of order or crossed.
+    pub faultless: bool,
+    /// What the program needed for B on one node, for H beside it.
+    one_node: Option<f64>,
+}
+
+impl Report {
+    /// Nothing measured yet.
+    pub fn new() -> Self {
+        let head = &[
+            "workload",
+            "server",
+            "messages/s",
+            "deliveries/s",
+            "CPU s/M: server",
+            "PostgreSQL",
+            "Redis",
+            "all",
+            "× reference",
+            "p50 ms",
+            "p99 ms",
+            "transactions/message",
+            "lost",
+            "doubled",
+            "order",
+            "crossed",
+            "notes",
+        ];
+        Self {
+            table: Table::new("Deliveries", head),
+            faultless: true,
+            one_node: None,
+        }
+    }
+
+    /// Runs a workload against every server.
+    pub fn measure(&mut self, bench: &Bench, workload: Workload) -> Result<(), Error> {
+        for mut shape in shapes(workload) {
+            shape.members = bench.options.members.unwrap_or(shape.members);
+            shape.rooms = bench.options.rooms.unwrap_or(shape.rooms);
+            if shape.nodes > 1 && bench.options.redis_url.is_none() {
+                writeln!(std::io::stderr(), "{} needs Redis: left out", shape.name)?;
+                continue;
+            }
+            writeln!(std::io::stderr(), "{}", shape.name)?;
+            let mut reference = None;
+            if shape.nodes > 1 {
+                // Beside it stands the same on one node.
+                reference = self.one_node;
+            }
+            for &kind in bench.kinds() {
+                // The reference knows neither several nodes nor who missed what.
+                if kind == Kind::Reference && (shape.nodes > 1 || shape.churn) {
+                    continue;
+                }
+                let outcome = run(bench, shape, kind)?;
+                self.add(shape, kind, &outcome, reference);
+                match kind {
+                    Kind::Reference => reference = Some(outcome.per_million()),
+                    Kind::Program if workload == Workload::B => self.one_node = Some(outcome.per_million()),
+                    Kind::Program => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, shape: Shape, kind: Kind, outcome: &Outcome, reference: Option<f64>) {
+        let Outcome { usage, tally, .. } = outcome;
+        let per_million = |seconds: f64| number(seconds / outcome.millions());
+        let faults = [
+            outcome.lost,
+            count(tally.doubled),
+            count(tally.disordered),
+            count(tally.crossed),
+        ];
+        self.faultless &= faults == [0; 4] && outcome.notes.is_empty();
+        let against = match kind {
+            Kind::Program if shape.nodes > 1 => format!("{} of one node", ratio(outcome.per_million(), reference)),
+            Kind::Program => ratio(outcome.per_million(), reference),
+            Kind::Reference => "1".into(),
+        };
+        let mut row = vec![
+            shape.name.to_owned(),
+            kind.name().to_owned(),
+            number(outcome.messages / outcome.seconds),
+            number(outcome.deliveries / outcome.seconds),
+            per_million(usage.server),
+            per_million(usage.postgres),
+            per_million(usage.redis),
+            per_million(usage.total()),
+            against,
+            milliseconds(tally.latency.quantile(0.5)),
+            milliseconds(tally.latency.quantile(0.99)),
+            number(outcome.transactions / outcome.messages),
+        ];
+        row.extend(faults.map(|fault| fault.to_string()));
+        row.push(outcome.notes.clone());
+        self.table.add(row);
+    }
+}
+
+/// What one run gave.
+struct Outcome {
+    seconds: f64,
+    messages: f64,
+    deliveries: f64,
+    transactions: f64,
+    usage: Usage,
+    lost: i64,
+    tally: Tally,
+    /// What should not have happened and is no fault of delivery.
+    notes: String,
+}
+
+impl Outcome {
+    fn millions(&self) -> f64 {
+        self.deliveries / 1e6
+    }
+
+    fn per_million(&self) -> f64 {
+        self.usage.total() / self.millions()
+    }
+}
+
+fn run(bench: &Bench, shape: Shape, kind: Kind) -> Result<Outcome, Error> {
+    let prefix = format!(
+        "{}-{}",
+        shape.name.split(':').next().unwrap_or("x").to_lowercase(),
+        shape.window
+    );
+    let groups = bench.cluster.seed(&prefix, shape.rooms, shape.members, kind)?;
+    let nodes = start(bench, shape, kind)?;
+    let mut crowd = Crowd::new(bench.options.characters)?;
+    let senders = enter(&mut crowd, &groups, &nodes)?;
+    let mut pace = Pace::new(shape, senders, crowd_size(&groups));
+    pace.begin(&mut crowd);
+    pace.run(&mut crowd, Duration::from_secs(bench.options.warm_up))?;
+
+    // What stands in the statistics lags behind by up to a second, at both ends.
+    let transactions = bench.transactions(kind)?;
+    let (usage, sent, deliveries) = (bench.usage(&nodes), crowd.sent(), crowd.tally.deliveries);
+    let began = Instant::now();
+    crowd.tally.latency = Histogram::default();
+    pace.run(&mut crowd, Duration::from_secs(bench.options.seconds))?;
+    let seconds = began.elapsed().as_secs_f64();
+    let usage = bench.usage(&nodes).since(usage);
+    let (messages, deliveries) = (crowd.sent() - sent, crowd.tally.deliveries - deliveries);
+    let transactions = bench.transactions(kind)? - transactions;
+    let tally = std::mem::take(&mut crowd.tally.latency);
+
+    crowd.stop();
+    pace.end(&mut crowd)?;
+    crowd.turn_until(PATIENCE, |crowd| crowd.outstanding() == 0)?;
+    // Whatever comes too often comes now.
+    crowd.turn_until(Duration::from_millis(500), |_| false)?;
+    let lost = crowd.outstanding();
+    let mut remarks = remarks(&crowd.tally);
+    let stored = bench.cluster.count_stored(&groups, kind)?;
+    if stored != crowd.sent() {
+        remarks.push(format!("{stored} stored of {} sent", crowd.sent()));
+    }
+    let mut whole = std::mem::take(&mut crowd.tally);
+    whole.latency = tally;
+    Ok(Outcome {
+        seconds,
+        messages: as_float(messages),
+        deliveries: as_float(count(deliveries)),
+        transactions: as_float(transactions),
+        usage,
+        lost,
+        tally: whole,
+        notes: remarks.join(", "),
+    })
+}
+
+/// The servers of a workload; several find each other over Redis.
+fn start(bench: &Bench, shape: Shape, kind: Kind) -> Result<Vec<Server>, Error> {
+    let nodes = (0..shape.nodes).map(|_| bench.start(kind, shape.nodes > 1));
+    let nodes: Vec<_> = nodes.collect::<Result<_, _>>()?;
+    for node in &nodes {
+        writeln!(std::io::stderr(), "  {} is process {}", kind.name(), node.pid())?;
+    }
+    Ok(nodes)
+}
+
+/// Lets everybody in, the members of a room in turn at each node; gives each room's sender.
+pub fn enter(crowd: &mut Crowd, groups: &[Group], nodes: &[Server]) -> Result<Vec<usize>, Error> {
+    let mut senders = Vec::with_capacity(groups.len());
+    for (room, group) in groups.iter().enumerate() {
+        for (place, person) in group.members.iter().enumerate() {
+            let member = crowd.join(Door {
+                address: nodes[place % nodes.len()].address,
+                slug: group.slug.clone(),
+                cookie: person.cookie.clone(),
+                room: u16::try_from(room)?,
+            })?;
+            if place == 0 {
+                senders.push(member);
+            }
+            // Not all at once: that is workload F.
+            crowd.turn_until(PATIENCE, |crowd| crowd.count_opening() < 50)?;
+        }
+    }
+    crowd.turn_until(PATIENCE, |crowd| crowd.count_opening() == 0)?;
+    let (ready, all) = (crowd.count_ready(), crowd_size(groups));
+    if ready < all {
+        return Err(format!("only {ready} of {all} sockets opened: {:?}", crowd.tally.closed).into());
+    }
+    // Until the counts of who is online have gone round.
+    crowd.turn_until(Duration::from_millis(700), |_| false)?;
+    Ok(senders)
+}
+
+fn crowd_size(groups: &[Group]) -> usize {
+    groups.iter().map(|group| group.members.len()).sum()
+}
+
+/// What should not have happened and is no fault of delivery.
+fn remarks(tally: &Tally) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if !tally.refused.is_empty() {
+        remarks.push(format!("refused {:?}", tally.refused));
+    }
+    if !tally.closed.is_empty() {
+        remarks.push(format!("closed {:?}", tally.closed));
+    }
+    if tally.reloads > 0 {
+        remarks.push(format!("told to load again {}", tally.reloads));
+    }
+    remarks
+}
+
+fn count(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+fn as_float(value: i64) -> f64 {
+    value as f64
+}

@@ -1,0 +1,92 @@
+//! The small parts by themselves: `make bench BENCH=--micro`.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "criterion's macro makes undocumented functions; a benchmark that fails may panic"
+)]
+
+use std::hint::black_box;
+
+use chrono::{TimeDelta, Utc};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use futures_util::FutureExt;
+use maud::Render;
+use umbrachat::accounts::model::Author;
+use umbrachat::ids::{Change, ClientId, MessageId, RoomId, Seq, SessionId, UserId};
+use umbrachat::messages::model::{History, Item, Shown};
+use umbrachat::messages::views;
+use umbrachat::realtime::{Frame, Hub};
+use umbrachat::vault::{DataKey, MessageCipher};
+
+/// A message of 200 characters.
+fn body() -> String {
+    "The moon moves before the sun. ".chars().cycle().take(200).collect()
+}
+
+fn shown(seq: i64) -> Shown {
+    Shown {
+        seq: Seq(seq),
+        change: Change(seq),
+        client_id: ClientId::new(),
+        author: Author::new(UserId::new(), "Ada", "Lovelace", "ada"),
+        body: Some(body()),
+        created_at: Utc::now() + TimeDelta::seconds(seq),
+        continued: seq % 3 > 0,
+        new_day: seq == 1,
+    }
+}
+
+fn sealing(criterion: &mut Criterion) {
+    let key = |byte| DataKey::from_bytes(&[byte; 32]).unwrap();
+    let (room, author) = (key(1), key(2));
+    let cipher = MessageCipher::derive(&room, &author);
+    let (id, text) = (MessageId::new(), body());
+    let token = cipher.seal(id, 1, &text);
+    criterion.bench_function("derive a message key", |b| {
+        b.iter(|| MessageCipher::derive(&room, &author));
+    });
+    criterion.bench_function("seal 200 characters", |b| {
+        b.iter(|| cipher.seal(id, 1, black_box(&text)));
+    });
+    criterion.bench_function("open 200 characters", |b| {
+        b.iter(|| cipher.open(id, 1, black_box(&token)).unwrap());
+    });
+}
+
+fn rendering(criterion: &mut Criterion) {
+    let one = shown(2);
+    let page = History {
+        items: (1..=50).map(|seq| Item::Message(shown(seq))).collect(),
+        older: Some(Seq(1)),
+    };
+    criterion.bench_function("render a message", |b| {
+        b.iter(|| views::message(black_box(&one)).render());
+    });
+    criterion.bench_function("render a page of 50", |b| {
+        b.iter(|| views::history("General", black_box(&page)).render());
+    });
+}
+
+fn pushing(criterion: &mut Criterion) {
+    let text = views::message(&shown(2)).0;
+    criterion.bench_function("encode a frame", |b| {
+        b.iter(|| Frame::covering(Change(1), Change(2), black_box(&text)));
+    });
+    let (hub, room) = (Hub::default(), RoomId::new());
+    let listeners: Vec<_> = (0..1000)
+        .map(|_| hub.subscribe(room, UserId::new(), SessionId::new(), 1).unwrap())
+        .collect();
+    let frame = Frame::covering(Change(1), Change(2), &text);
+    // What waits is taken outside the measured part, so that no queue overflows.
+    let empty = || {
+        for listener in &listeners {
+            drop(listener.queue.take().now_or_never());
+        }
+    };
+    criterion.bench_function("push to 1000 listeners", |b| {
+        b.iter_batched(empty, |()| hub.push(room, &frame), BatchSize::PerIteration);
+    });
+}
+
+criterion_group!(benches, sealing, rendering, pushing);
+criterion_main!(benches);
