@@ -64,15 +64,20 @@ async fn set_archived(app: &App, actor: UserId, slug: &str, archived: bool) -> R
     Ok(())
 }
 
-/// Deletes a public room with everything in it. There is no way back.
+/// Deletes a public room with everything in it. There is no way back. It goes on although the page that asked for it
+/// does not wait: a room with millions of messages takes a while, and only its own messages wait for it.
 pub async fn delete(app: &App, slug: &str) -> Result<()> {
-    let mut tx = app.db.begin().await?;
-    let room = lock_public(&mut tx, slug).await?;
-    queries::delete_room(&mut tx, room.id, room.key).await?;
-    tx.commit().await?;
-    // One past its last change: whoever serves it looks, and finds that it is gone.
-    ring(app, room.id, Change(room.last_change.0 + 1));
-    Ok(())
+    let (app, slug) = (app.clone(), slug.to_owned());
+    let deleting = tokio::spawn(async move {
+        let mut tx = app.db.begin().await?;
+        let room = lock_public(&mut tx, &slug).await?;
+        queries::delete_room(&mut tx, room.id, room.key).await?;
+        tx.commit().await?;
+        // One past its last change: whoever serves it looks, and finds that it is gone.
+        ring(&app, room.id, Change(room.last_change.0 + 1));
+        Ok(())
+    });
+    deleting.await.map_err(Error::internal)?
 }
 
 /// Makes the person a member of the public room of that name. Joining twice is joining once.

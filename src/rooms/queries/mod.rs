@@ -233,6 +233,10 @@ pub async fn update_archived(
 
 /// Deletes a locked room with its members, events and messages, and destroys its data key.
 pub async fn delete_room(connection: &mut PgConnection, room: RoomId, key: KeyId) -> sqlx::Result<()> {
+    // The one statement that may take as long as it takes.
+    sqlx::query!("SET LOCAL statement_timeout = 0")
+        .execute(&mut *connection)
+        .await?;
     sqlx::query!("DELETE FROM rooms WHERE id = $1", room.0)
         .execute(&mut *connection)
         .await?;
