@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use poem::error::ParsePathError;
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Body, Endpoint, IntoResponse, Request, Response, Result};
 use serde_json::json;
@@ -165,9 +166,14 @@ fn wanted(ctx: &Ctx, request: &Request) -> Wanted {
     }
 }
 
-/// What an error tells. Poem's own errors (no such route, a body that is no form) are told by their status.
+/// What an error tells. Poem's own errors (no such route, a body that is no form) are told by their status; a path
+/// that is no text once it is decoded (`/chat/room/%ff`) names nothing that exists.
 fn answer(error: &poem::Error) -> Answer {
-    let status = error.status();
+    let status = if error.is::<ParsePathError>() {
+        StatusCode::NOT_FOUND
+    } else {
+        error.status()
+    };
     let (code, sentence, retry_after) = match error.downcast_ref::<Error>() {
         Some(Error::Unauthenticated) => ("unauthenticated", None, None),
         Some(Error::Forbidden(sentence)) => ("forbidden", Some((*sentence).to_owned()), None),

@@ -17,9 +17,11 @@ use crate::ids::UserId;
 pub const CONSENT_VERSION: &str = "2026-11";
 
 /// The key by which names and addresses are compared: NFKC and full case folding, so that what looks the same in
-/// another case or form is the same. (PostgreSQL's `lower` folds ASCII only under `--locale=C`.)
+/// another case or form is the same. (PostgreSQL's `lower` folds ASCII only under `--locale=C`.) A NUL, which
+/// PostgreSQL takes in no text, becomes U+FFFD, which no name holds: what is asked for with one is not found.
 pub fn fold(text: &str) -> String {
-    text.trim().nfkc().default_case_fold().nfkc().collect()
+    let text = text.trim().replace('\0', "\u{FFFD}");
+    text.nfkc().default_case_fold().nfkc().collect()
 }
 
 /// A person as the author of something.
@@ -113,5 +115,10 @@ mod tests {
         assert_eq!(fold("STRASSE"), fold("straße"));
         assert_eq!(fold("ｂｏｂ"), fold("BOB"));
         assert_eq!(Username::parse("Ａｌｉｃｅ").unwrap().as_str(), "Alice");
+    }
+
+    #[test]
+    fn what_is_folded_can_be_looked_for() {
+        assert_eq!(fold("a\0B"), "a\u{FFFD}b");
     }
 }

@@ -189,6 +189,51 @@ async fn errors_answer_as_they_were_asked(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn an_address_that_can_name_nothing_is_not_found(pool: PgPool) {
+    let server = spawn(pool).await;
+    let admin = server.admin().await;
+    admin.make_room("General").await;
+    for path in [
+        "/chat/room/%00",
+        "/chat/room/%00/messages",
+        "/chat/room/General%00",
+        "/admin/rooms/%00/edit",
+        "/admin/rooms/%00/delete",
+        "/chat/room/%ff",
+        "/chat/room/%ff/messages",
+        "/admin/rooms/%ff/edit",
+    ] {
+        let answer = admin.get(path).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.text().await.unwrap().contains("Error 404"), "{path}");
+    }
+    for (path, fields) in [
+        ("/chat/room/%00/join", &[][..]),
+        ("/chat/room/%00/leave", &[]),
+        ("/chat/room/%ff/join", &[]),
+        ("/admin/rooms/%00/archive", &[]),
+        ("/admin/users/%00/role", &[("role", "admin")]),
+    ] {
+        assert_eq!(admin.post(path, fields).await.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+    for path in [
+        "/admin/users?q=%00",
+        "/admin/users?after=%00",
+        "/admin/rooms?after=%00",
+        "/admin/rooms?show=%00",
+    ] {
+        assert_eq!(admin.get(path).await.status(), StatusCode::OK, "{path}");
+    }
+    for login in ["\0", "ada\0", "\0@example.org"] {
+        let typed = [("login", login), ("password", "seven quiet moons")];
+        let answer = server.visitor().post("/accounts/login", &typed).await;
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{login:?}");
+    }
+    let mut socket = admin.socket("%00").await;
+    assert_eq!(socket.closed().await.0, 4403, "not one of the codes to try again after");
+}
+
+#[sqlx::test]
 async fn a_slash_more_or_less_redirects_on_this_site(pool: PgPool) {
     let server = spawn(pool).await;
     let admin = server.admin().await;
