@@ -8,8 +8,9 @@ use super::context::Ctx;
 use super::icons::icon;
 use super::layout;
 
-/// The page of an error. `sentence` takes the place of the standard one where the error brings its own words.
-pub fn error_page(ctx: &Ctx, status: StatusCode, sentence: Option<&str>) -> Markup {
+/// The page of an error. `sentence` takes the place of the standard one where the error brings its own words;
+/// `again` is the local address to try once more, empty after a request that a link cannot repeat.
+pub fn error_page(ctx: &Ctx, status: StatusCode, sentence: Option<&str>, again: &str) -> Markup {
     let (title, standard) = words(status);
     let main = html! {
         div.error-page {
@@ -17,7 +18,7 @@ pub fn error_page(ctx: &Ctx, status: StatusCode, sentence: Option<&str>) -> Mark
             p.error-code { "Error " (status.as_u16()) }
             h1 { (title) }
             p.lead { (sentence.unwrap_or(standard)) }
-            div.actions { (way_on(ctx, status)) }
+            div.actions { (way_on(status, again)) }
             @if status.is_server_error() && !ctx.request_id.is_empty() {
                 p.request-id { "Request " code { (ctx.request_id) } }
             }
@@ -39,7 +40,6 @@ pub fn error_fragment(ctx: &Ctx, status: StatusCode, sentence: Option<&str>) -> 
 /// Title and sentence of a status. What went wrong inside is never told here; the log has it under the request id.
 fn words(status: StatusCode) -> (&'static str, &'static str) {
     match status.as_u16() {
-        401 => ("Log in first", "This page is only open to people with an account."),
         403 => (
             "This was refused",
             "The page may be too old. Go back, load it again and try once more.",
@@ -73,13 +73,11 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
     }
 }
 
-fn way_on(ctx: &Ctx, status: StatusCode) -> Markup {
-    let again = matches!(status.as_u16(), 429 | 500..=599);
+fn way_on(status: StatusCode, again: &str) -> Markup {
+    let may_pass = matches!(status.as_u16(), 429 | 500..=599);
     html! {
-        @if status == StatusCode::UNAUTHORIZED {
-            a.button.large.primary href="/accounts/login" { (icon("log-in")) "Log in" }
-        } @else if again {
-            a.button.large.primary href=(ctx.path) { (icon("refresh-cw")) "Try again" }
+        @if may_pass && !again.is_empty() {
+            a.button.large.primary href=(again) { (icon("refresh-cw")) "Try again" }
             a.button.large.secondary href="/chat/" { (icon("message-circle")) "Back to the chats" }
         } @else {
             a.button.large.primary href="/chat/" { (icon("message-circle")) "Back to the chats" }

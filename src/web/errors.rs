@@ -72,13 +72,14 @@ pub async fn catch<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Respo
     {
         return Ok(response);
     }
-    Ok(respond(&ctx, &wanted, &answer))
+    Ok(respond(&ctx, &wanted, &answer, &back))
 }
 
-fn respond(ctx: &Ctx, wanted: &Wanted, answer: &Answer) -> Response {
+/// `back` is where to try it again; empty when there is no such page.
+fn respond(ctx: &Ctx, wanted: &Wanted, answer: &Answer, back: &str) -> Response {
     let sentence = answer.sentence.as_deref();
     let mut response = match wanted {
-        Wanted::Page => error_page(ctx, answer.status, sentence).into_response(),
+        Wanted::Page => error_page(ctx, answer.status, sentence, back).into_response(),
         Wanted::Fragment => error_fragment(ctx, answer.status, sentence).into_response(),
         Wanted::Json => {
             let message = sentence.or(answer.status.canonical_reason());
@@ -148,7 +149,7 @@ fn way_back(ctx: &Ctx, request: &Request) -> String {
             .and_then(|url| url::Url::parse(url).ok());
         current.map(|url| url.path().to_owned())
     } else if *request.method() == Method::GET {
-        request.original_uri().path_and_query().map(ToString::to_string)
+        request.uri().path_and_query().map(ToString::to_string)
     } else {
         None
     };
@@ -229,6 +230,22 @@ mod tests {
             too_many(Duration::from_secs(90)),
             "That was too often. Try again in 2 minutes."
         );
+    }
+
+    #[test]
+    fn only_a_page_of_ours_is_tried_again() {
+        let ask = |method: Method, uri: &'static str| {
+            let request = Request::builder().method(method).uri(uri.parse().unwrap()).finish();
+            let back = way_back(&Ctx::default(), &request);
+            error_page(&Ctx::default(), StatusCode::SERVICE_UNAVAILABLE, None, &back).into_string()
+        };
+        assert!(ask(Method::GET, "/chat/room/a?before=7").contains(r#"href="/chat/room/a?before=7""#));
+        for page in [
+            ask(Method::POST, "/chat/room/a/join"),
+            ask(Method::GET, "//evil.example/x"),
+        ] {
+            assert!(!page.contains("Try again</a>") && !page.contains("evil") && !page.contains("/join"));
+        }
     }
 
     #[test]
