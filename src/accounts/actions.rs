@@ -20,6 +20,10 @@ const IDLE: TimeDelta = TimeDelta::hours(24);
 /// An ended or expired log-in is kept this long, so that "last seen" is known.
 const KEPT: TimeDelta = TimeDelta::days(30);
 
+/// Of the accounts that gave an e-mail address without verifying it, the newest so many may log in with it, besides
+/// the one that has verified it.
+const UNVERIFIED: u8 = 3;
+
 /// Of what a browser calls itself, this many characters are kept.
 const DEVICE_CHARACTERS: usize = 200;
 
@@ -62,20 +66,24 @@ pub async fn sign_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client
 }
 
 /// Logs somebody in by username or e-mail address, with a new token. Whether the account is unknown or the password
-/// wrong, the answer is the same and takes as long: exactly one password is verified.
+/// wrong, the answer is the same and takes as long: for a username exactly one password is verified, for an e-mail
+/// address as many as there can be accounts that it stands for.
 pub async fn log_in(app: &App, form: &LogInForm, client: &Client) -> Result<LoggedIn> {
     let key = model::fold(&form.login);
     app.throttle.check_address(client.address)?;
     app.throttle.check_account(&key)?;
     // A username cannot hold an @.
-    let found = if key.contains('@') {
-        queries::find_credentials_by_email(&app.db, &key).await?
+    let (accounts, times) = if key.contains('@') {
+        let accounts = queries::list_credentials_by_email(&app.db, &key, UNVERIFIED).await?;
+        (accounts, usize::from(UNVERIFIED) + 1)
     } else {
-        queries::find_credentials_by_name(&app.db, &key).await?
+        let found = queries::find_credentials_by_name(&app.db, &key).await?;
+        (found.into_iter().collect(), 1)
     };
-    let stored = found.as_ref().map(|found| found.password_hash.as_str());
-    let verdict = password::verify(&Password::typed(&form.password), stored).await?;
-    let Some(found) = found.filter(|_| verdict != Verdict::Wrong) else {
+    let stored = accounts.iter().map(|account| account.password_hash.clone()).collect();
+    let verdicts = password::verify(&Password::typed(&form.password), stored, times).await?;
+    let mut judged = accounts.into_iter().zip(verdicts);
+    let Some((found, verdict)) = judged.find(|(_, verdict)| *verdict != Verdict::Wrong) else {
         let sentence = "The username or the password is wrong.";
         return Err(Error::Invalid(FieldErrors::one("form", sentence)));
     };

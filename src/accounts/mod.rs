@@ -1,11 +1,14 @@
 //! Who somebody is: sign-up, log-in, sessions, the first administrator.
 //!
-//! - Usernames are public and unique by their folded key. E-mail addresses never tell whether they are known: they are
-//!   stored unverified and need not be unique. Until addresses can be verified, logging in with one means the account
-//!   that has verified it, else the oldest that gave it.
+//! - Usernames are public and unique by their folded key. E-mail addresses never tell whether somebody has given them
+//!   before: they are stored unverified and need not be unique. Logging in with one, the password decides between the
+//!   account that has verified it and the newest three that gave it unverified. Newest, so that an account made to ask
+//!   about an address is always among them and logs in as if there was no other. Who is not among them any more logs in
+//!   by username, which always works.
 //! - A log-in is one row of `user_sessions`, found by the SHA-256 of a token that only the cookie carries. Each log-in
 //!   has a new token; what is ended stays ended. Lookups are cached for two seconds.
-//! - Whether an account exists cannot be told from a failed log-in, neither by its answer nor by its time.
+//! - Whether an account exists cannot be told from a failed log-in, neither by its answer nor by its time: one password
+//!   is verified for a username, four for an e-mail address, however many accounts there are.
 //! - The first administrator is made on `/setup` with a one-time code, under a lock.
 
 pub mod actions;

@@ -62,21 +62,30 @@ pub async fn hash(password: &Password) -> Result<String> {
     on_a_core(move || hash_now(&password)).await?
 }
 
-/// Compares a password with a stored hash; without one it takes the same time and is wrong.
-pub async fn verify(password: &Password, stored: Option<&str>) -> Result<Verdict> {
-    let (password, stored) = (password.clone(), stored.map(str::to_owned));
+/// Compares a password with each of the stored hashes. It is done `times` times, whether there are as many or not and
+/// whether one fits or not, so that the time tells nothing of them.
+pub async fn verify(password: &Password, stored: Vec<String>, times: usize) -> Result<Vec<Verdict>> {
+    let password = password.clone();
     on_a_core(move || {
-        let parsed = PasswordHash::new(stored.as_deref().unwrap_or(NOBODY)).map_err(unreadable)?;
-        let fits = ours()?.verify_password(password.expose().as_bytes(), &parsed).is_ok();
-        if !fits || stored.is_none() {
-            Ok(Verdict::Wrong)
-        } else if is_weaker(&parsed) {
-            hash_now(&password).map(Verdict::Outdated)
-        } else {
-            Ok(Verdict::Right)
+        let verdicts = stored.iter().map(|stored| verify_now(&password, stored)).collect();
+        for _ in stored.len()..times {
+            verify_now(&password, NOBODY)?;
         }
+        verdicts
     })
     .await?
+}
+
+fn verify_now(password: &Password, stored: &str) -> Result<Verdict> {
+    let parsed = PasswordHash::new(stored).map_err(unreadable)?;
+    let fits = ours()?.verify_password(password.expose().as_bytes(), &parsed).is_ok();
+    if !fits {
+        Ok(Verdict::Wrong)
+    } else if is_weaker(&parsed) {
+        hash_now(password).map(Verdict::Outdated)
+    } else {
+        Ok(Verdict::Right)
+    }
 }
 
 /// Runs the work on the blocking threads, at most one piece per core.
@@ -169,12 +178,12 @@ mod tests {
         let password = Password::typed("sieben-stille-monde");
         let stored = hash(&password).await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert_eq!(verify(&password, Some(&stored)).await.unwrap(), Verdict::Right);
+        let other = hash(&Password::typed("other")).await.unwrap();
         assert_eq!(
-            verify(&Password::typed("other"), Some(&stored)).await.unwrap(),
-            Verdict::Wrong
+            verify(&password, vec![other, stored], 4).await.unwrap(),
+            [Verdict::Wrong, Verdict::Right]
         );
-        assert_eq!(verify(&password, None).await.unwrap(), Verdict::Wrong);
+        assert_eq!(verify(&password, Vec::new(), 1).await.unwrap(), []);
     }
 
     #[tokio::test]
@@ -189,9 +198,13 @@ mod tests {
             .unwrap()
             .to_string();
         let password = Password::typed("sieben-stille-monde");
-        let Verdict::Outdated(better) = verify(&password, Some(&stored)).await.unwrap() else {
+        let verdicts = verify(&password, vec![stored], 1).await.unwrap();
+        let [Verdict::Outdated(better)] = verdicts.as_slice() else {
             unreachable!("it is right and weak");
         };
-        assert_eq!(verify(&password, Some(&better)).await.unwrap(), Verdict::Right);
+        assert_eq!(
+            verify(&password, vec![better.clone()], 1).await.unwrap(),
+            [Verdict::Right]
+        );
     }
 }

@@ -135,15 +135,23 @@ pub async fn find_credentials_by_name(db: impl PgExecutor<'_>, name_key: &str) -
     .await
 }
 
-/// The account of that e-mail address: the one that has verified it, else the oldest that gave it.
-pub async fn find_credentials_by_email(db: impl PgExecutor<'_>, email_key: &str) -> sqlx::Result<Option<Credentials>> {
+/// The accounts of that e-mail address: the one that has verified it, then the newest `unverified` that only gave it.
+pub async fn list_credentials_by_email(
+    db: impl PgExecutor<'_>,
+    email_key: &str,
+    unverified: u8,
+) -> sqlx::Result<Vec<Credentials>> {
     sqlx::query_as!(
         Credentials,
-        r#"SELECT id AS "user: UserId", password_hash, theme FROM users WHERE email_key = $1
-           ORDER BY email_verified_at IS NULL, created_at, id LIMIT 1"#,
-        email_key
+        r#"SELECT id AS "user: UserId", password_hash, theme FROM users
+           WHERE email_key = $1 AND email_verified_at IS NOT NULL
+              OR id IN (SELECT id FROM users WHERE email_key = $1 AND email_verified_at IS NULL
+                        ORDER BY created_at DESC, id DESC LIMIT $2)
+           ORDER BY email_verified_at IS NULL, created_at DESC, id DESC"#,
+        email_key,
+        i64::from(unverified)
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await
 }
 

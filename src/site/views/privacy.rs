@@ -15,7 +15,7 @@ const STORED: [(&str, &str, &str); 7] = [
     ),
     (
         "Your e-mail address, if you give one",
-        "To log in with it. Other people do not see it; administrators do.",
+        "To log in with it, while you are among the last three who gave it; your username always works. Other people do not see it; administrators do.",
         "As long as the account exists.",
     ),
     (
