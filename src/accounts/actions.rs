@@ -59,7 +59,16 @@ pub async fn sign_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client
     }
     let hash = judge_and_hash(&account).await?;
     let mut tx = app.db.begin().await?;
-    let user = insert_account(app, &mut tx, &account, &hash, Role::Member, theme).await?;
+    let user = insert_account(
+        app,
+        &mut tx,
+        &account,
+        &hash,
+        Role::Member,
+        theme,
+        Some(model::CONSENT_VERSION),
+    )
+    .await?;
     let logged_in = start_session(app, &mut tx, user, false, theme, &client.device).await?;
     tx.commit().await?;
     Ok(logged_in)
@@ -165,7 +174,8 @@ pub async fn change_role(app: &App, actor: UserId, username: &str, role: Role) -
     end_sessions(app, tx, &ended).await
 }
 
-/// Makes an administrator's account without a page, for the command line.
+/// Makes an administrator's account without a page, for the command line. Nobody agrees to the privacy page there, so
+/// no consent is stored.
 pub async fn create_admin(app: &App, username: &str, typed: &str) -> Result<()> {
     let mut errors = FieldErrors::default();
     let username = errors.take("username", Username::parse(username));
@@ -184,7 +194,7 @@ pub async fn create_admin(app: &App, username: &str, typed: &str) -> Result<()> 
     let mut tx = app.db.begin().await?;
     // With the setup's lock, so that a setup page that is open meanwhile does not make a second first one.
     queries::lock_setup(&mut tx).await?;
-    insert_account(app, &mut tx, &account, &hash, Role::Admin, Theme::System).await?;
+    insert_account(app, &mut tx, &account, &hash, Role::Admin, Theme::System, None).await?;
     queries::delete_setup_codes(&mut tx).await?;
     tx.commit().await?;
     Ok(())
@@ -211,7 +221,7 @@ pub(super) async fn judge_and_hash(account: &NewAccount) -> Result<String> {
     password::hash(&account.password).await
 }
 
-/// Stores the account with a data key of its own.
+/// Stores the account with a data key of its own. `consent_version` is the privacy page that its owner agreed to.
 pub(super) async fn insert_account(
     app: &App,
     tx: &mut PgConnection,
@@ -219,10 +229,10 @@ pub(super) async fn insert_account(
     password_hash: &str,
     role: Role,
     theme: Theme,
+    consent_version: Option<&str>,
 ) -> Result<UserId> {
     let (id, at) = (UserId::new(), app.now());
     let key = app.vault.create_data_key(tx).await?;
-    let consent_version = model::CONSENT_VERSION;
     let new = NewUser {
         id,
         account,

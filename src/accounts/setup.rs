@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use sha2::{Digest, Sha256};
 
 use super::actions::{LoggedIn, insert_account, judge_and_hash, start_session};
-use super::model::{Role, SignUpForm};
+use super::model::{CONSENT_VERSION, Role, SignUpForm};
 use super::queries;
 use crate::error::FieldErrors;
 use crate::web::Theme;
@@ -80,7 +80,16 @@ pub async fn set_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client)
         return Err(Error::Invalid(FieldErrors::one("code", WRONG_CODE)));
     }
     queries::delete_setup_codes(&mut tx).await?;
-    let user = insert_account(app, &mut tx, &account, &password_hash, Role::Admin, theme).await?;
+    let user = insert_account(
+        app,
+        &mut tx,
+        &account,
+        &password_hash,
+        Role::Admin,
+        theme,
+        Some(CONSENT_VERSION),
+    )
+    .await?;
     let logged_in = start_session(app, &mut tx, user, false, theme, &client.device).await?;
     tx.commit().await?;
     app.has_users.store(true, Ordering::Relaxed);

@@ -183,6 +183,14 @@ async fn the_command_line_makes_an_administrator_too(pool: PgPool) {
     let taken = umbrachat::app::create_admin(config, pool, "Ada", &Secret::new(PASSWORD)).await;
     assert!(taken.unwrap_err().to_string().contains("taken"));
 
+    let agreed: bool = sqlx::query_scalar("SELECT consent_version IS NOT NULL OR consented_at IS NOT NULL FROM users")
+        .fetch_one(&server.pool)
+        .await
+        .unwrap();
+    assert!(!agreed, "nobody was asked");
+    let half = sqlx::query("UPDATE users SET consented_at = now()").execute(&server.pool);
+    assert!(half.await.is_err(), "a consent is to a version");
+
     let ada = server.visitor();
     assert_eq!(
         ada.get("/setup").await.status(),

@@ -75,8 +75,8 @@ pub struct NewUser<'a> {
     pub theme: &'a str,
     /// Its data key.
     pub key: KeyId,
-    /// Which privacy page its owner agreed to.
-    pub consent_version: &'a str,
+    /// Which privacy page its owner agreed to; None when nobody was asked.
+    pub consent_version: Option<&'a str>,
     /// When: now.
     pub at: DateTime<Utc>,
 }
@@ -92,7 +92,7 @@ pub async fn insert_user(connection: &mut PgConnection, new: NewUser<'_>) -> sql
     sqlx::query!(
         "INSERT INTO users (id, username, name_key, email, email_key, first_name, last_name, first_key, last_key,
                             password_hash, role, data_key_id, consent_version, consented_at, created_at, theme)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $16, $14, $15)",
         new.id.0,
         account.username.as_str(),
         account.username.key(),
@@ -107,7 +107,8 @@ pub async fn insert_user(connection: &mut PgConnection, new: NewUser<'_>) -> sql
         new.key.0,
         new.consent_version,
         new.at,
-        new.theme
+        new.theme,
+        new.consent_version.map(|_| new.at)
     )
     .execute(connection)
     .await?;

@@ -25,7 +25,7 @@ const STORED: [(&str, &str, &str); 7] = [
     ),
     (
         "That and when you agreed to this page, and to which version of it",
-        "Without your consent there is no account, so it has to be known.",
+        "Without your consent there is no account, so it has to be known. Only whoever made their account on the command line of this server was not asked, and nothing is stored.",
         "As long as the account exists.",
     ),
     (
