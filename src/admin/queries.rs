@@ -9,19 +9,21 @@ use crate::ids::UserId;
 use crate::rooms::model::AdminRow;
 
 /// A page of people by username, after the one with key `after`: everybody, or those whose username or name begins
-/// with `search`, or whose e-mail address is `search` (folded).
+/// with `search`, or whose e-mail address is `search` (folded). Each condition can use an index: a whole name begins
+/// with `search` only if the first name begins with its first word.
 pub async fn list_people(db: impl PgExecutor<'_>, search: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Person>> {
     let rows = sqlx::query!(
         r#"SELECT u.id AS "id: UserId", u.username, u.first_name, u.last_name, u.email, u.role, u.created_at,
                   (SELECT max(s.last_used_at) FROM user_sessions s WHERE s.user_id = u.id) AS last_used_at
            FROM users u
            WHERE u.name_key > $2
-             AND (starts_with(u.name_key, $1) OR starts_with(u.last_key, $1)
-                  OR starts_with(u.first_key || ' ' || u.last_key, $1) OR u.email_key = $1)
+             AND (starts_with(u.name_key, $1) OR starts_with(u.last_key, $1) OR u.email_key = $1
+                  OR starts_with(u.first_key, $4) AND starts_with(u.first_key || ' ' || u.last_key, $1))
            ORDER BY u.name_key LIMIT $3"#,
         search,
         after,
-        limit
+        limit,
+        first_word(search)
     )
     .fetch_all(db)
     .await?;
@@ -41,12 +43,17 @@ pub async fn list_people(db: impl PgExecutor<'_>, search: &str, after: &str, lim
 pub async fn count_people(db: impl PgExecutor<'_>, search: &str) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM users u
-           WHERE starts_with(u.name_key, $1) OR starts_with(u.last_key, $1)
-              OR starts_with(u.first_key || ' ' || u.last_key, $1) OR u.email_key = $1"#,
-        search
+           WHERE starts_with(u.name_key, $1) OR starts_with(u.last_key, $1) OR u.email_key = $1
+              OR starts_with(u.first_key, $2) AND starts_with(u.first_key || ' ' || u.last_key, $1)"#,
+        search,
+        first_word(search)
     )
     .fetch_one(db)
     .await
+}
+
+fn first_word(search: &str) -> &str {
+    search.split(' ').next().unwrap_or(search)
 }
 
 /// How many administrators there are.

@@ -51,7 +51,7 @@ pub fn people(ctx: &Ctx, viewer: &Viewer, data: &UsersPage) -> Markup {
                 span.count { (number(data.total)) }
             }
             @if data.people.is_empty() {
-                div.card { (empty_state("Nobody found", "Try a part of the name, the username or the e-mail address.", &html! {})) }
+                div.card { (empty_state("Nobody found", "Try the beginning of a name or a username, or a whole e-mail address.", &html! {})) }
             } @else {
                 ul.card.card-list { @for person in &data.people { (row(ctx, viewer, person, data.admins)) } }
             }
