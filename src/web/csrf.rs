@@ -2,8 +2,10 @@
 //! the token that only our pages know.
 //!
 //! A visitor's browser holds a random value, signed by us, in a cookie; the token is an HMAC over that value and
-//! the session cookie. So nothing is stored for visitors, a token of one login is worthless in another, and
-//! somebody who can plant cookies (a neighbouring subdomain) cannot make a pair that fits.
+//! the session cookie. So nothing is stored for visitors, and a token of one login is worthless in another: somebody
+//! who can plant cookies (a neighbouring subdomain) cannot make one for a login whose cookie they do not know. For a
+//! visitor, who has no session, they can plant a pair that they got as a visitor themselves; then `Origin` alone
+//! refuses their forms. Under https the cookie's `__Host-` prefix keeps them from planting one at all.
 
 use std::sync::Arc;
 

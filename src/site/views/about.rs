@@ -25,7 +25,7 @@ pub fn about(ctx: &Ctx, viewer: Option<&Viewer>) -> Markup {
             h2 { "How it is built" }
             p {
                 "One binary, written in Rust, that draws every page on the server. Messages are rendered once and pushed to all who have the room open. "
-                "PostgreSQL keeps them in order, and gets nothing but ciphertext to keep. "
+                "PostgreSQL keeps them in order, and gets nothing of their text but ciphertext. "
                 "Pages work without JavaScript; with it, they are smoother."
             }
             dl.made-of {
