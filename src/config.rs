@@ -3,6 +3,7 @@
 //! [`Options`] is what clap reads, as raw text. [`Config::check`] turns it into values that cannot be wrong, or
 //! into one [`Wrong`] line that names the setting, says what is wrong with it and gives an example.
 
+pub mod master_keys;
 mod values;
 
 use std::ffi::OsString;

@@ -7,8 +7,9 @@ use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 use tokio::runtime::Runtime;
+use umbrachat::config::master_keys;
 use umbrachat::ids::{KeyId, RoomId, SessionId, UserId};
-use umbrachat::vault::{Vault, generate_master_key};
+use umbrachat::vault::Vault;
 use url::Url;
 use uuid::Uuid;
 
@@ -73,7 +74,7 @@ impl Cluster {
             url.set_path(name);
             url
         };
-        let (url, reference_url, keys) = (at(PROGRAM), at(REFERENCE), generate_master_key());
+        let (url, reference_url, keys) = (at(PROGRAM), at(REFERENCE), master_keys::generate());
         let (pool, vault, postmaster) = runtime.block_on(async {
             let mut connection = PgConnection::connect(server.as_str()).await?;
             for name in [PROGRAM, REFERENCE] {

@@ -5,11 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use fernet::Fernet;
 use ipnet::IpNet;
 use url::Url;
 
-use super::{Secret, Wrong};
+use super::{Secret, Wrong, master_keys};
 
 /// Where the program listens unless told otherwise.
 pub(super) const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
@@ -143,11 +142,9 @@ pub(super) fn umbra_keys(raw: Option<&OsStr>) -> Result<Option<Secret>, Wrong> {
         return Ok(None);
     };
     let keys: Vec<_> = list.split(',').map(str::trim).collect();
-    for (index, key) in keys.iter().enumerate() {
-        if Fernet::new(key).is_none() {
-            let problem = format!("is malformed: key {} of {} is not a Fernet key", index + 1, keys.len());
-            return Err(Wrong { name, problem, example });
-        }
+    if let Err(place) = master_keys::parse(list) {
+        let problem = format!("is malformed: key {place} of {} is not a Fernet key", keys.len());
+        return Err(Wrong { name, problem, example });
     }
     Ok(Some(Secret::new(keys.join(","))))
 }

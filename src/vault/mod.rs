@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 
 pub use cipher::{DataKey, MessageCipher, Unreadable};
 
+use crate::config::master_keys;
 use crate::ids::KeyId;
 use crate::{Error, Result};
 
@@ -66,7 +67,7 @@ impl Vault {
     /// canary in the database, and loads the server's secrets, making both in a new database. `session_secret`, when
     /// given, stands in for the stored secret.
     pub async fn open(db: &PgPool, master_keys: &str, session_secret: Option<&str>) -> Result<Self, OpenError> {
-        let master = parse_master_keys(master_keys)?;
+        let master = MultiFernet::new(master_keys::parse(master_keys).map_err(OpenError::Malformed)?);
         let canary = stored_secret(db, &master, "canary", CANARY).await?;
         if canary.as_slice() != CANARY {
             return Err(OpenError::WrongKeys);
@@ -136,23 +137,6 @@ impl Vault {
     }
 }
 
-/// A new master key in its text form.
-pub fn generate_master_key() -> String {
-    Fernet::generate_key()
-}
-
-/// Checks the form of comma-separated master keys, without a database.
-pub fn check_master_keys(text: &str) -> Result<(), OpenError> {
-    parse_master_keys(text).map(drop)
-}
-
-fn parse_master_keys(text: &str) -> Result<MultiFernet, OpenError> {
-    let parse = |(index, key): (usize, &str)| Fernet::new(key.trim()).ok_or(OpenError::Malformed(index + 1));
-    Ok(MultiFernet::new(
-        text.split(',').enumerate().map(parse).collect::<Result<_, _>>()?,
-    ))
-}
-
 /// The stored secret of that name; when there is none, `fresh` is stored and, unless another node was quicker, used.
 async fn stored_secret(
     db: &PgPool,
@@ -183,21 +167,4 @@ fn fernet_of(key: &[u8; 32]) -> Fernet {
     let text = Zeroizing::new(URL_SAFE.encode(key));
     #[expect(clippy::expect_used, reason = "the library refuses nothing but a wrong length")]
     Fernet::new(&text).expect("32 bytes make a key")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn malformed_master_keys_are_named_by_their_place() {
-        let good = generate_master_key();
-        assert!(check_master_keys(&good).is_ok());
-        assert!(check_master_keys(&format!("{good}, {good}")).is_ok());
-        assert!(matches!(check_master_keys(""), Err(OpenError::Malformed(1))));
-        assert!(matches!(
-            check_master_keys(&format!("{good},nonsense")),
-            Err(OpenError::Malformed(2))
-        ));
-    }
 }

@@ -126,7 +126,7 @@ async fn an_older_key_opens_old_data_and_the_first_one_seals(pool: PgPool) {
     alice.write("General", "under the old key").await;
     server.stop().await;
 
-    let new_key = umbrachat::vault::generate_master_key();
+    let new_key = umbrachat::config::master_keys::generate();
     let both = format!("{new_key},{}", old.umbra_keys.as_ref().unwrap().expose());
     let keys = Some(umbrachat::config::Secret::new(both));
     let mut server = spawn_with(
@@ -165,7 +165,7 @@ async fn keys_that_do_not_fit_the_data_are_refused_at_the_start(pool: PgPool) {
     let keys = first.umbra_keys.as_ref().unwrap().expose();
     umbrachat::vault::Vault::open(&pool, keys, None).await.unwrap();
     umbrachat::vault::Vault::open(&pool, keys, None).await.unwrap();
-    let other = umbrachat::vault::generate_master_key();
+    let other = umbrachat::config::master_keys::generate();
     let error = umbrachat::vault::Vault::open(&pool, &other, None).await.unwrap_err();
     assert!(error.to_string().contains("none of the keys fits"), "{error}");
 }

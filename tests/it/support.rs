@@ -39,7 +39,7 @@ pub struct Server {
 /// Limits that tests do not run into by accident, and a fresh master key.
 pub fn config() -> Config {
     Config {
-        umbra_keys: Some(Secret::new(umbrachat::vault::generate_master_key())),
+        umbra_keys: Some(Secret::new(umbrachat::config::master_keys::generate())),
         message_rate: 10_000.try_into().unwrap(),
         auth_rate: 10_000.try_into().unwrap(),
         ..Config::default()

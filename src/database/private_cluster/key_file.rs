@@ -5,11 +5,10 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use fernet::Fernet;
 use zeroize::Zeroizing;
 
 use super::{Refused, Result, cluster_dir, sync_dir};
-use crate::config::Secret;
+use crate::config::{Secret, master_keys};
 
 /// The keys in the data directory's file `keys`, one a line or comma-separated; a new one is made for new data.
 ///
@@ -24,13 +23,14 @@ pub fn key(data_dir: &Path) -> Result<Secret> {
                 .map(str::trim)
                 .filter(|key| !key.is_empty())
                 .collect();
-            if keys.is_empty() || keys.iter().any(|key| Fernet::new(key).is_none()) {
+            let keys = Secret::new(keys.join(","));
+            if master_keys::parse(keys.expose()).is_err() {
                 return Err(Refused(format!(
                     "{} does not hold a Fernet key: put it back from a copy",
                     path.display()
                 )));
             }
-            Ok(Secret::new(keys.join(",")))
+            Ok(keys)
         }
         Err(error) if error.kind() == ErrorKind::NotFound && cluster_dir(data_dir).exists() => Err(Refused(format!(
             "{} is missing, and without it the messages cannot be read: put it back from a copy, or set UMBRA_KEYS",
@@ -43,7 +43,7 @@ pub fn key(data_dir: &Path) -> Result<Secret> {
 
 /// Written whole and synced before it gets its name: a power cut leaves a good key or none.
 fn make(data_dir: &Path, path: &Path) -> Result<Secret> {
-    let key = Secret::new(Fernet::generate_key());
+    let key = Secret::new(master_keys::generate());
     let new = data_dir.join("keys.new");
     let written = OpenOptions::new()
         .write(true)
