@@ -1,6 +1,8 @@
 //! The command line. The main thread starts the private database and watches it; everything else runs on the
 //! runtime's threads.
 
+mod password_prompt;
+
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -15,7 +17,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use umbrachat::config::{Config, Options, Secret, Wrong};
+use umbrachat::config::{Config, Options, Wrong, master_keys};
 use umbrachat::database::private_cluster::{self, PrivateCluster, Refused};
 use umbrachat::{app, database};
 
@@ -115,7 +117,7 @@ fn run(cli: Cli) -> Result<(), Problem> {
             parent,
             program,
         } => Err(private_cluster::exec_child(uid.zip(gid), parent, &program).into()),
-        Command::Keys(Keys::Generate) => say(fernet::Fernet::generate_key()),
+        Command::Keys(Keys::Generate) => say(master_keys::generate()),
         Command::Healthcheck => healthcheck(&Config::check(options)?),
         Command::Serve => {
             start_log(options)?;
@@ -130,7 +132,7 @@ fn run(cli: Cli) -> Result<(), Problem> {
         Command::CreateAdmin { username } => {
             start_log(options)?;
             let config = Config::check(options)?;
-            let password = ask_password()?;
+            let password = password_prompt::ask().map_err(Problem)?;
             on_database(config, Needs::Keys, async move |started: Started| {
                 app::create_admin(started.config, started.pool, &username, &password).await?;
                 say(format_args!("{username} is an administrator now."))
@@ -339,32 +341,6 @@ fn healthcheck(config: &Config) -> Result<(), Problem> {
         ))),
         Err(error) => Err(Problem(format!("{address} does not answer: {error}"))),
     }
-}
-
-/// The new administrator's password: typed without echo at a terminal, else the first line of standard input.
-fn ask_password() -> Result<Secret, Problem> {
-    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-    let stdin = std::io::stdin();
-    let wrong = |error: &dyn Display| Problem(format!("cannot read the password: {error}"));
-    let echo = if stdin.is_terminal() {
-        Some(tcgetattr(&stdin).map_err(|error| wrong(&error))?)
-    } else {
-        None
-    };
-    if let Some(before) = &echo {
-        let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(&stdin, OptionalActions::Flush, &silent).map_err(|error| wrong(&error))?;
-        let _ = write!(std::io::stderr(), "Password: ");
-    }
-    let mut line = zeroize::Zeroizing::new(String::new());
-    let read = stdin.read_line(&mut line);
-    if let Some(before) = &echo {
-        let _ = tcsetattr(&stdin, OptionalActions::Flush, before);
-        let _ = writeln!(std::io::stderr());
-    }
-    read.map_err(|error| wrong(&error))?;
-    Ok(Secret::new(line.trim_end_matches(['\r', '\n'])))
 }
 
 /// Logs go to standard error; what is said to the person who started the program goes to standard output.
