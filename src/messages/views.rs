@@ -7,6 +7,7 @@ use maud::{Markup, html};
 
 use super::model::{History, Item, MAX_CHARS, Shown};
 use crate::accounts::model::Author;
+use crate::rooms::model::path;
 use crate::rooms::views::event;
 use crate::web::Ctx;
 use crate::web::components::{avatar, csrf_field, moon, moon_phase, time};
@@ -43,7 +44,7 @@ pub fn item(item: &Item) -> Markup {
 pub fn history(slug: &str, history: &History) -> Markup {
     html! {
         @if let Some(before) = history.older {
-            @let address = format!("/chat/room/{slug}/messages?before={before}");
+            @let address = format!("{}/messages?before={before}", path(slug));
             li #older .older hx-get=(address) hx-trigger="intersect once root:#scroller rootMargin:200px"
                 hx-swap="outerHTML" hx-target="this"
             {

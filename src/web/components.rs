@@ -114,20 +114,22 @@ pub fn time(at: &DateTime<Utc>) -> Markup {
     }
 }
 
+/// The looks to choose from: each with its icon and its name.
+pub const THEMES: [(Theme, &str, &str); 3] = [
+    (Theme::System, "monitor", "System"),
+    (Theme::Night, "moon", "Night"),
+    (Theme::Dawn, "sun", "Dawn"),
+];
+
 /// The choice of look, as a small menu that works without a script: each entry posts the form.
 pub fn theme_menu(ctx: &Ctx) -> Markup {
-    const CHOICES: [(Theme, &str, &str); 3] = [
-        (Theme::System, "monitor", "System"),
-        (Theme::Night, "moon", "Night"),
-        (Theme::Dawn, "sun", "Dawn"),
-    ];
     let sign = if ctx.theme == Theme::Dawn { "sun" } else { "moon" };
     html! {
         details.theme-menu {
             summary.icon-button aria-label="Look" title="Look" { (icon(sign)) }
             form.menu method="post" action="/appearance" {
                 (csrf_field(ctx))
-                @for (theme, sign, label) in CHOICES {
+                @for (theme, sign, label) in THEMES {
                     button type="submit" name="theme" value=(theme.as_str())
                         aria-current=[(ctx.theme == theme).then_some("true")] {
                         (icon(sign)) (label) @if ctx.theme == theme { (icon("check")) }

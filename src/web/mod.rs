@@ -43,36 +43,9 @@ pub fn see_other(path: &str) -> Response {
         .finish()
 }
 
-/// The address of a room's page. A slug may be of any script, and an address may not.
-pub fn room_path(slug: &str) -> String {
-    let mut url = url::Url::parse("http://localhost/chat/room").ok();
-    if let Some(mut segments) = url.as_mut().and_then(|url| url.path_segments_mut().ok()) {
-        segments.push(slug);
-    }
-    url.map(|url| url.path().to_owned()).unwrap_or_default()
-}
-
-/// Whether a socket's handshake comes from one of our own pages. Browsers always say where it comes from.
-pub fn origin_is_ours(app: &App, request: &Request) -> bool {
-    request
-        .header(header::ORIGIN)
-        .is_some_and(|origin| app.origins.iter().any(|own| own == origin))
-}
-
 impl<'a> FromRequest<'a> for Ctx {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
         let ctx = request.data::<Ctx>().cloned();
         Ok(ctx.ok_or_else(|| Error::internal("the request has no context"))?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_room_of_any_script_has_an_address() {
-        assert_eq!(room_path("general"), "/chat/room/general");
-        assert_eq!(room_path("天文"), "/chat/room/%E5%A4%A9%E6%96%87");
     }
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::{Tab, ago, counted, number, page, query};
 use crate::error::FieldErrors;
-use crate::rooms::model::{AdminRow, Listed, Show};
+use crate::rooms::model::{AdminRow, Listed, Show, path};
 use crate::web::components::{Field, alert, chip, csrf_field, empty_state, field};
 use crate::web::icons::icon;
 use crate::web::{Ctx, Viewer};
@@ -186,7 +186,7 @@ fn row(ctx: &Ctx, room: &AdminRow, now: DateTime<Utc>) -> Markup {
             th.name scope="row" {
                 span {
                     (icon(if archived { "archive" } else { "hash" }))
-                    a href={ "/chat/room/" (room.slug) } { bdi { (room.title) } }
+                    a href=(path(&room.slug)) { bdi { (room.title) } }
                 }
             }
             td.topic { bdi { (room.topic) } }

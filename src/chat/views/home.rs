@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::side_bar::{Open, side_bar};
-use crate::rooms::model::{Listed, Room};
+use crate::rooms::model::{Listed, Room, path};
 use crate::web::components::{csrf_field, empty_state};
 use crate::web::icons::icon;
 use crate::web::{Ctx, Viewer, layout};
@@ -31,17 +31,16 @@ pub fn home(ctx: &Ctx, viewer: &Viewer, rooms: &[Listed]) -> Markup {
     layout::shell(ctx, "Chats", side_bar(ctx, viewer, rooms, Open::Home), sheet)
 }
 
-/// A public room seen from outside: what it is about, how many are in it, and the way in.
+/// An open public room seen from outside: what it is about, how many are in it, and the way in.
 pub fn join(ctx: &Ctx, viewer: &Viewer, rooms: &[Listed], room: &Room, members: i64) -> Markup {
-    let archived = room.archived_at.is_some();
     let sheet = html! {
         section.room {
             header.room-header {
                 a.icon-button.back href="/chat/" aria-label="Back to the chats" { (icon("arrow-left")) }
-                p.room-title { (icon(if archived { "archive" } else { "hash" })) bdi { (room.title) } }
+                p.room-title { (icon("hash")) bdi { (room.title) } }
             }
             div.join {
-                span.join-tile { (icon(if archived { "archive" } else { "hash" })) }
+                span.join-tile { (icon("hash")) }
                 h1 dir="auto" { (room.title) }
                 @if !room.topic.is_empty() { p.join-topic dir="auto" { (room.topic) } }
                 p.join-members { (icon("users")) @match members {
@@ -49,16 +48,11 @@ pub fn join(ctx: &Ctx, viewer: &Viewer, rooms: &[Listed], room: &Room, members: 
                     1 => "1 member",
                     n => { (n) " members" },
                 } }
-                @if archived {
-                    p.join-note { "This room is archived. Nobody can join it any more." }
-                    a.button.secondary href="/chat/" { "Back to the chats" }
-                } @else {
-                    form method="post" action={ "/chat/room/" (room.slug) "/join" } {
-                        (csrf_field(ctx))
-                        button.button.primary.large type="submit" { "Join the room" }
-                    }
-                    p.join-note { "Members read everything that was written here." }
+                form method="post" action={ (path(&room.slug)) "/join" } {
+                    (csrf_field(ctx))
+                    button.button.primary.large type="submit" { "Join the room" }
                 }
+                p.join-note { "Members read everything that was written here." }
             }
         }
     };

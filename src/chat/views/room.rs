@@ -6,7 +6,7 @@ use super::side_bar::{Open, side_bar};
 use crate::accounts::model::Author;
 use crate::messages::model::History;
 use crate::messages::views::{composer, history, pending};
-use crate::rooms::model::{Listed, Room};
+use crate::rooms::model::{Listed, Room, path};
 use crate::web::components::{csrf_field, empty_state};
 use crate::web::icons::icon;
 use crate::web::{Ctx, Viewer, layout};
@@ -92,7 +92,7 @@ fn header(ctx: &Ctx, room: &Room, here: usize) -> Markup {
                 summary.icon-button aria-label="Room menu" { (icon("ellipsis-vertical")) }
                 div.menu {
                     @if !room.topic.is_empty() { p.menu-note dir="auto" { (room.topic) } }
-                    form method="post" action={ "/chat/room/" (room.slug) "/leave" } {
+                    form method="post" action={ (path(&room.slug)) "/leave" } {
                         (csrf_field(ctx))
                         button.quiet-danger type="submit" data-busy="Leaving" { (icon("door-open")) span.label { "Leave room" } }
                     }

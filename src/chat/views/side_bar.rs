@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use crate::rooms::model::Listed;
-use crate::web::components::{avatar, csrf_field};
+use crate::rooms::model::{Listed, path};
+use crate::web::components::{THEMES, avatar, csrf_field};
 use crate::web::icons::icon;
 use crate::web::layout::mark;
-use crate::web::{Ctx, Theme, Viewer};
+use crate::web::{Ctx, Viewer};
 
 /// Which row of the side bar is the open page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub fn side_bar(ctx: &Ctx, viewer: &Viewer, rooms: &[Listed], open: Open<'_>) ->
 
 fn row(room: &Listed, open: bool) -> Markup {
     html! {
-        a class={ "row" @if open { " open" } @if !room.joined { " other" } } href={ "/chat/room/" (room.slug) }
+        a class={ "row" @if open { " open" } @if !room.joined { " other" } } href=(path(&room.slug))
             aria-current=[open.then_some("page")]
         {
             span.tile { (icon("hash")) }
@@ -76,11 +76,6 @@ fn row(room: &Listed, open: bool) -> Markup {
 
 /// Who I am, and what I can do about it.
 fn account(ctx: &Ctx, viewer: &Viewer) -> Markup {
-    let themes = [
-        (Theme::System, "monitor", "System"),
-        (Theme::Night, "moon", "Night"),
-        (Theme::Dawn, "sun", "Dawn"),
-    ];
     html! {
         details.popup.account {
             summary.me aria-label={ (viewer.name) ", your account" } {
@@ -98,9 +93,8 @@ fn account(ctx: &Ctx, viewer: &Viewer) -> Markup {
                 }
                 form.theme-choice method="post" action="/appearance" {
                     (csrf_field(ctx))
-                    input type="hidden" name="next" value=(ctx.path);
                     div.segmented role="group" aria-label="Look" {
-                        @for (theme, image, name) in themes {
+                        @for (theme, image, name) in THEMES {
                             button type="submit" name="theme" value=(theme.as_str())
                                 aria-pressed=(if ctx.theme == theme { "true" } else { "false" })
                             {
