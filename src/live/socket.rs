@@ -244,7 +244,7 @@ impl Socket<'_> {
         self.feed.ring(self.app, room, state.last_change);
         let end = state.last_change;
         // A cursor beyond the end is from another life of the database.
-        if self.cursor > end || end.0 - self.cursor.0 > MAX_MISSED {
+        if self.cursor > end || end.0.saturating_sub(self.cursor.0) > MAX_MISSED {
             self.cursor = end;
             return Ok(self.connection.send([views::reload(None)]).await?);
         }
