@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::frame::{CloseCode, Frame};
@@ -39,6 +39,8 @@ pub struct Hub {
     next_id: AtomicU64,
     /// Open sockets per person, over all rooms.
     sockets: Mutex<HashMap<UserId, u32>>,
+    /// Whether the server ends: who comes now is told so too.
+    ending: AtomicBool,
 }
 
 impl Default for Hub {
@@ -48,6 +50,7 @@ impl Default for Hub {
             hasher: RandomState::new(),
             next_id: AtomicU64::new(1),
             sockets: Mutex::default(),
+            ending: AtomicBool::new(false),
         }
     }
 }
@@ -71,6 +74,10 @@ impl Hub {
             queue: Arc::default(),
         };
         self.shard(room).entry(room).or_default().push(listener.clone());
+        // Looked at only now, so that whoever `close_all` did not find is closed here.
+        if self.ending.load(Ordering::SeqCst) {
+            listener.queue.close(CloseCode::Restart);
+        }
         Some(listener)
     }
 
@@ -150,8 +157,9 @@ impl Hub {
         }
     }
 
-    /// Closes every socket, for a restart.
+    /// Closes every socket, for a restart, also those that are only just being opened.
     pub fn close_all(&self) {
+        self.ending.store(true, Ordering::SeqCst);
         for shard in &self.shards {
             for listener in lock(shard).values().flatten() {
                 listener.queue.close(CloseCode::Restart);
@@ -203,6 +211,21 @@ mod tests {
         assert_eq!((hub.connections(), hub.people(room).len()), (2, 1));
         hub.unsubscribe(room, &first);
         assert!(hub.subscribe(room, user, session, 2).is_some());
+    }
+
+    #[tokio::test]
+    async fn at_the_end_latecomers_are_told_too() {
+        let hub = Hub::default();
+        let early = hub
+            .subscribe(RoomId::new(), UserId::new(), SessionId::new(), 5)
+            .unwrap();
+        hub.close_all();
+        let late = hub
+            .subscribe(RoomId::new(), UserId::new(), SessionId::new(), 5)
+            .unwrap();
+        for listener in [early, late] {
+            assert!(matches!(listener.queue.take().await, Taken::Close(CloseCode::Restart)));
+        }
     }
 
     #[tokio::test]
