@@ -8,6 +8,8 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::{Buf, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Request, Response, Upgraded};
@@ -122,7 +124,10 @@ pub fn accept(
     {
         return Err(StatusCode::UPGRADE_REQUIRED);
     }
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).ok_or(StatusCode::BAD_REQUEST)?;
+    let key = headers
+        .get(header::SEC_WEBSOCKET_KEY)
+        .filter(|key| is_nonce(key.as_bytes()))
+        .ok_or(StatusCode::BAD_REQUEST)?;
     let upgrade = request.take_upgrade().map_err(|_| StatusCode::BAD_REQUEST)?;
     let response = Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)
@@ -132,6 +137,11 @@ pub fn accept(
         .finish();
     let connection = async move { upgrade.await.ok().map(Connection::new) };
     Ok((response, connection))
+}
+
+/// Whether this is 16 bytes in base64, as a key must be.
+fn is_nonce(key: &[u8]) -> bool {
+    STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16)
 }
 
 /// Whether a comma-separated header holds the token, without regard to case.
@@ -173,7 +183,9 @@ impl Connection {
                 Ok(None) => {}
                 Err(Gone) => {
                     // The library may have put an answer to a close, or a reason, on its way.
-                    self.write_out().await.ok();
+                    if self.write_out().await.is_ok() {
+                        self.hang_up().await;
+                    }
                     return Step::Gone;
                 }
             }
@@ -256,6 +268,20 @@ impl Connection {
             }
         };
         timeout(GOODBYE, closing).await.ok();
+    }
+
+    /// Ends the connection after a close frame. What still comes is read and dropped: ending with bytes unread would
+    /// reset the connection, and the other side might never see the reason.
+    async fn hang_up(&mut self) {
+        let mut rest = BytesMut::with_capacity(READ_AT_ONCE);
+        let ending = async {
+            self.stream.shutdown().await?;
+            while self.stream.read_buf(&mut rest).await? > 0 {
+                rest.clear();
+            }
+            io::Result::Ok(())
+        };
+        timeout(GOODBYE, ending).await.ok();
     }
 
     fn say_close(&mut self, code: Code, reason: &'static str) {
