@@ -3,18 +3,22 @@
 // Helpers stand outside of #[test] functions, where the lints do not know that this is a test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod page;
 mod program;
 mod support;
 
 mod accounts;
 mod admin;
 mod config;
+mod conformance;
 mod embedded;
 mod encryption;
 mod layers;
 mod messages;
+mod model;
 mod nodes;
 mod outages;
 mod rooms;
 mod security;
 mod setup;
+mod storms;

@@ -1,34 +1,54 @@
 //! Two nodes on one database and one Redis.
 
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use sqlx::PgPool;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use umbrachat::config::{Config, Secret};
 
+use crate::page::{Crowd, Page};
 use crate::support::{Cast, Person, Server, config, numbers, spawn_with};
+
+/// The Redis that the tests share.
+fn shared_redis() -> String {
+    std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL names a Redis: `make test` starts one")
+}
 
 /// Two nodes that know each other over the tests' Redis.
 async fn two(pool: PgPool) -> (Server, Server) {
-    let url = std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL names a Redis: `make test` starts one");
-    let config = Config {
+    let url = shared_redis();
+    two_over(pool, [url.clone(), url]).await
+}
+
+/// Two nodes, each with its way to Redis.
+async fn two_over(pool: PgPool, [first, second]: [String; 2]) -> (Server, Server) {
+    let config = config();
+    let over = |url| Config {
         redis_url: Some(Secret::new(url)),
-        ..config()
+        ..config.clone()
     };
-    let mut first = spawn_with(pool.clone(), config.clone()).await;
-    let mut second = spawn_with(pool, config).await;
+    let mut first = spawn_with(pool.clone(), over(first)).await;
+    let mut second = spawn_with(pool, over(second)).await;
     // The code that was printed last is the one that counts.
     first.setup_code = second.setup_code.take();
     for node in [&first, &second] {
-        let up = async {
-            while node.visitor().get("/readyz").await.status() != 200 {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(10), up)
-            .await
-            .expect("the bus is up");
+        up(node).await;
     }
     (first, second)
+}
+
+/// Waits until the node hears the others.
+async fn up(node: &Server) {
+    let up = async {
+        while node.visitor().get("/readyz").await.status() != 200 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), up)
+        .await
+        .expect("the bus is up");
 }
 
 /// The same browser at another node: cookies count for the host, whatever the port.
@@ -127,4 +147,158 @@ async fn without_redis_changes_still_arrive(pool: PgPool) {
         numbers(&frame.await.expect("the look of every five seconds finds it")),
         [1]
     );
+}
+
+/// A Redis of the test's own.
+struct Redis(Child);
+
+impl Redis {
+    fn start(port: u16) -> Self {
+        let port = port.to_string();
+        let settings = [
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            &port,
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ];
+        let child = Command::new("redis-server")
+            .args(settings)
+            .stdout(Stdio::null())
+            .spawn();
+        Self(child.expect("redis-server is installed: `make test` sees to it"))
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[sqlx::test]
+async fn ten_seconds_without_redis_under_load_lose_nothing(pool: PgPool) {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let redis = Redis::start(port);
+    let url = format!("redis://127.0.0.1:{port}");
+    let (first, second) = two_over(pool.clone(), [url.clone(), url]).await;
+    let Cast { alice, bob, .. } = first.cast().await;
+    let mut crowd = Crowd::new("General");
+    for (person, node) in [(alice, &first), (bob, &second)] {
+        let page = Page::load(person, "General", &[&node.address]).await;
+        crowd.add(page, Some(Duration::from_millis(60)));
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    drop(redis);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(first.visitor().get("/readyz").await.status(), 503);
+    let redis = Redis::start(port);
+    for node in [&first, &second] {
+        up(node).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (mut pages, messages) = crowd.finish(&pool).await;
+    assert!(messages > 50, "{messages}");
+    for page in &mut pages {
+        assert_eq!(page.connections, 1, "{} kept the socket", page.person.name);
+        page.reload().await;
+        assert!(page.connect().await);
+    }
+    // And quickly again, not only by the look of every five seconds.
+    let [one, other] = &mut pages[..] else {
+        panic!("two pages")
+    };
+    let started = std::time::Instant::now();
+    one.say("quick").await;
+    while other.pushed.is_empty() {
+        assert!(other.listen(Duration::from_secs(2)).await, "the doorbell rings");
+    }
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    drop(redis);
+}
+
+/// A way to Redis on which doorbells of rooms go astray, both ways: the channels of whoever comes this way have
+/// another name. Redis itself answers as always.
+async fn losing_doorbells(redis: &str) -> String {
+    const RIGHT: &[u8] = b"umbrachat:rooms:";
+    const WRONG: &[u8] = b"umbrachat:astray";
+    let redis: std::net::SocketAddr = redis.trim_start_matches("redis://").parse().expect("host and port");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((near, _)) = listener.accept().await {
+            let far = TcpStream::connect(redis).await.unwrap();
+            let ((mut from, mut back), (mut answers, mut to)) = (near.into_split(), far.into_split());
+            tokio::spawn(async move { tokio::io::copy(&mut answers, &mut back).await });
+            tokio::spawn(async move {
+                let mut bytes = Vec::new();
+                while from.read_buf(&mut bytes).await.is_ok_and(|read| read > 0) {
+                    for at in 0..bytes.len().saturating_sub(RIGHT.len() - 1) {
+                        if bytes[at..].starts_with(RIGHT) {
+                            bytes[at..at + RIGHT.len()].copy_from_slice(WRONG);
+                        }
+                    }
+                    to.write_all(&bytes).await.unwrap();
+                    bytes.clear();
+                }
+            });
+        }
+    });
+    url
+}
+
+#[sqlx::test]
+async fn doorbells_that_go_astray_make_it_slower_and_nothing_else(pool: PgPool) {
+    let redis = shared_redis();
+    let astray = losing_doorbells(&redis).await;
+    let (first, second) = two_over(pool.clone(), [redis, astray]).await;
+    let Cast { alice, bob, .. } = first.cast().await;
+    let bob = at(bob, &second);
+    let mut crowd = Crowd::new("General");
+    for (person, node) in [(alice, &first), (bob, &second)] {
+        let page = Page::load(person, "General", &[&node.address]).await;
+        crowd.add(page, Some(Duration::from_millis(60)));
+    }
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let (pages, messages) = crowd.finish(&pool).await;
+    assert!(messages > 50, "{messages}");
+    assert!(pages.iter().all(|page| page.connections == 1));
+}
+
+#[sqlx::test]
+async fn one_client_id_on_two_nodes_at_once_is_stored_once(pool: PgPool) {
+    let (first, second) = two(pool.clone()).await;
+    let Cast { alice, bob, .. } = first.cast().await;
+    let (mut here, mut there) = (
+        alice.socket("General").await,
+        at(alice, &second).socket("General").await,
+    );
+    let mut page = Page::load(bob, "General", &[&second.address]).await;
+    assert!(page.connect().await);
+    let mut ids = Vec::new();
+    for n in 1..=40 {
+        let id = uuid::Uuid::new_v4().to_string();
+        tokio::join!(here.say_as("twice", &id), there.say_as("twice", &id));
+        // Both are shown it, whichever was first.
+        tokio::join!(here.until(&id), there.until(&id));
+        ids.push(id);
+        while page.newest < n {
+            assert!(page.listen(Duration::from_secs(8)).await);
+        }
+    }
+    let seen: Vec<_> = page.pushed.iter().map(|seen| seen.client_id.clone()).collect();
+    assert_eq!(seen, ids);
+    let stored: i64 = sqlx::query_scalar("SELECT count(*) FROM messages")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(stored, 40);
 }

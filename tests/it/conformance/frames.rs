@@ -1,0 +1,189 @@
+//! Frames: fragments, control frames, closing, what is forbidden and what is too long.
+
+use sqlx::PgPool;
+
+use super::{CLOSE, CONTINUATION, FIN, PING, PONG, Raw, TEXT, frame, member, still_works};
+use crate::support::{numbers, spawn};
+
+#[sqlx::test]
+async fn fragments_become_one_message_with_a_ping_between(pool: PgPool) {
+    let server = spawn(pool).await;
+    let person = member(&server).await;
+    let mut raw = Raw::of(&person).await;
+    let message = "{\"body\": \"in three 🌙 parts\"}".as_bytes();
+    // Cut within a character: only the whole must be UTF-8.
+    let moon = message.windows(4).position(|four| four == "🌙".as_bytes()).unwrap();
+    raw.frame(TEXT, &message[..moon + 2]).await;
+    raw.frame(FIN | PING, b"between").await;
+    assert_eq!(raw.control().await, Some((PONG, b"between".to_vec())));
+    raw.frame(CONTINUATION, b"").await;
+    raw.frame(FIN | CONTINUATION, &message[moon + 2..]).await;
+    raw.until("in three 🌙 parts").await;
+    // One byte at a time is the same message.
+    for byte in frame(FIN | TEXT, b"{\"body\": \"drop by drop\"}") {
+        raw.bytes(&[byte]).await;
+    }
+    assert_eq!(numbers(&raw.until("drop by drop").await), [2]);
+}
+
+#[sqlx::test]
+async fn a_ping_is_answered_with_its_payload_and_a_pong_with_nothing(pool: PgPool) {
+    let server = spawn(pool).await;
+    let person = member(&server).await;
+    let mut raw = Raw::of(&person).await;
+    raw.frame(FIN | PONG, b"nobody asked").await;
+    for payload in [&b""[..], b"hello", &[0xff; 125]] {
+        raw.frame(FIN | PING, payload).await;
+        assert_eq!(raw.control().await, Some((PONG, payload.to_vec())));
+    }
+}
+
+#[sqlx::test]
+async fn a_close_is_answered_and_ends_the_connection(pool: PgPool) {
+    let server = spawn(pool).await;
+    let person = member(&server).await;
+    let with = |code: u16, reason: &[u8]| [&code.to_be_bytes(), reason].concat();
+    for (payload, answer) in [
+        (vec![], None),
+        (with(1000, b""), Some(1000)),
+        (with(1001, b"going away"), Some(1001)),
+        (with(3000, b""), Some(3000)),
+        (with(4999, &[b'x'; 123]), Some(4999)),
+        // What may not stand in a frame, or means nothing.
+        (with(0, b""), Some(1002)),
+        (with(999, b""), Some(1002)),
+        (with(1004, b""), Some(1002)),
+        (with(1005, b""), Some(1002)),
+        (with(1006, b""), Some(1002)),
+        (with(1015, b""), Some(1002)),
+        (with(2999, b""), Some(1002)),
+        (with(5000, b""), Some(1002)),
+        (vec![3], Some(1002)),
+    ] {
+        let mut raw = Raw::of(&person).await;
+        raw.frame(FIN | CLOSE, &payload).await;
+        assert_eq!(raw.closed().await, answer, "{payload:?}");
+    }
+    // A reason that is not UTF-8 is taken for text that is not: answered, and a close that can be read ends it.
+    let mut raw = Raw::of(&person).await;
+    raw.frame(FIN | CLOSE, &with(1000, &[0xff, 0xfe])).await;
+    raw.until("invalid_json").await;
+    raw.frame(FIN | CLOSE, &with(1000, b"")).await;
+    assert_eq!(raw.closed().await, Some(1000));
+    still_works(&person).await;
+}
+
+#[sqlx::test]
+async fn what_the_protocol_forbids_ends_with_1002(pool: PgPool) {
+    let server = spawn(pool).await;
+    let person = member(&server).await;
+    let mut forbidden: Vec<(String, Vec<u8>)> = vec![
+        ("not masked".into(), b"\x81\x02{}".to_vec()),
+        ("an empty ping, not masked".into(), b"\x89\x00".to_vec()),
+        ("a ping of 126 bytes".into(), frame(FIN | PING, &[0; 126])),
+        ("a close of 126 bytes".into(), frame(FIN | CLOSE, &[3; 126])),
+        ("a ping in fragments".into(), frame(PING, b"")),
+        ("a close in fragments".into(), frame(CLOSE, b"")),
+        ("the end of nothing".into(), frame(FIN | CONTINUATION, b"{}")),
+        ("the middle of nothing".into(), frame(CONTINUATION, b"{}")),
+        (
+            "a message within a message".into(),
+            [frame(TEXT, b"{"), frame(FIN | TEXT, b"{}")].concat(),
+        ),
+    ];
+    for bit in [0x40, 0x20, 0x10] {
+        for opcode in [TEXT, PING] {
+            forbidden.push((
+                format!("reserved bit {bit:x} on {opcode}"),
+                frame(FIN | bit | opcode, b"{}"),
+            ));
+        }
+    }
+    for opcode in (0x3..=0x7).chain(0xB..=0xF) {
+        forbidden.push((format!("opcode {opcode:x}"), frame(FIN | opcode, b"{}")));
+    }
+    for (what, bytes) in forbidden {
+        let mut raw = Raw::of(&person).await;
+        raw.bytes(&bytes).await;
+        assert_eq!(raw.closed().await, Some(1002), "{what}");
+    }
+    still_works(&person).await;
+}
+
+#[sqlx::test]
+async fn what_is_too_long_ends_with_1009_and_takes_no_memory(pool: PgPool) {
+    const LIMIT: usize = 64 << 10;
+    let server = spawn(pool).await;
+    let person = member(&server).await;
+    let part = vec![b'x'; LIMIT / 2];
+    for (what, bytes) in [
+        ("a frame", frame(FIN | TEXT, &vec![b'x'; LIMIT + 1])),
+        ("a binary frame", frame(FIN | 0x2, &vec![b'x'; LIMIT + 1])),
+        (
+            "a message in fragments",
+            [
+                frame(TEXT, &part),
+                frame(CONTINUATION, &part),
+                frame(FIN | CONTINUATION, b"x"),
+            ]
+            .concat(),
+        ),
+        // Only the length is sent: nobody may wait for the rest, or make room for it.
+        (
+            "a gigabyte",
+            [&[FIN | TEXT, 0xFF][..], &(1_u64 << 30).to_be_bytes(), &[0; 4]].concat(),
+        ),
+        (
+            "all there is",
+            [&[FIN | TEXT, 0xFF][..], &(u64::MAX >> 1).to_be_bytes(), &[0; 4]].concat(),
+        ),
+    ] {
+        let mut raw = Raw::of(&person).await;
+        raw.bytes(&bytes).await;
+        assert_eq!(raw.closed().await, Some(1009), "{what}");
+    }
+    // Just within is answered, and the socket stays.
+    let mut raw = Raw::of(&person).await;
+    raw.frame(FIN | TEXT, &vec![b'x'; LIMIT]).await;
+    raw.until("too_long").await;
+    raw.frame(FIN | TEXT, b"{\"body\": \"shorter\"}").await;
+    raw.until("shorter").await;
+}
+
+/// The RFC asks senders for the shortest length and gives receivers nothing to do about it.
+#[sqlx::test]
+async fn lengths_that_are_not_the_shortest_are_read_all_the_same(pool: PgPool) {
+    let server = spawn(pool).await;
+    let person = member(&server).await;
+    let mut raw = Raw::of(&person).await;
+    let message = b"{\"body\": \"long-winded\"}";
+    let length = u8::try_from(message.len()).unwrap();
+    for head in [
+        vec![FIN | TEXT, 0x80 | 0x7E, 0, length],
+        vec![FIN | TEXT, 0x80 | 0x7F, 0, 0, 0, 0, 0, 0, 0, length],
+    ] {
+        // A mask of zeros leaves the text as it is.
+        raw.bytes(&[&head[..], &[0; 4], message].concat()).await;
+        raw.until("long-winded").await;
+    }
+}
+
+/// RFC 6455 would close with 1007. A person's page loses nothing by an answer, so the project decided for that.
+#[sqlx::test]
+async fn text_that_is_not_utf8_is_answered_whole_and_in_fragments(pool: PgPool) {
+    let server = spawn(pool).await;
+    let person = member(&server).await;
+    let mut raw = Raw::of(&person).await;
+    let bad: [&[u8]; 4] = [b"\xff", b"\xc3", b"\xed\xa0\x80", b"{\"body\": \"\xf0\x9f\x8c\"}"];
+    for bytes in bad {
+        raw.frame(FIN | TEXT, bytes).await;
+        raw.until("invalid_json").await;
+    }
+    raw.frame(TEXT, b"{\"body\": ").await;
+    raw.frame(FIN | CONTINUATION, b"\"\xff\"}").await;
+    raw.until("invalid_json").await;
+    // The library cannot leave a message half way: whoever sent such a thing in fragments comes back.
+    raw.frame(FIN | TEXT, b"{\"body\": \"still here\"}").await;
+    assert_eq!(raw.closed().await, Some(1002));
+    still_works(&person).await;
+}
