@@ -41,7 +41,7 @@ impl Nodes {
                 .connect_with(options)
                 .await
                 .unwrap(),
-            keys: umbrachat::vault::generate_master_key(),
+            keys: umbrachat::config::master_keys::generate(),
             ports: listeners.iter().map(|one| one.local_addr().unwrap().port()).collect(),
             running: (0..count).map(|_| None).collect(),
         };
