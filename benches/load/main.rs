@@ -20,6 +20,7 @@ mod pages;
 mod process;
 mod reference;
 mod report;
+mod selfcheck;
 mod shapes;
 mod talk;
 mod tally;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
 
 /// Runs every chosen workload; whether every delivery was right.
 fn measure(options: Options) -> Result<bool, Error> {
+    selfcheck::run()?;
     let bench = Bench {
         cluster: Cluster::open(&options.database_url)?,
         options,
@@ -152,7 +154,7 @@ impl Bench {
     fn start(&self, kind: Kind, redis: bool) -> Result<Server, Error> {
         let mut command = match kind {
             Kind::Program => {
-                let mut command = Command::new(env!("CARGO_BIN_EXE_umbrachat"));
+                let mut command = Command::new(&self.options.program);
                 command
                     .env("DATABASE_URL", self.cluster.url.as_str())
                     .env("UMBRA_KEYS", &self.cluster.keys)

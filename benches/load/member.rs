@@ -95,6 +95,14 @@ impl Member {
         }
     }
 
+    /// Somebody whose bytes come from elsewhere.
+    pub fn listening(door: Door) -> Self {
+        Self {
+            phase: Phase::Ready,
+            ..Self::at(door)
+        }
+    }
+
     /// The handshake; after a pause it asks for what was missed.
     pub fn request(&self) -> Vec<u8> {
         let Door {

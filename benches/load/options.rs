@@ -1,5 +1,7 @@
 //! What may be chosen.
 
+use std::path::PathBuf;
+
 use clap::{Parser, ValueEnum};
 use url::Url;
 
@@ -36,6 +38,9 @@ pub struct Options {
     /// Leave the reference server out
     #[arg(long)]
     pub no_reference: bool,
+    /// The program to measure: another build, for a comparison
+    #[arg(long, default_value = env!("CARGO_BIN_EXE_umbrachat"), hide_default_value = true)]
+    pub program: PathBuf,
     /// PostgreSQL, on which two databases of its own are made anew
     #[arg(long, env)]
     pub database_url: Url,
