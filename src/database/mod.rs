@@ -93,12 +93,6 @@ pub async fn is_current(pool: &PgPool) -> Result<bool> {
     Ok(MIGRATOR.iter().all(|migration| applied.contains(&migration.version)))
 }
 
-/// Whether the database answers a query now.
-pub async fn ping(pool: &PgPool) -> Result<()> {
-    sqlx::query("SELECT 1").execute(pool).await?;
-    Ok(())
-}
-
 /// Whether a failed connection may succeed later without anybody changing the configuration.
 fn comes_back(error: &sqlx::Error) -> bool {
     match error {

@@ -168,14 +168,12 @@ fn give_back_late(jobs: Vec<Job>) -> Vec<Job> {
 /// against a server that is frozen or cut off.
 async fn in_time(db: &PgPool, jobs: &[Job], wait: Wait) -> sqlx::Result<Vec<Outcome>> {
     let mut connection = db.acquire().await?;
-    match timeout(PATIENCE, store(&mut connection, jobs, wait)).await {
-        Ok(stored) => stored,
-        Err(_) => {
-            // Whatever it still says must not be taken for the answer to another question.
-            drop(connection.detach());
-            Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
-        }
+    if let Ok(stored) = timeout(PATIENCE, store(&mut connection, jobs, wait)).await {
+        return stored;
     }
+    // Whatever it still says must not be taken for the answer to another question.
+    drop(connection.detach());
+    Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
 }
 
 /// One transaction for the whole batch; the outcomes are in the order of the jobs.
