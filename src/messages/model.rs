@@ -90,6 +90,17 @@ impl Refusal {
         }
     }
 
+    /// The same for a page without script, on which nothing is sent again by itself.
+    pub fn page_message(self) -> &'static str {
+        match self {
+            Self::Busy => "The server is busy. Press Send again in a moment; your message will not be sent twice.",
+            Self::Unavailable => {
+                "The server could not confirm this message. Press Send again; it will not be sent twice."
+            }
+            other => other.message(),
+        }
+    }
+
     /// When to try again, if that can help.
     pub fn retry_after(self) -> Option<Duration> {
         match self {

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 
 use super::model::{History, Item, MAX_CHARS, Shown};
 use crate::accounts::model::Author;
+use crate::ids::ClientId;
 use crate::rooms::model::path;
 use crate::rooms::views::event;
 use crate::web::Ctx;
@@ -71,12 +72,34 @@ pub fn pending(author: &Author) -> Markup {
     }
 }
 
-/// The form to write in. `error` says why `body` was not sent, for a page without script.
-pub fn composer(ctx: &Ctx, slug: &str, title: &str, body: &str, error: Option<&str>) -> Markup {
+/// What stands in the composer: what was typed, and why it was not sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Draft<'a> {
+    /// The text.
+    pub body: &'a str,
+    /// The id that it will be stored under, once, however often the form is sent. The script makes its own.
+    pub client_id: ClientId,
+    /// A sentence that says what to do about it, for a page without script.
+    pub error: Option<&'a str>,
+}
+
+impl Default for Draft<'_> {
+    fn default() -> Self {
+        Self {
+            body: "",
+            client_id: ClientId::new(),
+            error: None,
+        }
+    }
+}
+
+/// The form to write in.
+pub fn composer(ctx: &Ctx, slug: &str, title: &str, draft: Draft<'_>) -> Markup {
+    let Draft { body, client_id, error } = draft;
     html! {
         form #composer .composer method="post" action={ "/chat/room/" (slug) "/messages" } {
             (csrf_field(ctx))
-            input type="hidden" name="client_id";
+            input type="hidden" name="client_id" value=(client_id) autocomplete="off";
             div.composer-box {
                 label.visually-hidden for="composer-body" { "Message #" (title) }
                 textarea #composer-body name="body" rows="1" required dir="auto" data-max=(MAX_CHARS)

@@ -9,6 +9,7 @@ mod support;
 
 mod accounts;
 mod admin;
+mod chat;
 mod config;
 mod conformance;
 mod embedded;

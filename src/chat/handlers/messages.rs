@@ -1,6 +1,6 @@
 //! A room's history, and sending without a socket.
 
-use poem::http::{StatusCode, header};
+use poem::http::StatusCode;
 use poem::web::{Data, Form, Path, Query};
 use poem::{IntoResponse, Response, handler};
 use serde::Deserialize;
@@ -8,13 +8,15 @@ use uuid::Uuid;
 
 use super::{Page, rooms};
 use crate::accounts::CurrentUser;
-use crate::chat::views::Draft;
+use crate::chat::views::unsent;
 use crate::ids::{ClientId, Seq};
+use crate::messages::actions;
 use crate::messages::model::{Body, Refusal, Stored};
-use crate::messages::{actions, views};
+use crate::messages::views::{self, Draft};
 use crate::rooms::model::{MemberRoom, path};
+use crate::web::errors::set_retry_after;
 use crate::web::{Ctx, see_other};
-use crate::{App, Result};
+use crate::{App, Error, Result};
 
 /// What the composer sends.
 #[derive(Debug, Default, Deserialize)]
@@ -22,6 +24,30 @@ use crate::{App, Result};
 pub struct NewMessageForm {
     body: String,
     client_id: String,
+}
+
+impl NewMessageForm {
+    /// The page brings an id for the message; a program may leave it out.
+    fn with_client_id(mut self) -> Self {
+        if self.client_id.is_empty() {
+            self.client_id = ClientId::new().to_string();
+        }
+        self
+    }
+
+    fn client_id(&self) -> Result<ClientId, Refusal> {
+        let id = Uuid::parse_str(&self.client_id).map(ClientId);
+        id.map_err(|_| Refusal::Malformed("client_id must be a UUID."))
+    }
+
+    /// What the composer shows again: the same text under the same id, so that it cannot be stored twice.
+    fn draft(&self, refusal: Refusal) -> Draft<'_> {
+        Draft {
+            body: &self.body,
+            client_id: self.client_id().unwrap_or_else(|_| ClientId::new()),
+            error: Some(refusal.page_message()),
+        }
+    }
 }
 
 /// Older messages: the fragment for htmx, the page of that time for everybody else.
@@ -52,19 +78,28 @@ pub async fn create(
     Path(slug): Path<String>,
     Form(form): Form<NewMessageForm>,
 ) -> Result<Response> {
-    let member = actions::enter(&app, user.id, &slug).await?;
-    match store(&app, &user, &member, &form).await? {
+    let form = form.with_client_id();
+    match send(&app, &ctx, &user, &slug, &form).await {
+        // Not even the room can be drawn: what was typed is, so that it can be sent from there.
+        Err(Error::Unavailable(cause)) if !ctx.htmx => {
+            tracing::warn!(cause, request = ctx.request_id, "a message could not be taken");
+            let page = unsent(&ctx, &slug, form.draft(Refusal::Unavailable));
+            Ok(answer(Refusal::Unavailable, page.into_response()))
+        }
+        answer => answer,
+    }
+}
+
+async fn send(app: &App, ctx: &Ctx, user: &CurrentUser, slug: &str, form: &NewMessageForm) -> Result<Response> {
+    let member = actions::enter(app, user.id, slug).await?;
+    match store(app, user, &member, form).await? {
         Ok(stored) if ctx.htmx => {
-            let message = actions::find(&app, &member, stored.seq).await?;
+            let message = actions::find(app, &member, stored.seq).await?;
             Ok(views::message(&message).into_response())
         }
         Ok(stored) => Ok(see_other(&format!("{}#m-{}", path(&member.room.slug), stored.seq))),
         Err(refusal) => {
-            let draft = Draft {
-                body: &form.body,
-                error: Some(refusal.message()),
-            };
-            let page = rooms::draw(&app, &ctx, &user, &member, None, draft).await?;
+            let page = rooms::draw(app, ctx, user, &member, None, form.draft(refusal)).await?;
             Ok(answer(refusal, page.into_response()))
         }
     }
@@ -76,13 +111,7 @@ async fn store(
     member: &MemberRoom,
     form: &NewMessageForm,
 ) -> Result<Result<Stored, Refusal>> {
-    let client_id = match form.client_id.as_str() {
-        "" => Ok(ClientId::new()),
-        text => Uuid::parse_str(text)
-            .map(ClientId)
-            .map_err(|_| Refusal::Malformed("client_id must be a UUID.")),
-    };
-    let (body, client_id) = match (Body::parse(&form.body), client_id) {
+    let (body, client_id) = match (Body::parse(&form.body), form.client_id()) {
         (Ok(body), Ok(client_id)) => (body, client_id),
         (Err(refusal), _) | (_, Err(refusal)) => return Ok(Err(refusal)),
     };
@@ -103,8 +132,7 @@ fn answer(refusal: Refusal, page: Response) -> Response {
     };
     let mut response = page.with_status(status).into_response();
     if let Some(wait) = refusal.retry_after() {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        set_retry_after(&mut response, wait);
     }
     response
 }

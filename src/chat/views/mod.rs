@@ -5,5 +5,5 @@ mod room;
 mod side_bar;
 
 pub use home::{home, join};
-pub use room::{Draft, online, room};
+pub use room::{online, room, unsent};
 pub use side_bar::{Open, side_bar};

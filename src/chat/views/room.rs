@@ -5,20 +5,11 @@ use maud::{Markup, html};
 use super::side_bar::{Open, side_bar};
 use crate::accounts::model::Author;
 use crate::messages::model::History;
-use crate::messages::views::{composer, history, pending};
+use crate::messages::views::{Draft, composer, history, pending};
 use crate::rooms::model::{Listed, Room, path};
-use crate::web::components::{csrf_field, empty_state};
+use crate::web::components::{csrf_field, eclipse, empty_state};
 use crate::web::icons::icon;
 use crate::web::{Ctx, Viewer, layout};
-
-/// What stands in the composer: what was typed, and why it was not sent.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Draft<'a> {
-    /// The text.
-    pub body: &'a str,
-    /// A sentence that says what to do about it.
-    pub error: Option<&'a str>,
-}
 
 /// The room: header, messages, composer. The script connects it to its socket.
 pub fn room(
@@ -55,7 +46,7 @@ pub fn room(
             @if room.archived_at.is_some() {
                 p.archived { (icon("archive")) "This room is archived. It can be read, but nobody can write in it." }
             } @else {
-                (composer(ctx, &room.slug, &room.title, draft.body, draft.error))
+                (composer(ctx, &room.slug, &room.title, draft))
             }
             template #pending-message { (pending(&me)) }
         }
@@ -66,6 +57,19 @@ pub fn room(
         side_bar(ctx, viewer, rooms, Open::Room(&room.slug)),
         sheet,
     )
+}
+
+/// What was typed, when nothing else of the room can be drawn: it can be sent from here.
+pub fn unsent(ctx: &Ctx, slug: &str, draft: Draft<'_>) -> Markup {
+    let main = html! {
+        div.error-page {
+            (eclipse())
+            h1 { "Not confirmed yet" }
+            p.lead { "The server cannot reach its database right now. Your message is still here." }
+            (composer(ctx, slug, slug, draft))
+        }
+    };
+    layout::bare(ctx, "Not confirmed yet", main)
 }
 
 /// How many members are here now: what stands in `#online`.
