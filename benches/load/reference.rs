@@ -16,7 +16,7 @@ use chrono::Utc;
 use memchr::memmem;
 use serde::Deserialize;
 use sqlx::PgPool;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
 use tungstenite::handshake::derive_accept_key;
@@ -27,6 +27,9 @@ use crate::frames::{CLOSE, TEXT};
 
 /// Messages stored with one insert at most.
 const BATCH: usize = 500;
+/// Connections that may wait to be accepted. With the library's 128, some of 200 that come at once wait a second for
+/// their next try.
+const BACKLOG: u32 = 4096;
 
 /// A room: who is in it, and how many messages it has.
 #[derive(Default)]
@@ -64,7 +67,9 @@ pub fn run(database: &str) -> Result<(), Error> {
 
 async fn serve(database: &str) -> Result<(), Error> {
     let pool = PgPool::connect(database).await?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    let listener = socket.listen(BACKLOG)?;
     let rooms = Rooms::default();
     let (jobs, inbox) = mpsc::channel(5_000);
     spawn_local(store(pool.clone(), rooms.clone(), inbox));
