@@ -4,7 +4,7 @@
 export SQLX_OFFLINE := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test lint bench assets sqlx
+.PHONY: fuzz help run dev test lint bench assets sqlx
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,3 +31,7 @@ assets: ## Build the style sheet and the script into assets/dist
 
 sqlx: ## Make the descriptions of all queries in .sqlx anew
 	@exec scripts/sqlx.sh
+
+fuzz: ## Fuzz what reads bytes from outside, a minute each (needs clang, nightly Rust and cargo-fuzz)
+	@command -v cargo-fuzz >/dev/null || { echo 'make fuzz needs: clang; rustup toolchain install nightly; cargo install cargo-fuzz' >&2; exit 1; }
+	@for target in $$(cargo +nightly fuzz list); do cargo +nightly fuzz run $$target -- -max_total_time=60 || exit 1; done

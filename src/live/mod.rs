@@ -19,6 +19,8 @@ use poem::{Route, get};
 use tokio::sync::mpsc;
 
 pub use feed::{Feed, Visits};
+#[doc(hidden)]
+pub use socket::parse;
 
 use crate::App;
 use crate::messages::model::Fresh;

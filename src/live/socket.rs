@@ -272,19 +272,8 @@ impl Socket<'_> {
     }
 
     fn take(&self, said: &Said) -> Result<(), (Option<ClientId>, Refusal)> {
-        let Said::Text(text) = said else {
-            return Err((None, Refusal::Malformed("Send JSON text in UTF-8.")));
-        };
-        if text.len() > MAX_FRAME {
-            return Err((None, Refusal::TooLong));
-        }
-        let Ok(incoming) = serde_json::from_str::<Incoming>(text) else {
-            let form = r#"Send JSON like {"body": "Hello", "client_id": "<uuid>"}."#;
-            return Err((None, Refusal::Malformed(form)));
-        };
-        let client_id = incoming.client_id.map_or_else(ClientId::new, ClientId);
+        let (body, client_id) = parse(said)?;
         let refused = |refusal| (Some(client_id), refusal);
-        let body = Body::parse(&incoming.body).map_err(refused)?;
         if self.confirmations.len() >= MAX_UNCONFIRMED {
             return Err(refused(Refusal::Busy));
         }
@@ -338,4 +327,21 @@ async fn prepare(app: &App, feed: &Feed, user: &CurrentUser, member: &MemberRoom
     let states = queries::list_room_states(&app.db, &[member.room.id]).await?;
     feed.follow(*states.first().ok_or(Error::NotFound)?);
     actions::sender(app, user.author(), &member.room).await
+}
+
+/// The message in what a page sent; for one that cannot be taken, why, with its id as far as it can be read.
+pub fn parse(said: &Said) -> Result<(Body, ClientId), (Option<ClientId>, Refusal)> {
+    let Said::Text(text) = said else {
+        return Err((None, Refusal::Malformed("Send JSON text in UTF-8.")));
+    };
+    if text.len() > MAX_FRAME {
+        return Err((None, Refusal::TooLong));
+    }
+    let Ok(incoming) = serde_json::from_str::<Incoming>(text) else {
+        let form = r#"Send JSON like {"body": "Hello", "client_id": "<uuid>"}."#;
+        return Err((None, Refusal::Malformed(form)));
+    };
+    let client_id = incoming.client_id.map_or_else(ClientId::new, ClientId);
+    let body = Body::parse(&incoming.body).map_err(|refusal| (Some(client_id), refusal))?;
+    Ok((body, client_id))
 }

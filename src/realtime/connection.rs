@@ -157,13 +157,7 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
 
 impl Connection {
     fn new(stream: Upgraded) -> Self {
-        let config = WebSocketConfig::default()
-            // The default of 128 KiB is taken for every connection, whether it speaks or not.
-            .read_buffer_size(512)
-            .write_buffer_size(0)
-            .max_message_size(Some(MAX_MESSAGE))
-            .max_frame_size(Some(MAX_MESSAGE));
-        let socket = WebSocket::from_raw_socket(Pipe::default(), Role::Server, Some(config));
+        let socket = library();
         let heard = Instant::now();
         let mut ping = interval_at(heard + PING_EVERY, PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -178,7 +172,7 @@ impl Connection {
     /// Waits for the next thing to do. No message or frame is lost if the future is dropped.
     pub async fn next(&mut self, queue: &Arc<Queue>) -> Step {
         loop {
-            match self.read() {
+            match read(&mut self.socket) {
                 Ok(Some(said)) => return Step::Said(said),
                 Ok(None) => {}
                 Err(Gone) => {
@@ -213,35 +207,6 @@ impl Connection {
         }
     }
 
-    /// The next message in what has come in; None when more has to come first. Pings and closes are answered by the
-    /// library: the answers are on their way out afterwards.
-    fn read(&mut self) -> Result<Option<Said>, Gone> {
-        loop {
-            match self.socket.read() {
-                Ok(Message::Text(text)) => return Ok(Some(Said::Text(text))),
-                // What is no text is answered, and the next good message works.
-                Ok(Message::Binary(_)) | Err(Error::Utf8(_)) => return Ok(Some(Said::NotText)),
-                Ok(_) => {}
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let pipe = self.socket.get_mut();
-                    if pipe.incoming.is_empty() && pipe.incoming.capacity() > KEPT {
-                        pipe.incoming = BytesMut::new();
-                    }
-                    return Ok(None);
-                }
-                Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
-                    self.say_close(Code::Size, "too long");
-                    return Err(Gone);
-                }
-                Err(Error::Protocol(_)) => {
-                    self.say_close(Code::Protocol, "not as RFC 6455 says");
-                    return Err(Gone);
-                }
-                Err(_) => return Err(Gone),
-            }
-        }
-    }
-
     /// Sends frames in order, many in one write.
     pub async fn send(&mut self, frames: impl IntoIterator<Item = Frame>) -> Result<(), Gone> {
         for frame in frames {
@@ -257,10 +222,10 @@ impl Connection {
     /// Says why, and ends the connection.
     pub async fn close(mut self, code: CloseCode) {
         let (number, reason) = code.wire();
-        self.say_close(number.into(), reason);
+        say_close(&mut self.socket, number.into(), reason);
         // Reading on until the other side has closed too lets the code arrive before the connection ends.
         let closing = async {
-            while self.write_out().await.is_ok() && !matches!(self.read(), Err(Gone)) {
+            while self.write_out().await.is_ok() && !matches!(read(&mut self.socket), Err(Gone)) {
                 let incoming = &mut self.socket.get_mut().incoming;
                 if !matches!(self.stream.read_buf(incoming).await, Ok(1..)) {
                     return;
@@ -284,17 +249,6 @@ impl Connection {
         timeout(GOODBYE, ending).await.ok();
     }
 
-    fn say_close(&mut self, code: Code, reason: &'static str) {
-        // An error means that the connection is closing already.
-        self.socket
-            .close(Some(CloseFrame {
-                code,
-                reason: reason.into(),
-            }))
-            .ok();
-        self.socket.flush().ok();
-    }
-
     /// Writes everything that is to go out. If the future is dropped, the rest goes out next time.
     async fn write_out(&mut self) -> Result<(), Gone> {
         // Answers that the library holds back until the next write.
@@ -316,4 +270,68 @@ impl Connection {
         }
         written
     }
+}
+
+/// The library at the server's end, between two buffers.
+fn library() -> WebSocket<Pipe> {
+    let config = WebSocketConfig::default()
+        // The default of 128 KiB is taken for every connection, whether it speaks or not.
+        .read_buffer_size(512)
+        .write_buffer_size(0)
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE));
+    WebSocket::from_raw_socket(Pipe::default(), Role::Server, Some(config))
+}
+
+/// The next message in what has come in; None when more has to come first. Pings and closes are answered by the
+/// library: the answers are on their way out afterwards.
+fn read(socket: &mut WebSocket<Pipe>) -> Result<Option<Said>, Gone> {
+    loop {
+        match socket.read() {
+            Ok(Message::Text(text)) => return Ok(Some(Said::Text(text))),
+            // What is no text is answered, and the next good message works.
+            Ok(Message::Binary(_)) | Err(Error::Utf8(_)) => return Ok(Some(Said::NotText)),
+            Ok(_) => {}
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                let pipe = socket.get_mut();
+                if pipe.incoming.is_empty() && pipe.incoming.capacity() > KEPT {
+                    pipe.incoming = BytesMut::new();
+                }
+                return Ok(None);
+            }
+            Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
+                say_close(socket, Code::Size, "too long");
+                return Err(Gone);
+            }
+            Err(Error::Protocol(_)) => {
+                say_close(socket, Code::Protocol, "not as RFC 6455 says");
+                return Err(Gone);
+            }
+            Err(_) => return Err(Gone),
+        }
+    }
+}
+
+fn say_close(socket: &mut WebSocket<Pipe>, code: Code, reason: &'static str) {
+    // An error means that the connection is closing already.
+    socket
+        .close(Some(CloseFrame {
+            code,
+            reason: reason.into(),
+        }))
+        .ok();
+    socket.flush().ok();
+}
+
+/// What a connection makes of these bytes: its messages in order, and what goes back. For tests and fuzzing.
+#[doc(hidden)]
+pub fn read_bytes(bytes: &[u8]) -> (Vec<Said>, Vec<u8>) {
+    let mut socket = library();
+    socket.get_mut().incoming.extend_from_slice(bytes);
+    let mut said = Vec::new();
+    while let Ok(Some(message)) = read(&mut socket) {
+        said.push(message);
+    }
+    socket.flush().ok();
+    (said, socket.get_mut().outgoing.to_vec())
 }

@@ -11,6 +11,8 @@ mod frame;
 mod hub;
 mod queue;
 
+#[doc(hidden)]
+pub use connection::read_bytes;
 pub use connection::{Connection, Gone, Said, Step, accept};
 pub use frame::{CloseCode, Frame};
 pub use hub::{ConnectionId, Hub, Listener};

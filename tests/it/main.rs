@@ -3,6 +3,8 @@
 // Helpers stand outside of #[test] functions, where the lints do not know that this is a test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../../fuzz/entries.rs"]
+mod entries;
 mod page;
 mod program;
 mod support;
@@ -19,6 +21,7 @@ mod messages;
 mod model;
 mod nodes;
 mod outages;
+mod parsers;
 mod rooms;
 mod security;
 mod setup;

@@ -1,0 +1,103 @@
+//! Everything that reads bytes from outside, one function for each: none may panic, whatever comes. Fuzzed by the
+//! targets beside this file, and driven by `tests/it/parsers.rs` in every test run.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use clap::Parser;
+use umbrachat::accounts::model::{SignUpForm, fold};
+use umbrachat::config::{Config, Options};
+use umbrachat::error::FieldErrors;
+use umbrachat::ids::MessageId;
+use umbrachat::messages::model::Body;
+use umbrachat::realtime::{Said, read_bytes};
+use umbrachat::rooms::model::{RoomName, Topic};
+use umbrachat::vault::{DataKey, MessageCipher};
+use umbrachat::web::normalise::is_local;
+
+/// All of them.
+pub const ALL: [fn(&[u8]); 6] = [frames, message, forms, text, token, settings];
+
+/// A socket's bytes, and what the room makes of the messages in them.
+pub fn frames(bytes: &[u8]) {
+    let (said, answer) = read_bytes(bytes);
+    // Pongs and one close: never more than came in, but for that close and its reason.
+    assert!(
+        answer.len() <= bytes.len() + 127,
+        "{} bytes for {}",
+        answer.len(),
+        bytes.len()
+    );
+    for message in &said {
+        drop(umbrachat::live::parse(message));
+    }
+}
+
+/// One message of a page.
+pub fn message(bytes: &[u8]) {
+    let said = match String::from_utf8(bytes.to_vec()) {
+        Ok(text) => Said::Text(text.into()),
+        Err(_) => Said::NotText,
+    };
+    if let Ok((body, _)) = umbrachat::live::parse(&said) {
+        assert!(!body.as_str().is_empty() && !body.as_str().contains('\0'));
+    }
+}
+
+/// A form's body, and its fields.
+pub fn forms(bytes: &[u8]) {
+    if let Ok(form) = serde_urlencoded::from_bytes::<SignUpForm>(bytes) {
+        drop(form.parse(FieldErrors::default()));
+    }
+}
+
+/// What people type, and what stands in an address.
+pub fn text(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    drop(Body::parse(&text));
+    drop(RoomName::parse(&text));
+    drop(Topic::parse(&text));
+    drop(fold(&text));
+    if is_local(&text) {
+        assert!(text.starts_with('/') && !text.starts_with("//"));
+    }
+}
+
+/// A sealed body, as a database may hold it that somebody else has written.
+pub fn token(bytes: &[u8]) {
+    let key = |byte| DataKey::from_bytes(&[byte; 32]).expect("32 bytes");
+    let cipher = MessageCipher::derive(&key(1), &key(2));
+    let opened = cipher.open(MessageId::new(), 1, &String::from_utf8_lossy(bytes));
+    assert!(opened.is_err(), "nobody else knows the keys");
+}
+
+/// Every setting with this value.
+pub fn settings(bytes: &[u8]) {
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        options: Options,
+    }
+    let value = OsString::from_vec(bytes.to_vec());
+    for name in [
+        "listen",
+        "public-url",
+        "trusted-proxies",
+        "database-url",
+        "redis-url",
+        "umbra-keys",
+        "session-secret",
+        "message-rate",
+        "log",
+    ] {
+        let mut flag = OsString::from(format!("--{name}="));
+        flag.push(&value);
+        let Ok(cli) = Cli::try_parse_from([OsString::from("umbrachat"), flag]) else {
+            continue;
+        };
+        drop(cli.options.log_filter());
+        if let Err(wrong) = Config::check(&cli.options) {
+            assert!(!wrong.to_string().contains('\n'), "one line");
+        }
+    }
+}
