@@ -35,8 +35,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// What the library accepts in one message. Larger than what the program accepts, so that a message a little too
 /// long gets an answer instead of a closed connection.
 const MAX_MESSAGE: usize = 64 << 10;
-/// Bytes that are read, and frames that are written, in one go.
-const READ_AT_ONCE: usize = 4 << 10;
+/// Bytes that are read in one go: room that every idle connection holds ready. Frames are written in larger parts.
+const READ_AT_ONCE: usize = 512;
 const WRITE_AT_ONCE: usize = 64 << 10;
 /// Buffers that grew beyond this are given back when they are empty.
 const KEPT: usize = 1 << 10;

@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 
 use sqlx::PgPool;
 
-use crate::support::{Cast, config, spawn, spawn_with};
+use crate::program::{Folder, Server as Program, command};
+use crate::support::{Cast, Person, account, config, spawn, spawn_with};
 
 const CANARY: &str = "canary-7f3a the moon is down by 21:40";
 
@@ -168,4 +169,96 @@ async fn keys_that_do_not_fit_the_data_are_refused_at_the_start(pool: PgPool) {
     let other = umbrachat::config::master_keys::generate();
     let error = umbrachat::vault::Vault::open(&pool, &other, None).await.unwrap_err();
     assert!(error.to_string().contains("none of the keys fits"), "{error}");
+}
+
+/// Whether any file below the folder holds these bytes.
+fn is_in_folder(folder: &std::path::Path, needle: &[u8]) -> bool {
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return is_in_folder(&path, needle);
+        }
+        // A file that went away meanwhile, or a socket, holds nothing.
+        std::fs::read(&path).is_ok_and(|bytes| bytes.windows(needle.len()).any(|window| window == needle))
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_disk_nor_log_hold_what_was_written() {
+    let folder = Folder::new();
+    let log = folder.path("log");
+    let mut program = command(&folder, &[]);
+    program
+        .env("RUST_LOG", "trace")
+        .stderr(std::fs::File::create(&log).unwrap());
+    let server = Program::spawn_logged(&mut program, &folder.path("data"));
+    let code = server.line().rsplit_once("code=").unwrap().1.to_owned();
+    let ada = Person::new(&server.address);
+    ada.post("/setup", &account("ada", &[("code", &code)])).await;
+    ada.make_room("General").await;
+    ada.join("General").await;
+    ada.write("General", CANARY).await;
+    let mut socket = ada.socket("General").await;
+    socket.say("canary-by-socket").await;
+    socket.until("canary-by-socket").await;
+    assert!(ada.page("/chat/room/General").await.contains(CANARY));
+    let session = ada
+        .cookies()
+        .split("umbra_session=")
+        .nth(1)
+        .unwrap()
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
+    server.stop();
+
+    assert!(is_in_folder(&folder.path("data"), b"gAAAA"), "the tokens are found");
+    for secret in [CANARY, "canary-by-socket", crate::support::PASSWORD, &session] {
+        assert!(
+            !is_in_folder(&folder.path("data"), secret.as_bytes()),
+            "on the disk: {secret}"
+        );
+    }
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.len() > 1000, "the log is found");
+    for secret in [CANARY, "canary-by-socket", crate::support::PASSWORD, &session, &code] {
+        assert!(!log.contains(secret), "in the log: {secret}");
+    }
+}
+
+#[sqlx::test]
+async fn redis_carries_ids_and_numbers_only(pool: PgPool) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let url = std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL names a Redis: `make test` starts one");
+    let mut monitor = tokio::net::TcpStream::connect(url.strip_prefix("redis://").unwrap())
+        .await
+        .unwrap();
+    monitor.write_all(b"MONITOR\r\n").await.unwrap();
+    let redis_url = Some(umbrachat::config::Secret::new(url.clone()));
+    let server = spawn_with(pool, umbrachat::config::Config { redis_url, ..config() }).await;
+    while server.visitor().get("/readyz").await.status() != 200 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let Cast { alice, .. } = server.cast().await;
+    alice.write("General", CANARY).await;
+    let room: uuid::Uuid = sqlx::query_scalar("SELECT id FROM rooms")
+        .fetch_one(&server.pool)
+        .await
+        .unwrap();
+    let heard = async {
+        let (mut heard, mut buffer) = (String::new(), [0; 4096]);
+        // Alice and Bob joined, then she wrote: three changes of the room.
+        while heard.matches(&room.to_string()).count() < 3 {
+            let length = monitor.read(&mut buffer).await.unwrap();
+            heard.push_str(&String::from_utf8_lossy(&buffer[..length]));
+        }
+        heard
+    };
+    let heard = tokio::time::timeout(std::time::Duration::from_secs(10), heard)
+        .await
+        .expect("doorbells are heard");
+    for secret in ["canary", "alice", crate::support::PASSWORD] {
+        assert!(!heard.contains(secret), "{secret}");
+    }
 }

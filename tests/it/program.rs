@@ -118,12 +118,12 @@ impl Server {
     }
 
     pub fn spawn(command: &mut Command, data: &Path) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .process_group(0)
-            .spawn()
-            .unwrap();
+        Self::spawn_logged(command.stderr(Stdio::inherit()), data)
+    }
+
+    /// The same, with the log where the command says.
+    pub fn spawn_logged(command: &mut Command, data: &Path) -> Self {
+        let mut child = command.stdout(Stdio::piped()).process_group(0).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = channel();
         std::thread::spawn(move || {
