@@ -23,7 +23,7 @@ scripts/sqlx.sh --check
 step "unit and integration tests"
 cargo test --locked --quiet
 step "browser"
-cargo build --locked --quiet
+# The integration tests have built the program: building it alone would build every dependency again.
 # Without DATABASE_URL, so that the specs run what a newcomer runs: the program with its private PostgreSQL.
 env -u DATABASE_URL UMBRACHAT="$(realpath "$target")/debug/umbrachat" npx --no-install playwright test
 step "done"
