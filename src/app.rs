@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use poem::http::{Method, StatusCode};
-use poem::listener::TcpAcceptor;
 use poem::web::Data;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, Server, get, handler};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -19,7 +18,7 @@ use crate::bus::{Bus, Relay};
 use crate::config::{Config, Secret};
 use crate::live::Feed;
 use crate::messages::{Inbox, Outlet, Writer};
-use crate::realtime::Hub;
+use crate::realtime::{Acceptor, Hub, Sockets};
 use crate::state::session_cache;
 use crate::throttle::Throttle;
 use crate::vault::Vault;
@@ -31,7 +30,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 const PAGE: Duration = Duration::from_millis(4500);
 /// How long a form may take: a password may have to wait its turn to be hashed.
 const FORM: Duration = Duration::from_secs(15);
-/// How long a connection may be silent between requests. (It does not count for sockets: those have their pings.)
+/// How long a connection may be silent between requests.
 const IDLE: Duration = Duration::from_secs(60);
 /// How long sockets have to say goodbye at the end, and the last messages to reach them.
 const GOODBYE: Duration = Duration::from_secs(3);
@@ -57,10 +56,9 @@ pub async fn serve(
     ready: impl FnOnce(Ready),
 ) -> Result<()> {
     let port = listener.local_addr().map_err(Error::internal)?.port();
-    // Inherited by every connection: a frame shall not wait for the acknowledgement of the one before.
-    rustix::net::sockopt::set_tcp_nodelay(&listener, true).map_err(Error::internal)?;
     raise_file_limit();
-    let acceptor = TcpAcceptor::from_std(listener).map_err(Error::internal)?;
+    let sockets = Sockets::new();
+    let acceptor = Acceptor::new(listener, sockets.clone()).map_err(Error::internal)?;
     let Parts { app, inbox, relay } = assemble(config, pool, port).await?;
     let (feed, visits) = Feed::new();
     let mut tasks = Tasks::new(shutdown.clone());
@@ -87,6 +85,8 @@ pub async fn serve(
         tasks.start("bus", relay.run());
     }
     tasks.start("housekeeping", keep_house(app.clone()));
+    let idle = sockets.clone();
+    tasks.start("idle connections", async move { idle.end_idle(IDLE).await });
     let setup_code = accounts::setup::prepare(&app).await?;
     ready(Ready {
         bus: app.bus.describe(),
@@ -94,9 +94,8 @@ pub async fn serve(
     });
 
     let served = Server::new_with_acceptor(acceptor)
-        .idle_timeout(IDLE)
         .run_with_graceful_shutdown(
-            routes(app.clone(), feed.clone()),
+            routes(app.clone(), feed.clone(), sockets),
             shutdown.cancelled_owned(),
             Some(DRAIN),
         )
@@ -160,7 +159,7 @@ async fn assemble(config: Config, db: PgPool, port: u16) -> Result<Parts> {
 }
 
 /// Every address of the program, behind what every request goes through.
-fn routes(app: App, feed: Arc<Feed>) -> impl Endpoint<Output = Response> {
+fn routes(app: App, feed: Arc<Feed>, sockets: Arc<Sockets>) -> impl Endpoint<Output = Response> {
     let routes = Route::new().at("/healthz", get(healthz)).at("/readyz", get(readyz));
     let features = [
         accounts::routes,
@@ -172,7 +171,10 @@ fn routes(app: App, feed: Arc<Feed>) -> impl Endpoint<Output = Response> {
         web::assets::routes,
     ];
     let routes = features.into_iter().fold(routes, |routes, feature| feature(routes));
-    web::around(app, routes.data(feed).around(accounts::around).around(in_time))
+    web::around(
+        app,
+        routes.data(feed).data(sockets).around(accounts::around).around(in_time),
+    )
 }
 
 /// Answers that the server cannot do its work right now when a request takes too long: a database that is frozen or

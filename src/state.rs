@@ -10,7 +10,7 @@ use sqlx::PgPool;
 
 use crate::bus::Bus;
 use crate::config::Config;
-use crate::ids::{SessionId, UserId};
+use crate::ids::{KeyId, SessionId, UserId};
 use crate::messages::Writer;
 use crate::realtime::Hub;
 use crate::throttle::Throttle;
@@ -59,6 +59,8 @@ pub struct Login {
     pub username: String,
     /// Whether the administration is open to them.
     pub is_admin: bool,
+    /// Their data key.
+    pub key: KeyId,
 }
 
 /// An empty cache for [`App::sessions`].

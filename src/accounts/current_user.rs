@@ -8,7 +8,7 @@ use poem::{Endpoint, FromRequest, IntoResponse, Request, RequestBody, Response};
 
 use super::model::{Author, Role, full_name};
 use super::{actions, queries, setup};
-use crate::ids::{SessionId, UserId};
+use crate::ids::{KeyId, SessionId, UserId};
 use crate::state::Login;
 use crate::web::session::{Token, session_cookie, set_session};
 use crate::web::{Viewer, see_other};
@@ -30,6 +30,8 @@ pub struct CurrentUser {
     pub session_id: SessionId,
     /// For the layout.
     pub viewer: Viewer,
+    /// Their data key.
+    pub key: KeyId,
 }
 
 /// The person who makes the request, or nobody.
@@ -107,6 +109,7 @@ async fn recognise(app: &App, headers: &HeaderMap) -> Result<Option<(CurrentUser
         name: full_name(&found.first_name, &found.last_name, &found.username),
         username: found.username,
         is_admin: Role::parse(&found.role) == Some(Role::Admin),
+        key: found.key,
     });
     let user = CurrentUser::from(&*login);
     app.sessions.insert(token, login);
@@ -132,6 +135,7 @@ impl From<&Login> for CurrentUser {
             id: login.user,
             session_id: login.session,
             viewer,
+            key: login.key,
         }
     }
 }

@@ -1,34 +1,25 @@
 //! Delivers each room's changes to its listeners on this node, once and in order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::sync::{Notify, mpsc};
 
 use super::views;
-use crate::bus::{Event, Heard};
-use crate::ids::{Change, RoomId, Seq};
-use crate::messages::actions;
+use crate::App;
+use crate::ids::{Change, RoomId};
 use crate::messages::model::{Fresh, Item, Previous, place};
-use crate::realtime::{CloseCode, Frame};
-use crate::rooms::model::EventKind;
-use crate::rooms::queries::{self, RoomState};
-use crate::{App, Result};
+use crate::realtime::Frame;
+use crate::rooms::queries::RoomState;
 
-/// Changes that one frame brings at most.
-const CHUNK: i64 = 200;
-/// How often rooms with listeners are looked at although no doorbell rang.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// Pause before a load that failed is tried again.
-const PAUSE: Duration = Duration::from_millis(500);
-
-/// How far each room with listeners has been delivered.
+/// How far each room with listeners has been delivered. What this node has stored itself is delivered as it comes; for
+/// everything else, doorbells collect here until the loading task takes them all at once.
 #[derive(Debug)]
 pub struct Feed {
     // A std mutex: it is held for a few instructions and never across an await.
-    rooms: Mutex<HashMap<RoomId, Progress>>,
+    rooms: Mutex<Rooms>,
+    /// Wakes the task that loads.
+    pub(super) rung: Notify,
     /// Says whose listeners came or went.
     visited: mpsc::UnboundedSender<RoomId>,
 }
@@ -37,28 +28,68 @@ pub struct Feed {
 #[derive(Debug)]
 pub struct Visits(pub(super) mpsc::UnboundedReceiver<RoomId>);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default)]
+struct Rooms {
+    followed: HashMap<RoomId, Progress>,
+    /// Those that have to be loaded.
+    rung: HashSet<RoomId>,
+}
+
+#[derive(Debug)]
 struct Progress {
-    /// Every listener's queue has been given the changes up to this one.
-    delivered: Change,
+    /// Every listener's queue has been given the changes up to this one; None until the room's state was read.
+    delivered: Option<Change>,
     /// The newest change that a doorbell told of.
     wanted: Change,
     /// The members that were looked at last were those after this change.
     members_change: Change,
-    /// Whether something is being delivered; doorbells meanwhile only raise `wanted`.
-    loading: bool,
+    /// Whether somebody delivers; doorbells meanwhile only raise `wanted`.
+    delivering: bool,
     /// The last message that was delivered; None until one was loaded.
     last: Option<Previous>,
 }
 
-/// What one frame from the database brought.
-struct Delivered {
-    to: Change,
-    /// Whether that is all that there was.
-    is_all: bool,
-    members_change: Change,
-    /// Its last message, if it held one.
-    last: Option<Previous>,
+impl Progress {
+    fn is_behind(&self) -> bool {
+        self.delivered.is_some_and(|delivered| delivered < self.wanted)
+    }
+}
+
+/// A room that has to be loaded, taken by the one who does it. When this is dropped the room is given back.
+pub(super) struct Taken {
+    feed: Arc<Feed>,
+    pub(super) room: RoomId,
+    /// The changes up to this one have been delivered.
+    pub(super) delivered: Change,
+    wanted: Change,
+    /// The members that were looked at last were those after this change.
+    pub(super) members_change: Change,
+}
+
+impl Taken {
+    /// Notes that changes up to `to` were delivered, of the room in this state; `last` is the last message of them.
+    pub(super) fn delivered(self, state: &RoomState, to: Change, last: Option<Previous>) {
+        if let Some(progress) = self.feed.lock().followed.get_mut(&self.room) {
+            progress.delivered = progress.delivered.max(Some(to));
+            if to >= state.last_change && progress.wanted == self.wanted {
+                // A doorbell may have told of more than there is: after a restore, for instance.
+                progress.wanted = to;
+            }
+            progress.members_change = state.members_change;
+            progress.last = last.or(progress.last);
+        }
+    }
+
+    /// Forgets the room: it is gone.
+    pub(super) fn forget(self) {
+        self.feed.lock().followed.remove(&self.room);
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.feed.release(self.room);
+    }
 }
 
 impl Feed {
@@ -67,29 +98,41 @@ impl Feed {
         let (visited, visits) = mpsc::unbounded_channel();
         let feed = Self {
             rooms: Mutex::default(),
+            rung: Notify::new(),
             visited,
         };
         (Arc::new(feed), Visits(visits))
     }
 
-    /// Begins to follow a room, from its state as given. Call it after subscribing to the hub, then [`Feed::ring`] with
-    /// a `last_change` read after this call: so no change falls between.
-    pub fn follow(&self, state: RoomState) {
-        self.lock().entry(state.id).or_insert(Progress {
-            delivered: state.last_change,
-            wanted: state.last_change,
-            members_change: state.members_change,
-            loading: false,
+    /// Begins to note the doorbells of a room. Call it after subscribing to the hub and before reading the room's
+    /// state for [`Feed::begin`]: so no change falls between.
+    pub fn follow(&self, room: RoomId) {
+        self.lock().followed.entry(room).or_insert(Progress {
+            delivered: None,
+            wanted: Change::default(),
+            members_change: Change::default(),
+            delivering: false,
             last: None,
         });
-        self.visited.send(state.id).ok();
+        self.visited.send(room).ok();
+    }
+
+    /// Begins to deliver a followed room from this state on, unless it is delivered already.
+    pub fn begin(&self, state: &RoomState) {
+        if let Some(progress) = self.lock().followed.get_mut(&state.id)
+            && progress.delivered.is_none()
+        {
+            progress.delivered = Some(state.last_change);
+            progress.members_change = state.members_change;
+        }
+        self.ring(state.id, state.last_change);
     }
 
     /// Says that a listener left; a room without listeners is forgotten.
     pub fn left(&self, app: &App, room: RoomId) {
         let mut rooms = self.lock();
         if !app.hub.is_open(room) {
-            rooms.remove(&room);
+            rooms.followed.remove(&room);
         }
         drop(rooms);
         self.visited.send(room).ok();
@@ -97,227 +140,110 @@ impl Feed {
 
     /// The newest change known of a followed room.
     pub fn newest(&self, room: RoomId) -> Option<Change> {
-        self.lock().get(&room).map(|progress| progress.wanted)
+        self.lock().followed.get(&room).map(|progress| progress.wanted)
     }
 
-    /// A doorbell: the room is at `change`. Starts loading unless a task does already, or nobody listens.
-    pub fn ring(self: &Arc<Self>, app: &App, room: RoomId, change: Change) {
+    /// A doorbell: the room is at `change`.
+    pub fn ring(&self, room: RoomId, change: Change) {
         let mut rooms = self.lock();
-        let Some(progress) = rooms.get_mut(&room) else { return };
-        progress.wanted = progress.wanted.max(change);
-        if progress.loading || progress.wanted <= progress.delivered {
+        let Some(progress) = rooms.followed.get_mut(&room) else {
             return;
+        };
+        progress.wanted = progress.wanted.max(change);
+        if progress.is_behind() && !progress.delivering {
+            rooms.rung.insert(room);
+            self.rung.notify_one();
         }
-        progress.loading = true;
-        drop(rooms);
-        tokio::spawn(deliver(app.clone(), self.clone(), room));
     }
 
-    /// What is to be loaded next; None, and no longer loading, when everything is delivered.
-    fn next(&self, room: RoomId) -> Option<Progress> {
+    /// Takes at most `limit` rooms that have to be loaded.
+    pub(super) fn take_rung(self: &Arc<Self>, limit: usize) -> Vec<Taken> {
         let mut rooms = self.lock();
-        let progress = rooms.get_mut(&room)?;
-        if progress.wanted <= progress.delivered {
-            progress.loading = false;
-            return None;
-        }
-        Some(*progress)
+        let Rooms { followed, rung } = &mut *rooms;
+        let some: Vec<_> = rung.iter().take(limit).copied().collect();
+        let taken = some.into_iter().filter_map(|room| {
+            rung.remove(&room);
+            let progress = followed.get_mut(&room)?;
+            if progress.delivering || !progress.is_behind() {
+                return None;
+            }
+            progress.delivering = true;
+            Some(Taken {
+                feed: self.clone(),
+                room,
+                delivered: progress.delivered?,
+                wanted: progress.wanted,
+                members_change: progress.members_change,
+            })
+        });
+        taken.collect()
     }
 
-    /// Notes what was delivered, `wanted` being what was asked for when that began.
-    fn delivered(&self, room: RoomId, wanted: Change, delivered: &Delivered) {
-        if let Some(progress) = self.lock().get_mut(&room) {
-            progress.delivered = progress.delivered.max(delivered.to);
-            if delivered.is_all && progress.wanted == wanted {
-                // A doorbell may have told of more than there is: after a restore, or from somebody else's room.
-                progress.wanted = progress.delivered;
-            }
-            progress.members_change = delivered.members_change;
-            progress.last = delivered.last.or(progress.last);
+    /// Lets the next one deliver a room.
+    fn release(&self, room: RoomId) {
+        let mut rooms = self.lock();
+        let Some(progress) = rooms.followed.get_mut(&room) else {
+            return;
+        };
+        progress.delivering = false;
+        if progress.is_behind() {
+            rooms.rung.insert(room);
+            self.rung.notify_one();
         }
     }
 
     /// Delivers what the writer has at hand, without a query, if it follows on what was delivered last; else rings.
-    fn fresh(self: &Arc<Self>, app: &App, mut fresh: Fresh) {
+    async fn deliver(&self, app: &App, mut fresh: Fresh) {
         let (room, to) = (fresh.room, fresh.to);
-        let mut rooms = self.lock();
-        let Some(progress) = rooms.get_mut(&room) else { return };
-        // What stands before decides how the first message is drawn, so it has to be known.
-        if progress.loading || progress.delivered != fresh.from || progress.last.is_none() {
-            drop(rooms);
-            return self.ring(app, room, to);
-        }
-        progress.loading = true;
-        let previous = progress.last;
-        drop(rooms);
-        let last = place(&mut fresh.messages, previous);
+        let Some(previous) = self.take_if_next(&fresh) else {
+            return self.ring(room, to);
+        };
+        let last = place(&mut fresh.messages, Some(previous));
         let items: Vec<_> = fresh.messages.into_iter().map(Item::Message).collect();
-        push_all(app, room, views::appended(fresh.from, to, &items));
+        push_all(app, room, views::appended(fresh.from, to, &items)).await;
+        if let Some(progress) = self.lock().followed.get_mut(&room) {
+            progress.delivered = progress.delivered.max(Some(to));
+            progress.wanted = progress.wanted.max(to);
+            progress.last = last;
+        }
+        self.release(room);
+    }
 
+    /// Takes the room of these messages for delivery, if they are next and nobody delivers; gives the message before
+    /// them, which decides how the first is drawn.
+    fn take_if_next(&self, fresh: &Fresh) -> Option<Previous> {
         let mut rooms = self.lock();
-        let Some(progress) = rooms.get_mut(&room) else { return };
-        progress.delivered = progress.delivered.max(to);
-        progress.last = last;
-        progress.loading = false;
-        let wanted = progress.wanted.max(to);
-        drop(rooms);
-        self.ring(app, room, wanted);
+        let progress = rooms.followed.get_mut(&fresh.room)?;
+        let is_next = !progress.delivering && progress.delivered == Some(fresh.from);
+        let previous = progress.last.filter(|_| is_next)?;
+        progress.delivering = true;
+        Some(previous)
     }
 
     /// Whether everything that was told of has been delivered.
     pub fn is_idle(&self) -> bool {
         self.lock()
+            .followed
             .values()
-            .all(|progress| !progress.loading && progress.wanted <= progress.delivered)
+            .all(|progress| !progress.delivering && !progress.is_behind())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<RoomId, Progress>> {
+    fn lock(&self) -> MutexGuard<'_, Rooms> {
         // No code panics while it holds the lock, so a poisoned map is whole.
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn push_all(app: &App, room: RoomId, frames: Vec<Frame>) {
+/// Pushes frames that follow on each other. Whoever does it has taken the room for delivery.
+pub(super) async fn push_all(app: &App, room: RoomId, frames: Vec<Frame>) {
     for frame in frames {
-        app.hub.push(room, &frame);
+        app.hub.push(room, &frame).await;
     }
-}
-
-/// Loads and pushes until the room is where the doorbells said.
-async fn deliver(app: App, feed: Arc<Feed>, room: RoomId) {
-    let mut guard = LoadingGuard {
-        feed: &feed,
-        room,
-        done: false,
-    };
-    while let Some(progress) = feed.next(room) {
-        match load_and_push(&app, room, progress).await {
-            Ok(Some(delivered)) => feed.delivered(room, progress.wanted, &delivered),
-            Ok(None) => {
-                app.hub.close_where(room, CloseCode::NotOpen, |_| true);
-                feed.lock().remove(&room);
-            }
-            Err(error) => {
-                tracing::warn!(%error, %room, "changes could not be loaded; trying again");
-                sleep(PAUSE).await;
-            }
-        }
-    }
-    guard.done = true;
-}
-
-/// Lets the next doorbell start anew when a delivery ends by a panic.
-struct LoadingGuard<'a> {
-    feed: &'a Feed,
-    room: RoomId,
-    done: bool,
-}
-
-impl Drop for LoadingGuard<'_> {
-    fn drop(&mut self) {
-        if !self.done
-            && let Some(progress) = self.feed.lock().get_mut(&self.room)
-        {
-            progress.loading = false;
-        }
-    }
-}
-
-/// Pushes the next frame; gives how far that went, or None when the room is not there any more.
-async fn load_and_push(app: &App, room: RoomId, progress: Progress) -> Result<Option<Delivered>> {
-    let states = queries::list_room_states(&app.db, &[room]).await?;
-    let Some(state) = states.first() else { return Ok(None) };
-    let range = (progress.delivered, state.last_change);
-    let (items, reached) = actions::changes(app, (room, state.key), Seq(0), range.0, range.1, CHUNK).await?;
-    if state.members_change > progress.members_change {
-        // Read after the changes: whoever is not a member by now hears none of them.
-        close_strangers(app, room).await?;
-    }
-    if reached > range.0 {
-        push_all(app, room, views::appended(range.0, reached, &items));
-    }
-    if let Some(slug) = moved_to(app, room, &items).await? {
-        app.hub.push(room, &views::reload(Some(&slug)));
-    }
-    if !state.open && reached == state.last_change {
-        app.hub.close_where(room, CloseCode::NotOpen, |_| true);
-    }
-    let messages = items.iter().rev().find_map(|item| match item {
-        Item::Message(message) => Some((message.author.id, message.created_at)),
-        Item::Event(_) => None,
-    });
-    Ok(Some(Delivered {
-        to: reached,
-        is_all: reached >= state.last_change,
-        members_change: state.members_change,
-        last: messages,
-    }))
-}
-
-/// The room's address, when its name or topic changed among these items: pages load again there.
-async fn moved_to(app: &App, room: RoomId, items: &[Item]) -> Result<Option<String>> {
-    let edited = |item: &Item| matches!(item, Item::Event(event) if event.kind == EventKind::Edited);
-    if items.iter().any(edited) {
-        Ok(queries::find_slug(&app.db, room).await?)
-    } else {
-        Ok(None)
-    }
-}
-
-/// Closes the sockets of people who do not belong to the room any more.
-async fn close_strangers(app: &App, room: RoomId) -> Result<()> {
-    let listening: Vec<_> = app.hub.people(room).into_iter().collect();
-    let members = queries::list_members_among(&app.db, room, &listening).await?;
-    app.hub.close_where(room, CloseCode::NotOpen, |user| {
-        listening.contains(&user) && !members.contains(&user)
-    });
-    Ok(())
 }
 
 /// Takes what the writer has stored.
 pub(super) async fn take(app: &App, feed: &Arc<Feed>, mut fresh: mpsc::Receiver<Fresh>) {
     while let Some(batch) = fresh.recv().await {
-        feed.fresh(app, batch);
-    }
-}
-
-/// Hears the bus.
-pub(super) async fn listen(app: &App, feed: &Arc<Feed>) {
-    let mut bus = app.bus.subscribe();
-    while let Some(heard) = bus.next().await {
-        match heard {
-            Heard::Event(Event::RoomChanged { room, change }) => feed.ring(app, room, change),
-            Heard::Event(Event::Revoked) => {}
-            Heard::Resync => look(app, feed).await,
-        }
-    }
-}
-
-/// Looks at every room with listeners every few seconds: heals what a lost doorbell left behind.
-pub(super) async fn look_again(app: &App, feed: &Arc<Feed>) {
-    let mut tick = interval(LOOK_AGAIN);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tick.tick().await;
-        look(app, feed).await;
-    }
-}
-
-async fn look(app: &App, feed: &Arc<Feed>) {
-    let rooms = app.hub.rooms();
-    if rooms.is_empty() {
-        return;
-    }
-    match queries::list_room_states(&app.db, &rooms).await {
-        Ok(states) => {
-            for state in &states {
-                feed.ring(app, state.id, state.last_change);
-            }
-            let there: std::collections::HashSet<_> = states.iter().map(|state| state.id).collect();
-            for room in rooms.into_iter().filter(|room| !there.contains(room)) {
-                app.hub.close_where(room, CloseCode::NotOpen, |_| true);
-            }
-        }
-        Err(error) => tracing::warn!(%error, "rooms could not be looked at"),
+        feed.deliver(app, batch).await;
     }
 }

@@ -1,13 +1,14 @@
 //! The sockets of the pages: from a change in the database to the fragment on the screen.
 //!
-//! - [`Feed`] takes what this node's writer has just stored, and hears doorbells and loads what other nodes have; it
-//!   renders once and pushes shared frames.
+//! - [`Feed`] notes how far each room has been delivered, and delivers what this node's writer has just stored. What
+//!   doorbells tell of `load` reads, all rooms of a burst together. Either renders once and pushes shared frames.
 //! - `socket` is one page's connection. It counts the changes its page has seen, so that every change arrives once
 //!   and in order, whatever the doorbells do.
 //! - Nobody hears a room who is not a member: membership is looked at when a socket opens, again after it has
 //!   subscribed, and whenever the room's members changed before anything later is delivered.
 
 mod feed;
+mod load;
 mod online;
 mod revocations;
 mod socket;
@@ -34,9 +35,10 @@ pub fn routes(route: Route) -> Route {
 /// doorbell left behind, closes sockets of ended log-ins, and keeps the online counts true.
 pub async fn run(app: App, feed: Arc<Feed>, visits: Visits, fresh: mpsc::Receiver<Fresh>) {
     tokio::join!(
-        feed::listen(&app, &feed),
         feed::take(&app, &feed, fresh),
-        feed::look_again(&app, &feed),
+        load::run(&app, &feed),
+        load::listen(&app, &feed),
+        load::look_again(&app, &feed),
         online::run(&app, visits),
         revocations::run(&app),
     );

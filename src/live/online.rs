@@ -29,7 +29,7 @@ pub(super) async fn run(app: &App, mut visits: Visits) {
             if count == 0 {
                 shown.remove(&room);
             } else if shown.insert(room, count) != Some(count) {
-                app.hub.push(room, &views::online(count));
+                app.hub.push(room, &views::online(count)).await;
             }
         }
     }

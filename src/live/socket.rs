@@ -17,8 +17,8 @@ use crate::accounts::CurrentUser;
 use crate::ids::{Change, ClientId, Seq};
 use crate::messages::actions::{self, Sender};
 use crate::messages::model::{Body, Refusal, Stored};
-use crate::realtime::{CloseCode, Connection, Frame, Gone, Listener, Said, Step};
-use crate::rooms::model::MemberRoom;
+use crate::realtime::{CloseCode, Connection, Gone, Listener, Said, Sockets, Step};
+use crate::rooms::model::{MemberRoom, Span};
 use crate::rooms::queries;
 use crate::{App, Error, Result, accounts};
 
@@ -56,6 +56,7 @@ pub(super) async fn connect(
     request: &Request,
     app: Data<&App>,
     feed: Data<&Arc<Feed>>,
+    sockets: Data<&Arc<Sockets>>,
     Path(slug): Path<String>,
     Query(seen): Query<Seen>,
 ) -> Result<Response> {
@@ -68,7 +69,7 @@ pub(super) async fn connect(
         ));
     }
     let user = CurrentUser::find(&app, request).await?;
-    let (response, upgraded) = match crate::realtime::accept(request) {
+    let (response, upgraded) = match crate::realtime::accept(request, &sockets) {
         Ok(accepted) => accepted,
         Err(status) => return Ok(refuse(status)),
     };
@@ -90,38 +91,47 @@ fn refuse(status: StatusCode) -> Response {
         .into_response()
 }
 
-/// Lets a member in and serves them until they leave.
+/// Lets a member in and serves them until they leave. What is only needed at the beginning is boxed, here and below:
+/// its memory is given back, and there may be many thousand sockets.
 async fn open(app: App, feed: Arc<Feed>, connection: Connection, user: CurrentUser, slug: &str, seen: Seen) {
-    let member = match actions::enter(&app, user.id, slug).await {
-        Ok(member) if member.room.archived_at.is_none() => member,
-        Ok(_) => return fail(connection, &Error::NotFound).await,
+    let (member, sender) = match enter(&app, &user, slug).boxed().await {
+        Ok(entered) => entered,
         Err(error) => return fail(connection, &error).await,
     };
     let room = member.room.id;
     let limit = app.config.sockets_per_user.get();
-    let Some(listener) = app.hub.subscribe(room, user.id, user.session_id, limit) else {
+    let person = (user.id, user.session_id);
+    let Some(listener) = app.hub.subscribe(room, person, connection.queue().clone(), limit) else {
         return connection.close(CloseCode::TryAgain).await;
     };
-    match prepare(&app, &feed, &user, &member).await {
-        Ok(sender) => {
-            let cursor = seen.after.map_or(member.room.last_change, |after| Change(after.max(0)));
-            let socket = Socket {
-                app: &app,
-                feed: &feed,
-                connection,
-                member,
-                sender,
-                listener: &listener,
-                cursor,
-                confirmations: FuturesUnordered::new(),
-                login_seen: Instant::now(),
-            };
-            socket.serve(seen.seq.map(Seq)).await;
-        }
-        Err(error) => fail(connection, &error).await,
-    }
+    drop(user);
+    feed.follow(room);
+    connection
+        .queue()
+        .advance(seen.after.map_or(member.room.last_change, |after| Change(after.max(0))));
+    let socket = Socket {
+        app: &app,
+        feed: &feed,
+        connection,
+        member,
+        sender,
+        listener: &listener,
+        confirmations: FuturesUnordered::new(),
+        login_seen: Instant::now(),
+    };
+    socket.serve(seen.seq.map(Seq)).await;
     app.hub.unsubscribe(room, &listener);
     online::left_later(&app, &feed, room);
+}
+
+/// The room, as a member, and what they need to write in it.
+async fn enter(app: &App, user: &CurrentUser, slug: &str) -> Result<(MemberRoom, Sender)> {
+    let member = actions::enter(app, user.id, slug).await?;
+    if member.room.archived_at.is_some() {
+        return Err(Error::NotFound);
+    }
+    let sender = actions::sender(app, user.author(), user.key, &member.room).await?;
+    Ok((member, sender))
 }
 
 /// Closes a socket that could not be opened, with the code that says why; while the database is away the page comes
@@ -171,8 +181,6 @@ struct Socket<'a> {
     member: MemberRoom,
     sender: Sender,
     listener: &'a Listener,
-    /// The page has been sent every change up to this one.
-    cursor: Change,
     confirmations: FuturesUnordered<Confirmation>,
     /// When the log-in was found alive.
     login_seen: Instant,
@@ -188,64 +196,49 @@ impl Socket<'_> {
     }
 
     async fn run(&mut self, shown: Option<Seq>) -> Result<(), End> {
-        self.catch_up(shown).await?;
+        self.check_login().boxed().await?;
+        self.catch_up(shown).boxed().await?;
         let count = self.app.hub.people(self.member.room.id).len();
-        self.connection.send([views::online(count)]).await?;
+        self.listener.queue.push(&views::online(count));
         loop {
             let step = tokio::select! {
-                step = self.connection.next(&self.listener.queue) => step,
+                step = self.connection.next() => step,
                 Some((client_id, outcome)) = self.confirmations.next() => {
-                    self.confirm(client_id, outcome).await?;
+                    self.confirm(client_id, outcome).boxed().await;
                     continue;
                 }
             };
             match step {
-                Step::Pushed(frames) => self.deliver(frames).await?,
-                Step::Said(said) => self.hear(said).await?,
-                Step::Tick => self.beat().await?,
+                Step::Behind => self.catch_up(None).boxed().await?,
+                Step::Said(said) => self.hear(&said),
+                Step::Tick => self.beat().boxed().await,
                 Step::Close(code) => return Err(End::Close(code)),
                 Step::Gone => return Err(End::Gone),
             }
         }
     }
 
-    /// Sends pushed frames on, each change once: what the page has seen is left out, a gap is loaded.
-    async fn deliver(&mut self, frames: Vec<Frame>) -> Result<(), End> {
-        let mut out = Vec::with_capacity(frames.len());
-        for frame in frames {
-            match frame.covers {
-                Some((_, to)) if to <= self.cursor => {}
-                Some((from, _)) if from != self.cursor => {
-                    self.connection.send(std::mem::take(&mut out)).await?;
-                    self.catch_up(None).await?;
-                }
-                Some((_, to)) => {
-                    self.cursor = to;
-                    out.push(frame);
-                }
-                None => out.push(frame),
-            }
-        }
-        Ok(self.connection.send(out).await?)
+    /// Their log-in is alive, now that its end would close the socket.
+    async fn check_login(&mut self) -> Result<(), End> {
+        let login = self.listener.session;
+        let alive = accounts::queries::find_session_alive(&self.app.db, login, self.app.now()).await?;
+        Ok(alive.map(drop).ok_or(Error::Unauthenticated)?)
     }
 
-    /// Sends everything after the cursor, which moves to the end of it, in parts. `shown` is the newest message on a
+    /// Sends everything that the page has not seen, in parts, while pushes are held. `shown` is the newest message on a
     /// page that comes back. Membership is looked at again, now that the hub's frames are waiting for us.
     async fn catch_up(&mut self, shown: Option<Seq>) -> Result<(), End> {
         let room = self.member.room.id;
-        let states = queries::list_room_states(&self.app.db, &[room]).await?;
-        let state = states.first().ok_or(Error::NotFound)?;
-        if queries::list_members_among(&self.app.db, room, &[self.listener.user])
+        let state = queries::find_member_state(&self.app.db, self.listener.user, room)
             .await?
-            .is_empty()
-        {
-            return Err(Error::NotFound.into());
-        }
-        self.feed.ring(self.app, room, state.last_change);
+            .filter(|state| state.open)
+            .ok_or(Error::NotFound)?;
+        self.feed.begin(&state);
+        let queue = &self.listener.queue;
         let end = state.last_change;
         // A cursor beyond the end is from another life of the database.
-        if self.cursor > end || end.0.saturating_sub(self.cursor.0) > MAX_MISSED {
-            self.cursor = end;
+        if queue.cursor() > end || end.0.saturating_sub(queue.cursor().0) > MAX_MISSED {
+            queue.advance(end);
             return Ok(self.connection.send([views::reload(None)]).await?);
         }
         let fragments = if shown.is_some() {
@@ -253,22 +246,27 @@ impl Socket<'_> {
         } else {
             views::appended
         };
-        while self.cursor < end {
-            let (place, from) = ((room, state.key), self.cursor);
-            let (items, to) = actions::changes(self.app, place, self.member.from_seq, from, end, PART).await?;
-            self.connection.send(fragments(from, to, &items)).await?;
-            self.cursor = to;
+        while queue.cursor() < end {
+            let span = Span {
+                room,
+                key: state.key,
+                from: self.member.from_seq,
+                after: queue.cursor(),
+                up_to: end,
+            };
+            for (items, to) in actions::changes(self.app, &[span], PART).await? {
+                self.connection.send(fragments(span.after, to, &items)).await?;
+                queue.advance(to);
+            }
         }
         Ok(())
     }
 
     /// Takes what the page sent. What is wrong is answered, never punished by closing.
-    async fn hear(&mut self, said: Said) -> Result<(), Gone> {
-        let (client_id, refusal) = match self.take(&said) {
-            Ok(()) => return Ok(()),
-            Err(refused) => refused,
-        };
-        self.connection.send([views::refused(refusal, client_id)]).await
+    fn hear(&self, said: &Said) {
+        if let Err((client_id, refusal)) = self.take(said) {
+            self.listener.queue.push(&views::refused(refusal, client_id));
+        }
     }
 
     fn take(&self, said: &Said) -> Result<(), (Option<ClientId>, Refusal)> {
@@ -288,21 +286,21 @@ impl Socket<'_> {
 
     /// A message is stored: its echo comes through the hub. One that was stored before is shown to its sender again,
     /// who may have missed it.
-    async fn confirm(&mut self, client_id: ClientId, outcome: Result<Stored, Refusal>) -> Result<(), Gone> {
+    async fn confirm(&mut self, client_id: ClientId, outcome: Result<Stored, Refusal>) {
         let frame = match outcome {
-            Ok(Stored { again: false, .. }) => return Ok(()),
+            Ok(Stored { again: false, .. }) => return,
             Ok(stored) => match actions::find(self.app, &self.member, stored.seq).await {
                 Ok(message) => views::again(&message),
                 Err(_) => views::refused(Refusal::Unavailable, Some(client_id)),
             },
             Err(refusal) => views::refused(refusal, Some(client_id)),
         };
-        self.connection.send([frame]).await
+        self.listener.queue.push(&frame);
     }
 
     /// Tells the page how far the room is. Now and then, notes that the log-in is in use; one that is over ends the
     /// socket, because it would not open another.
-    async fn beat(&mut self) -> Result<(), Gone> {
+    async fn beat(&mut self) {
         if self.login_seen.elapsed() >= LOOK_AT_LOGIN {
             match accounts::actions::note_use(self.app, self.listener.session).await {
                 Ok(true) => self.login_seen = Instant::now(),
@@ -310,23 +308,12 @@ impl Socket<'_> {
                 Err(error) => tracing::warn!(%error, "the use of a log-in could not be noted"),
             }
         }
-        let newest = self.feed.newest(self.member.room.id).unwrap_or(self.cursor);
-        self.connection.send([views::heartbeat(newest)]).await
+        let newest = self
+            .feed
+            .newest(self.member.room.id)
+            .unwrap_or_else(|| self.listener.queue.cursor());
+        self.listener.queue.push(&views::heartbeat(newest));
     }
-}
-
-/// What a member's socket stands on: their log-in is alive, now that its end would close the socket; the room is
-/// followed, and its writer's cipher is at hand.
-async fn prepare(app: &App, feed: &Feed, user: &CurrentUser, member: &MemberRoom) -> Result<Sender> {
-    if accounts::queries::find_session_alive(&app.db, user.session_id, app.now())
-        .await?
-        .is_none()
-    {
-        return Err(Error::Unauthenticated);
-    }
-    let states = queries::list_room_states(&app.db, &[member.room.id]).await?;
-    feed.follow(*states.first().ok_or(Error::NotFound)?);
-    actions::sender(app, user.author(), &member.room).await
 }
 
 /// The message in what a page sent; for one that cannot be taken, why, with its id as far as it can be read.

@@ -7,7 +7,7 @@ use super::queries::{self, Row};
 use super::writer::Receipt;
 use crate::accounts::model::{Author, fold};
 use crate::ids::{Change, ClientId, KeyId, MessageId, RoomId, Seq, UserId};
-use crate::rooms::model::{MemberRoom, Room, RoomEvent};
+use crate::rooms::model::{MemberRoom, Room, RoomEvent, Span};
 use crate::vault::MessageCipher;
 use crate::{App, Error, Result};
 
@@ -31,11 +31,8 @@ pub async fn enter(app: &App, user: UserId, slug: &str) -> Result<MemberRoom> {
         .ok_or(Error::NotFound)
 }
 
-/// Prepares a member for writing.
-pub async fn sender(app: &App, author: Author, room: &Room) -> Result<Sender> {
-    let author_key = queries::find_author_key(&app.db, author.id)
-        .await?
-        .ok_or(Error::NotFound)?;
+/// Prepares a member with that data key for writing.
+pub async fn sender(app: &App, author: Author, author_key: KeyId, room: &Room) -> Result<Sender> {
     let cipher = app.vault.message_cipher(&app.db, room.key, author_key).await?;
     Ok(Sender {
         author,
@@ -87,7 +84,7 @@ pub async fn history(app: &App, member: &MemberRoom, before: Option<Seq>) -> Res
     let events =
         crate::rooms::queries::list_events_between(&app.db, room.id, first, end, room.last_change, EVENTS).await?;
     let older = more.then_some(first);
-    let messages = open(app, room.key, rows).await?;
+    let messages = open(app, &HashMap::from([(room.id, room.key)]), rows).await?;
     Ok(History {
         items: merge(messages, events),
         older,
@@ -97,37 +94,43 @@ pub async fn history(app: &App, member: &MemberRoom, before: Option<Seq>) -> Res
 /// One message as everybody sees it.
 pub async fn find(app: &App, member: &MemberRoom, seq: Seq) -> Result<Shown> {
     let rows = queries::list_before(&app.db, member.room.id, Seq(seq.0 - 2), Seq(seq.0 + 1), 1).await?;
-    open(app, member.room.key, rows).await?.pop().ok_or(Error::NotFound)
+    open(app, &HashMap::from([(member.room.id, member.room.key)]), rows)
+        .await?
+        .pop()
+        .ok_or(Error::NotFound)
 }
 
-/// Everything that changed in the room in `(after, up_to]`, at most `limit` lines, in the order of changes, as somebody
-/// sees it who may see numbers greater than `from`; and the change up to which that goes.
-pub async fn changes(
-    app: &App,
-    (room, key): (RoomId, KeyId),
-    from: Seq,
-    after: Change,
-    up_to: Change,
-    limit: i64,
-) -> Result<(Vec<Item>, Change)> {
-    let rows = queries::list_changed(&app.db, room, from, after, up_to, limit).await?;
-    let events = crate::rooms::queries::list_events_changed(&app.db, room, after, up_to, limit).await?;
-    let messages = open(app, key, rows).await?;
-    let mut items: Vec<Item> = messages
-        .into_iter()
-        .map(Item::Message)
-        .chain(events.into_iter().map(Item::Event))
-        .collect();
-    items.sort_by_key(Item::change);
-    let limit = usize::try_from(limit).unwrap_or_default();
-    let cut = items.len() >= limit;
-    items.truncate(limit);
-    let reached = if cut {
-        items.last().map_or(up_to, Item::change)
-    } else {
-        up_to
+/// Everything in these spans, each of another room, at most `limit` lines of each: for every span its lines, in the
+/// order of changes, and the change up to which they go. So many rooms cost no more queries than one.
+pub async fn changes(app: &App, spans: &[Span], limit: i64) -> Result<Vec<(Vec<Item>, Change)>> {
+    let rows = queries::list_changed(&app.db, spans, limit).await?;
+    let mut lines: HashMap<RoomId, Vec<Item>> = HashMap::with_capacity(spans.len());
+    let rooms = rows.iter().map(Row::room).collect::<Vec<_>>();
+    let keys = spans.iter().map(|span| (span.room, span.key)).collect();
+    for (room, message) in rooms.into_iter().zip(open(app, &keys, rows).await?) {
+        lines.entry(room).or_default().push(Item::Message(message));
+    }
+    // Where every change is a message's there is nothing else to look for.
+    let is_mixed = |span: &&Span| {
+        let found = lines.get(&span.room).map_or(0, Vec::len);
+        i64::try_from(found).is_ok_and(|found| found < (span.up_to.0 - span.after.0).min(limit))
     };
-    Ok((items, reached))
+    let mixed: Vec<_> = spans.iter().filter(is_mixed).copied().collect();
+    if !mixed.is_empty() {
+        for (room, event) in crate::rooms::queries::list_events_changed(&app.db, &mixed, limit).await? {
+            lines.entry(room).or_default().push(Item::Event(event));
+        }
+    }
+    let limit = usize::try_from(limit).unwrap_or_default();
+    let read = spans.iter().map(|span| {
+        let mut lines = lines.remove(&span.room).unwrap_or_default();
+        lines.sort_by_key(Item::change);
+        let is_cut = lines.len() >= limit;
+        lines.truncate(limit);
+        let last = lines.last().map_or(span.up_to, Item::change);
+        (lines, if is_cut { last } else { span.up_to })
+    });
+    Ok(read.collect())
 }
 
 /// Puts messages and events into one order: an event stands after message `after_seq`.
@@ -144,20 +147,22 @@ fn merge(messages: Vec<Shown>, events: Vec<RoomEvent>) -> Vec<Item> {
     items
 }
 
-/// Opens stored messages with at most one query for all of their authors' keys. One that does not open is shown as
-/// such and logged; it never takes the page down.
-async fn open(app: &App, room_key: KeyId, rows: Vec<Row>) -> Result<Vec<Shown>> {
-    let mut wanted: Vec<KeyId> = rows.iter().map(Row::author_key).collect();
+/// Opens stored messages of rooms with these data keys, with at most one query for all of the keys. One that does not
+/// open is shown as such and logged; it never takes the page down.
+async fn open(app: &App, rooms: &HashMap<RoomId, KeyId>, rows: Vec<Row>) -> Result<Vec<Shown>> {
+    let mut wanted: Vec<KeyId> = rows
+        .iter()
+        .map(Row::author_key)
+        .chain(rooms.values().copied())
+        .collect();
     wanted.sort_unstable();
     wanted.dedup();
-    wanted.push(room_key);
     let keys = app.vault.data_keys(&app.db, &wanted).await?;
-    let room = keys.get(&room_key);
-    let mut ciphers: HashMap<KeyId, Option<MessageCipher>> = HashMap::with_capacity(wanted.len());
+    let mut ciphers: HashMap<(RoomId, KeyId), Option<MessageCipher>> = HashMap::new();
     let shown = rows.into_iter().map(|row| {
-        let cipher = ciphers.entry(row.author_key()).or_insert_with(|| {
-            let author = keys.get(&row.author_key())?;
-            Some(MessageCipher::derive(room?, author))
+        let cipher = ciphers.entry((row.room(), row.author_key())).or_insert_with(|| {
+            let room = keys.get(rooms.get(&row.room())?)?;
+            Some(MessageCipher::derive(room, keys.get(&row.author_key())?))
         });
         show(&row, cipher.as_ref())
     });

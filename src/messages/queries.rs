@@ -8,10 +8,12 @@ use uuid::Uuid;
 
 use super::model::NewMessage;
 use crate::ids::{Change, ClientId, KeyId, MessageId, RoomId, Seq, UserId};
+use crate::rooms::model::Span;
 
 /// A stored message with what is needed to open and draw it: its author, and what stood before it.
 #[derive(Debug)]
 pub struct Row {
+    pub(super) room_id: Uuid,
     pub(super) seq: i64,
     pub(super) id: Uuid,
     pub(super) client_id: Uuid,
@@ -29,6 +31,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// The room.
+    pub fn room(&self) -> RoomId {
+        RoomId(self.room_id)
+    }
+
     /// The author's data key.
     pub fn author_key(&self) -> KeyId {
         KeyId(self.author_key)
@@ -50,7 +57,7 @@ pub async fn list_before(
 ) -> sqlx::Result<Vec<Row>> {
     let mut rows = sqlx::query_as!(
         Row,
-        r#"SELECT m.seq, m.id, m.client_id, m.version, m.body, m.change, m.created_at,
+        r#"SELECT m.room_id, m.seq, m.id, m.client_id, m.version, m.body, m.change, m.created_at,
                   u.id AS author_id, u.first_name, u.last_name, u.username, u.data_key_id AS author_key,
                   p.author_id AS "previous_author?", p.created_at AS "previous_at?"
            FROM messages m JOIN users u ON u.id = m.author_id
@@ -67,28 +74,29 @@ pub async fn list_before(
     Ok(rows)
 }
 
-/// The messages whose latest change is in `(after, up_to]`, by that change, at most `limit`; as somebody sees them
-/// who may see numbers greater than `from`.
-pub async fn list_changed(
-    db: impl PgExecutor<'_>,
-    room: RoomId,
-    from: Seq,
-    after: Change,
-    up_to: Change,
-    limit: i64,
-) -> sqlx::Result<Vec<Row>> {
+/// The messages of each span, by room and latest change, at most `limit` of each room.
+pub async fn list_changed(db: impl PgExecutor<'_>, spans: &[Span], limit: i64) -> sqlx::Result<Vec<Row>> {
+    let rooms: Vec<_> = spans.iter().map(|span| span.room.0).collect();
+    let from: Vec<_> = spans.iter().map(|span| span.from.0).collect();
+    let after: Vec<_> = spans.iter().map(|span| span.after.0).collect();
+    let up_to: Vec<_> = spans.iter().map(|span| span.up_to.0).collect();
     sqlx::query_as!(
         Row,
-        r#"SELECT m.seq, m.id, m.client_id, m.version, m.body, m.change, m.created_at,
+        r#"SELECT m.room_id, m.seq, m.id, m.client_id, m.version, m.body, m.change, m.created_at,
                   u.id AS author_id, u.first_name, u.last_name, u.username, u.data_key_id AS author_key,
                   p.author_id AS "previous_author?", p.created_at AS "previous_at?"
-           FROM messages m JOIN users u ON u.id = m.author_id
-           LEFT JOIN messages p ON p.room_id = m.room_id AND p.seq = m.seq - 1 AND p.seq > $2
-           WHERE m.room_id = $1 AND m.seq > $2 AND m.change > $3 AND m.change <= $4 ORDER BY m.change LIMIT $5"#,
-        room.0,
-        from.0,
-        after.0,
-        up_to.0,
+           FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) AS s (room_id, from_seq, after, up_to)
+           CROSS JOIN LATERAL (
+               SELECT * FROM messages m
+               WHERE m.room_id = s.room_id AND m.seq > s.from_seq AND m.change > s.after AND m.change <= s.up_to
+               ORDER BY m.change LIMIT $5
+           ) m JOIN users u ON u.id = m.author_id
+           LEFT JOIN messages p ON p.room_id = m.room_id AND p.seq = m.seq - 1 AND p.seq > s.from_seq
+           ORDER BY m.room_id, m.change"#,
+        &rooms,
+        &from,
+        &after,
+        &up_to,
         limit
     )
     .fetch_all(db)
@@ -266,12 +274,4 @@ pub async fn insert_messages(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// The data key of a person.
-pub async fn find_author_key(db: impl PgExecutor<'_>, user: UserId) -> sqlx::Result<Option<KeyId>> {
-    let key = sqlx::query_scalar!("SELECT data_key_id FROM users WHERE id = $1", user.0)
-        .fetch_optional(db)
-        .await?;
-    Ok(key.map(KeyId))
 }

@@ -1,8 +1,7 @@
-//! One socket: the handshake, reading, writing, pings and closing.
+//! One socket: the handshake, reading, pings and closing.
 //!
-//! Reading and control frames are the library's work (`tungstenite`), fed from memory by [`Pipe`], so that this
-//! module alone decides when bytes move: data frames, encoded once for all their recipients, go out as they are, many
-//! in one write.
+//! Reading and control frames are the library's work (`tungstenite`); what it writes goes the way of all frames,
+//! through the connection's [`Queue`].
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -10,36 +9,36 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{Buf, BytesMut};
+use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Request, Response, Upgraded};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustix::net::{Shutdown, shutdown};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
-use tungstenite::error::CapacityError;
+use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::frame::coding::CloseCode as Code;
 use tungstenite::protocol::{CloseFrame, Role, WebSocket, WebSocketConfig};
 use tungstenite::{Error, Message, Utf8Bytes};
 
 use super::frame::{CloseCode, Frame};
-use super::queue::{Queue, Taken};
+use super::queue::{Queue, Stirred};
+use super::tcp::Sockets;
 
 /// How often a ping goes out.
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// A connection that was silent for this long (not even a pong) is gone; looked at with each ping.
 const SILENCE: Duration = Duration::from_secs(45);
-/// A write that is stuck for this long ends the connection.
-const STUCK: Duration = Duration::from_secs(10);
 /// How long the other side has to answer a close.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// What the library accepts in one message. Larger than what the program accepts, so that a message a little too
 /// long gets an answer instead of a closed connection.
 const MAX_MESSAGE: usize = 64 << 10;
-/// Bytes that are read in one go: room that every idle connection holds ready. Frames are written in larger parts.
+/// Bytes that are read in one go: room that every idle connection holds ready.
 const READ_AT_ONCE: usize = 512;
-const WRITE_AT_ONCE: usize = 64 << 10;
-/// Buffers that grew beyond this are given back when they are empty.
-const KEPT: usize = 1 << 10;
 
 /// The other side is gone: nothing can be sent any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +56,8 @@ pub enum Said {
 /// What happens next on a connection.
 #[derive(Debug)]
 pub enum Step {
-    /// Frames came through the queue.
-    Pushed(Vec<Frame>),
+    /// Frames are missing between what the reader has and what was pushed: load them.
+    Behind,
     /// The other side sent something.
     Said(Said),
     /// Time for a heartbeat (a ping has just been sent).
@@ -71,33 +70,29 @@ pub enum Step {
 
 /// One socket.
 pub struct Connection {
-    stream: Upgraded,
-    socket: WebSocket<Pipe>,
+    socket: WebSocket<Wire>,
+    queue: Arc<Queue>,
     ping: Interval,
+}
+
+/// The library's end of the connection: it reads from the socket, and writes through the queue.
+#[derive(Debug)]
+struct Wire {
+    queue: Arc<Queue>,
     heard: Instant,
 }
 
-/// The library's end of the stream, in memory: what came in and what is to go out.
-#[derive(Debug, Default)]
-struct Pipe {
-    incoming: BytesMut,
-    outgoing: BytesMut,
-}
-
-impl Read for Pipe {
+impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.incoming.is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let length = buffer.len().min(self.incoming.len());
-        self.incoming.copy_to_slice(&mut buffer[..length]);
+        let length = self.queue.stream().try_read(buffer)?;
+        self.heard = Instant::now();
         Ok(length)
     }
 }
 
-impl Write for Pipe {
+impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.outgoing.extend_from_slice(bytes);
+        self.queue.control(bytes)?;
         Ok(bytes.len())
     }
 
@@ -110,6 +105,7 @@ impl Write for Pipe {
 /// once that response is out. Origin and session are the caller's to check.
 pub fn accept(
     request: &Request,
+    sockets: &Sockets,
 ) -> Result<(Response, impl Future<Output = Option<Connection>> + Send + 'static), StatusCode> {
     let headers = request.headers();
     let wanted = request.method() == Method::GET
@@ -128,6 +124,7 @@ pub fn accept(
         .get(header::SEC_WEBSOCKET_KEY)
         .filter(|key| is_nonce(key.as_bytes()))
         .ok_or(StatusCode::BAD_REQUEST)?;
+    let stream = sockets.find(request.local_addr()).ok_or(StatusCode::BAD_REQUEST)?;
     let upgrade = request.take_upgrade().map_err(|_| StatusCode::BAD_REQUEST)?;
     let response = Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)
@@ -135,8 +132,23 @@ pub fn accept(
         .header(header::UPGRADE, "websocket")
         .header(header::SEC_WEBSOCKET_ACCEPT, derive_accept_key(key.as_bytes()))
         .finish();
-    let connection = async move { upgrade.await.ok().map(Connection::new) };
+    let connection = async move {
+        let early = take_early(upgrade.await.ok()?)?;
+        Some(Connection::new(stream, early))
+    };
     Ok((response, connection))
+}
+
+/// What has come in already, possibly before HTTP let go of the connection; None when the other side has ended it, or
+/// talks without waiting for the answer.
+fn take_early(mut upgraded: Upgraded) -> Option<Vec<u8>> {
+    let mut early = Vec::new();
+    while let Some(read) = upgraded.read_buf(&mut early).now_or_never() {
+        if read.ok()? == 0 || early.len() > MAX_MESSAGE {
+            return None;
+        }
+    }
+    Some(early)
 }
 
 /// Whether this is 16 bytes in base64, as a key must be.
@@ -156,67 +168,72 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
 }
 
 impl Connection {
-    fn new(stream: Upgraded) -> Self {
-        let socket = library();
+    fn new(stream: Arc<TcpStream>, early: Vec<u8>) -> Self {
+        let queue = Arc::new(Queue::new(stream));
         let heard = Instant::now();
+        let wire = Wire {
+            queue: queue.clone(),
+            heard,
+        };
         let mut ping = interval_at(heard + PING_EVERY, PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
-            stream,
-            socket,
+            socket: library(wire, early),
+            queue,
             ping,
-            heard,
         }
     }
 
-    /// Waits for the next thing to do. No message or frame is lost if the future is dropped.
-    pub async fn next(&mut self, queue: &Arc<Queue>) -> Step {
+    /// The way of frames to this connection.
+    pub fn queue(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+
+    /// Lets pushed frames out and waits for the next thing to do. Nothing is lost if the future is dropped.
+    pub async fn next(&mut self) -> Step {
         loop {
+            // Whoever sends without a pause must not keep the others waiting.
+            consume_budget().await;
+            match self.queue.resume().await {
+                Ok(None) => {}
+                Ok(Some(Stirred::Behind)) => return Step::Behind,
+                Ok(Some(Stirred::Close(code))) => return Step::Close(code),
+                Err(Gone) => return Step::Gone,
+            }
             match read(&mut self.socket) {
                 Ok(Some(said)) => return Step::Said(said),
                 Ok(None) => {}
                 Err(Gone) => {
                     // The library may have put an answer to a close, or a reason, on its way.
-                    if self.write_out().await.is_ok() {
+                    if self.queue.flush().await.is_ok() {
                         self.hang_up().await;
                     }
                     return Step::Gone;
                 }
             }
-            if self.write_out().await.is_err() {
-                return Step::Gone;
-            }
-            let incoming = &mut self.socket.get_mut().incoming;
-            incoming.reserve(READ_AT_ONCE);
             tokio::select! {
-                taken = queue.take() => return match taken {
-                    Taken::Frames(frames) => Step::Pushed(frames.into()),
-                    Taken::Close(code) => Step::Close(code),
-                },
-                read = self.stream.read_buf(incoming) => match read {
-                    Ok(1..) => self.heard = Instant::now(),
-                    Ok(0) | Err(_) => return Step::Gone,
+                () = self.queue.stirred() => {}
+                ready = self.queue.stream().readable() => if ready.is_err() {
+                    return Step::Gone;
                 },
                 _ = self.ping.tick() => {
-                    if self.heard.elapsed() > SILENCE || self.socket.send(Message::Ping(bytes::Bytes::new())).is_err() {
+                    let silent = self.socket.get_ref().heard.elapsed() > SILENCE;
+                    if silent || self.socket.send(Message::Ping(Bytes::new())).is_err() {
                         return Step::Gone;
                     }
-                    return if self.write_out().await.is_ok() { Step::Tick } else { Step::Gone };
+                    return Step::Tick;
                 }
             }
         }
     }
 
-    /// Sends frames in order, many in one write.
-    pub async fn send(&mut self, frames: impl IntoIterator<Item = Frame>) -> Result<(), Gone> {
+    /// Sends frames at once, before all that is pushed. Only before the first [`Connection::next`] and after
+    /// [`Step::Behind`]: then pushes are held.
+    pub async fn send(&self, frames: impl IntoIterator<Item = Frame>) -> Result<(), Gone> {
         for frame in frames {
-            let outgoing = &mut self.socket.get_mut().outgoing;
-            outgoing.extend_from_slice(frame.encoded());
-            if outgoing.len() >= WRITE_AT_ONCE {
-                self.write_out().await?;
-            }
+            self.queue.send(&frame).await?;
         }
-        self.write_out().await
+        Ok(())
     }
 
     /// Says why, and ends the connection.
@@ -225,9 +242,8 @@ impl Connection {
         say_close(&mut self.socket, number.into(), reason);
         // Reading on until the other side has closed too lets the code arrive before the connection ends.
         let closing = async {
-            while self.write_out().await.is_ok() && !matches!(read(&mut self.socket), Err(Gone)) {
-                let incoming = &mut self.socket.get_mut().incoming;
-                if !matches!(self.stream.read_buf(incoming).await, Ok(1..)) {
+            while self.queue.flush().await.is_ok() && !matches!(read(&mut self.socket), Err(Gone)) {
+                if self.queue.stream().readable().await.is_err() {
                     return;
                 }
             }
@@ -237,72 +253,50 @@ impl Connection {
 
     /// Ends the connection after a close frame. What still comes is read and dropped: ending with bytes unread would
     /// reset the connection, and the other side might never see the reason.
-    async fn hang_up(&mut self) {
-        let mut rest = BytesMut::with_capacity(READ_AT_ONCE);
+    async fn hang_up(&self) {
+        let stream = self.queue.stream();
+        let mut rest = [0; READ_AT_ONCE];
         let ending = async {
-            self.stream.shutdown().await?;
-            while self.stream.read_buf(&mut rest).await? > 0 {
-                rest.clear();
+            shutdown(stream, Shutdown::Write)?;
+            loop {
+                stream.readable().await?;
+                match stream.try_read(&mut rest) {
+                    Ok(0) => return io::Result::Ok(()),
+                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                    _ => {}
+                }
             }
-            io::Result::Ok(())
         };
         timeout(GOODBYE, ending).await.ok();
     }
-
-    /// Writes everything that is to go out. If the future is dropped, the rest goes out next time.
-    async fn write_out(&mut self) -> Result<(), Gone> {
-        // Answers that the library holds back until the next write.
-        self.socket.flush().ok();
-        let outgoing = &mut self.socket.get_mut().outgoing;
-        if outgoing.is_empty() {
-            return Ok(());
-        }
-        let mut written = Ok(());
-        while outgoing.has_remaining() && written.is_ok() {
-            // The patience is for each write: a slow reader that gets on is not stuck.
-            written = match timeout(STUCK, self.stream.write_buf(outgoing)).await {
-                Ok(Ok(1..)) => Ok(()),
-                _ => Err(Gone),
-            };
-        }
-        if outgoing.is_empty() && outgoing.capacity() > KEPT {
-            *outgoing = BytesMut::new();
-        }
-        written
-    }
 }
 
-/// The library at the server's end, between two buffers.
-fn library() -> WebSocket<Pipe> {
+/// The library at the server's end of a stream from which `early` has been read already.
+fn library<S: Read + Write>(stream: S, early: Vec<u8>) -> WebSocket<S> {
     let config = WebSocketConfig::default()
         // The default of 128 KiB is taken for every connection, whether it speaks or not.
-        .read_buffer_size(512)
+        .read_buffer_size(READ_AT_ONCE)
         .write_buffer_size(0)
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));
-    WebSocket::from_raw_socket(Pipe::default(), Role::Server, Some(config))
+    WebSocket::from_partially_read(stream, early, Role::Server, Some(config))
 }
 
 /// The next message in what has come in; None when more has to come first. Pings and closes are answered by the
 /// library: the answers are on their way out afterwards.
-fn read(socket: &mut WebSocket<Pipe>) -> Result<Option<Said>, Gone> {
+fn read<S: Read + Write>(socket: &mut WebSocket<S>) -> Result<Option<Said>, Gone> {
     loop {
         match socket.read() {
             Ok(Message::Text(text)) => return Ok(Some(Said::Text(text))),
             // What is no text is answered, and the next good message works.
             Ok(Message::Binary(_)) | Err(Error::Utf8(_)) => return Ok(Some(Said::NotText)),
             Ok(_) => {}
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                let pipe = socket.get_mut();
-                if pipe.incoming.is_empty() && pipe.incoming.capacity() > KEPT {
-                    pipe.incoming = BytesMut::new();
-                }
-                return Ok(None);
-            }
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
                 say_close(socket, Code::Size, "too long");
                 return Err(Gone);
             }
+            Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => return Err(Gone),
             Err(Error::Protocol(_)) => {
                 say_close(socket, Code::Protocol, "not as RFC 6455 says");
                 return Err(Gone);
@@ -312,26 +306,42 @@ fn read(socket: &mut WebSocket<Pipe>) -> Result<Option<Said>, Gone> {
     }
 }
 
-fn say_close(socket: &mut WebSocket<Pipe>, code: Code, reason: &'static str) {
+fn say_close<S: Read + Write>(socket: &mut WebSocket<S>, code: Code, reason: &'static str) {
+    let close = CloseFrame {
+        code,
+        reason: reason.into(),
+    };
     // An error means that the connection is closing already.
-    socket
-        .close(Some(CloseFrame {
-            code,
-            reason: reason.into(),
-        }))
-        .ok();
+    socket.close(Some(close)).ok();
     socket.flush().ok();
 }
 
 /// What a connection makes of these bytes: its messages in order, and what goes back. For tests and fuzzing.
 #[doc(hidden)]
 pub fn read_bytes(bytes: &[u8]) -> (Vec<Said>, Vec<u8>) {
-    let mut socket = library();
-    socket.get_mut().incoming.extend_from_slice(bytes);
+    struct Memory<'a>(&'a [u8], Vec<u8>);
+    impl Read for Memory<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match Read::read(&mut self.0, buffer)? {
+                0 => Err(io::ErrorKind::WouldBlock.into()),
+                length => Ok(length),
+            }
+        }
+    }
+    impl Write for Memory<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.1.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut socket = library(Memory(bytes, Vec::new()), Vec::new());
     let mut said = Vec::new();
     while let Ok(Some(message)) = read(&mut socket) {
         said.push(message);
     }
     socket.flush().ok();
-    (said, socket.get_mut().outgoing.to_vec())
+    (said, std::mem::take(&mut socket.get_mut().1))
 }

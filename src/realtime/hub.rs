@@ -2,8 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::task::yield_now;
 
 use super::frame::{CloseCode, Frame};
 use super::queue::Queue;
@@ -12,15 +14,12 @@ use crate::ids::{RoomId, SessionId, UserId};
 /// Rooms are spread over this many locks, so that busy rooms do not wait for each other.
 const SHARDS: usize = 32;
 
-/// Names one connection of this process; never used twice, so that an old one cannot remove its successor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ConnectionId(u64);
+/// Listeners that are pushed to before other tasks get a turn: each push may be a write to a socket.
+const TURN: usize = 256;
 
 /// One socket that shows a room.
 #[derive(Debug, Clone)]
 pub struct Listener {
-    /// Which connection.
-    pub id: ConnectionId,
     /// Whose it is.
     pub user: UserId,
     /// By which login.
@@ -29,14 +28,14 @@ pub struct Listener {
     pub queue: Arc<Queue>,
 }
 
-type Shard = HashMap<RoomId, Vec<Listener>>;
+/// The listeners are shared with the pushes under way, so that nobody waits for those.
+type Shard = HashMap<RoomId, Arc<Vec<Listener>>>;
 
-/// The listeners of every room on this node. All methods are quick and never wait for a socket.
+/// The listeners of every room on this node. No method waits for a socket.
 #[derive(Debug)]
 pub struct Hub {
     shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
-    next_id: AtomicU64,
     /// Open sockets per person, over all rooms.
     sockets: Mutex<HashMap<UserId, u32>>,
     /// Whether the server ends: who comes now is told so too.
@@ -48,7 +47,6 @@ impl Default for Hub {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
-            next_id: AtomicU64::new(1),
             sockets: Mutex::default(),
             ending: AtomicBool::new(false),
         }
@@ -57,7 +55,13 @@ impl Default for Hub {
 
 impl Hub {
     /// Adds a socket of `user` to `room`; None when they have `limit` sockets open already.
-    pub fn subscribe(&self, room: RoomId, user: UserId, session: SessionId, limit: u32) -> Option<Listener> {
+    pub fn subscribe(
+        &self,
+        room: RoomId,
+        (user, session): (UserId, SessionId),
+        queue: Arc<Queue>,
+        limit: u32,
+    ) -> Option<Listener> {
         {
             let mut sockets = lock(&self.sockets);
             let open = sockets.entry(user).or_default();
@@ -66,14 +70,8 @@ impl Hub {
             }
             *open += 1;
         }
-        let id = ConnectionId(self.next_id.fetch_add(1, Ordering::Relaxed));
-        let listener = Listener {
-            id,
-            user,
-            session,
-            queue: Arc::default(),
-        };
-        self.shard(room).entry(room).or_default().push(listener.clone());
+        let listener = Listener { user, session, queue };
+        Arc::make_mut(self.shard(room).entry(room).or_default()).push(listener.clone());
         // Looked at only now, so that whoever `close_all` did not find is closed here.
         if self.ending.load(Ordering::SeqCst) {
             listener.queue.close(CloseCode::Restart);
@@ -85,7 +83,7 @@ impl Hub {
     pub fn unsubscribe(&self, room: RoomId, listener: &Listener) {
         let mut shard = self.shard(room);
         if let Some(listeners) = shard.get_mut(&room) {
-            listeners.retain(|other| other.id != listener.id);
+            Arc::make_mut(listeners).retain(|other| !Arc::ptr_eq(&other.queue, &listener.queue));
             if listeners.is_empty() {
                 shard.remove(&room);
             }
@@ -100,10 +98,16 @@ impl Hub {
         }
     }
 
-    /// Puts the frame into the queue of every listener of the room.
-    pub fn push(&self, room: RoomId, frame: &Frame) {
-        if let Some(listeners) = self.shard(room).get(&room) {
-            for listener in listeners {
+    /// Sends the frame to every listener of the room. Pushes that cover changes of one room must follow each other.
+    pub async fn push(&self, room: RoomId, frame: &Frame) {
+        let Some(listeners) = self.shard(room).get(&room).cloned() else {
+            return;
+        };
+        for (index, some) in listeners.chunks(TURN).enumerate() {
+            if index > 0 {
+                yield_now().await;
+            }
+            for listener in some {
                 listener.queue.push(frame);
             }
         }
@@ -114,7 +118,7 @@ impl Hub {
         self.shard(room)
             .get(&room)
             .into_iter()
-            .flatten()
+            .flat_map(|listeners| listeners.iter())
             .map(|listener| listener.user)
             .collect()
     }
@@ -139,7 +143,12 @@ impl Hub {
 
     /// Closes the room's sockets of people for whom `gone` holds.
     pub fn close_where(&self, room: RoomId, code: CloseCode, gone: impl Fn(UserId) -> bool) {
-        for listener in self.shard(room).get(&room).into_iter().flatten() {
+        for listener in self
+            .shard(room)
+            .get(&room)
+            .into_iter()
+            .flat_map(|listeners| listeners.iter())
+        {
             if gone(listener.user) {
                 listener.queue.close(code);
             }
@@ -149,7 +158,7 @@ impl Hub {
     /// Closes every socket of these logins.
     pub fn close_sessions(&self, sessions: &[SessionId]) {
         for shard in &self.shards {
-            for listener in lock(shard).values().flatten() {
+            for listener in lock(shard).values().flat_map(|listeners| listeners.iter()) {
                 if sessions.contains(&listener.session) {
                     listener.queue.close(CloseCode::SignedOut);
                 }
@@ -161,7 +170,7 @@ impl Hub {
     pub fn close_all(&self) {
         self.ending.store(true, Ordering::SeqCst);
         for shard in &self.shards {
-            for listener in lock(shard).values().flatten() {
+            for listener in lock(shard).values().flat_map(|listeners| listeners.iter()) {
                 listener.queue.close(CloseCode::Restart);
             }
         }
@@ -180,51 +189,62 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::queue::Taken;
+    use tokio::net::TcpStream;
+
+    use super::super::queue::tests::{closed_with, open, received};
     use super::*;
+
+    async fn subscribe(hub: &Hub, room: RoomId, user: UserId, limit: u32) -> Option<(Listener, TcpStream)> {
+        let (queue, reader) = open().await;
+        let listener = hub.subscribe(room, (user, SessionId::new()), queue, limit)?;
+        Some((listener, reader))
+    }
 
     #[tokio::test]
     async fn a_push_reaches_the_room_and_nobody_else() {
         let hub = Hub::default();
         let (here, there) = (RoomId::new(), RoomId::new());
-        let alice = hub.subscribe(here, UserId::new(), SessionId::new(), 5).unwrap();
-        let charlie = hub.subscribe(there, UserId::new(), SessionId::new(), 5).unwrap();
-        hub.push(here, &Frame::ephemeral("hello"));
-        hub.push(there, &Frame::ephemeral("other room"));
-        let Taken::Frames(frames) = alice.queue.take().await else {
-            panic!("closed")
-        };
-        assert_eq!(frames.len(), 1);
-        let Taken::Frames(frames) = charlie.queue.take().await else {
-            panic!("closed")
-        };
-        assert!(frames[0].encoded().ends_with(b"other room"));
+        let (_alice, mut alice) = subscribe(&hub, here, UserId::new(), 5).await.unwrap();
+        let (_charlie, mut charlie) = subscribe(&hub, there, UserId::new(), 5).await.unwrap();
+        hub.push(here, &Frame::ephemeral("hello")).await;
+        assert_eq!(received(&mut alice).await, ["hello"]);
+        assert!(received(&mut charlie).await.is_empty());
     }
 
-    #[test]
-    fn sockets_are_counted_and_limited_per_person() {
+    #[tokio::test]
+    async fn a_large_room_is_reached_whole() {
         let hub = Hub::default();
-        let (room, user, session) = (RoomId::new(), UserId::new(), SessionId::new());
-        let first = hub.subscribe(room, user, session, 2).unwrap();
-        hub.subscribe(room, user, session, 2).unwrap();
-        assert!(hub.subscribe(room, user, session, 2).is_none());
+        let room = RoomId::new();
+        let mut crowd = Vec::new();
+        for _ in 0..=TURN {
+            crowd.push(subscribe(&hub, room, UserId::new(), 5).await.unwrap());
+        }
+        hub.push(room, &Frame::ephemeral("hello")).await;
+        for (_, reader) in &mut crowd {
+            assert_eq!(received(reader).await, ["hello"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_person_has_so_many_sockets_and_counts_once() {
+        let hub = Hub::default();
+        let (room, user) = (RoomId::new(), UserId::new());
+        let (first, _) = subscribe(&hub, room, user, 2).await.unwrap();
+        let _second = subscribe(&hub, room, user, 2).await.unwrap();
+        assert!(subscribe(&hub, room, user, 2).await.is_none());
         assert_eq!((hub.connections(), hub.people(room).len()), (2, 1));
         hub.unsubscribe(room, &first);
-        assert!(hub.subscribe(room, user, session, 2).is_some());
+        assert!(subscribe(&hub, room, user, 2).await.is_some());
     }
 
     #[tokio::test]
     async fn at_the_end_latecomers_are_told_too() {
         let hub = Hub::default();
-        let early = hub
-            .subscribe(RoomId::new(), UserId::new(), SessionId::new(), 5)
-            .unwrap();
+        let (early, _) = subscribe(&hub, RoomId::new(), UserId::new(), 5).await.unwrap();
         hub.close_all();
-        let late = hub
-            .subscribe(RoomId::new(), UserId::new(), SessionId::new(), 5)
-            .unwrap();
+        let (late, _) = subscribe(&hub, RoomId::new(), UserId::new(), 5).await.unwrap();
         for listener in [early, late] {
-            assert!(matches!(listener.queue.take().await, Taken::Close(CloseCode::Restart)));
+            assert_eq!(closed_with(&listener.queue).await, Some(CloseCode::Restart));
         }
     }
 
@@ -232,15 +252,12 @@ mod tests {
     async fn an_ended_login_closes_its_sockets_only() {
         let hub = Hub::default();
         let (room, user) = (RoomId::new(), UserId::new());
-        let (phone, desk) = (SessionId::new(), SessionId::new());
-        let on_phone = hub.subscribe(room, user, phone, 5).unwrap();
-        let on_desk = hub.subscribe(room, user, desk, 5).unwrap();
-        hub.close_sessions(&[phone]);
-        hub.push(room, &Frame::ephemeral("still here"));
-        assert!(matches!(
-            on_phone.queue.take().await,
-            Taken::Close(CloseCode::SignedOut)
-        ));
-        assert!(matches!(on_desk.queue.take().await, Taken::Frames(_)));
+        let (on_phone, _phone) = subscribe(&hub, room, user, 5).await.unwrap();
+        let (on_desk, mut desk) = subscribe(&hub, room, user, 5).await.unwrap();
+        hub.close_sessions(&[on_phone.session]);
+        hub.push(room, &Frame::ephemeral("still here")).await;
+        assert_eq!(closed_with(&on_phone.queue).await, Some(CloseCode::SignedOut));
+        assert_eq!(closed_with(&on_desk.queue).await, None);
+        assert_eq!(received(&mut desk).await, ["still here"]);
     }
 }

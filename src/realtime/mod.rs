@@ -1,19 +1,23 @@
 //! Moves bytes to sockets and knows no feature.
 //!
-//! - [`Hub`]: who listens to which room on this node. A push puts one shared frame into each listener's queue and
+//! - [`Sockets`]: the TCP connections, which the program keeps hold of when HTTP lets go of them.
+//! - [`Hub`]: who listens to which room on this node. A push hands one shared frame to each listener's queue and
 //!   does nothing else per recipient.
-//! - [`Queue`]: the bounded way to one connection. A reader that falls behind costs at most its bounds, then it is
-//!   closed with 1013 and catches up when it returns.
-//! - [`Connection`]: one task per socket owns reading and writing.
+//! - [`Queue`]: the bounded way to one connection. While its reader keeps up, a push is one write to the socket; one
+//!   that falls behind costs at most the queue's bounds, then it is closed with 1013 and catches up when it returns.
+//!   It counts the changes its reader has been given, so that each goes out once and in order.
+//! - [`Connection`]: one task per socket reads, sends what has to wait, pings and closes.
 
 mod connection;
 mod frame;
 mod hub;
 mod queue;
+mod tcp;
 
 #[doc(hidden)]
 pub use connection::read_bytes;
 pub use connection::{Connection, Gone, Said, Step, accept};
 pub use frame::{CloseCode, Frame};
-pub use hub::{ConnectionId, Hub, Listener};
-pub use queue::Queue;
+pub use hub::{Hub, Listener};
+pub use queue::{Queue, Stirred};
+pub use tcp::{Acceptor, Sockets};

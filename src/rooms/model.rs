@@ -6,6 +6,21 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::accounts::model::{Author, fold};
 use crate::ids::{Change, KeyId, RoomId, Seq};
 
+/// Changes of a room that somebody has to be told of.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// Which room.
+    pub room: RoomId,
+    /// Its data key.
+    pub key: KeyId,
+    /// Only messages with numbers greater than this may be seen.
+    pub from: Seq,
+    /// Only what came after this change.
+    pub after: Change,
+    /// Nothing that came after this change.
+    pub up_to: Change,
+}
+
 /// A public room's name: 1 to 64 letters, digits, `-` and `_` of any script, NFKC. It is the room's slug.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomName(String);

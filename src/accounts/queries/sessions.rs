@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 
-use crate::ids::{SessionId, UserId};
+use crate::ids::{KeyId, SessionId, UserId};
 use crate::web::session::TokenHash;
 
 /// A new log-in.
@@ -56,6 +56,8 @@ pub struct LiveSession {
     pub last_name: String,
     /// What they may do.
     pub role: String,
+    /// Their data key.
+    pub key: KeyId,
     /// Whether it lasts beyond the browser's session.
     pub remember: bool,
     /// When it was last used, to the hour.
@@ -71,7 +73,7 @@ pub async fn find_session(
     sqlx::query_as!(
         LiveSession,
         r#"SELECT s.id AS "id: SessionId", s.user_id AS "user: UserId", s.remember, s.last_used_at,
-                  u.username, u.first_name, u.last_name, u.role
+                  u.username, u.first_name, u.last_name, u.role, u.data_key_id AS "key: KeyId"
            FROM user_sessions s JOIN users u ON u.id = s.user_id
            WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2"#,
         token.as_slice(),

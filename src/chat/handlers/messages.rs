@@ -115,7 +115,7 @@ async fn store(
         (Ok(body), Ok(client_id)) => (body, client_id),
         (Err(refusal), _) | (_, Err(refusal)) => return Ok(Err(refusal)),
     };
-    let sender = actions::sender(app, user.author(), &member.room).await?;
+    let sender = actions::sender(app, user.author(), user.key, &member.room).await?;
     match actions::send(app, &sender, body, client_id) {
         Ok(receipt) => Ok(actions::settled(receipt).await),
         Err(refusal) => Ok(Err(refusal)),

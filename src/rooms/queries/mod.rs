@@ -261,24 +261,48 @@ pub struct RoomState {
     pub open: bool,
 }
 
+struct StateRow {
+    id: uuid::Uuid,
+    data_key_id: uuid::Uuid,
+    last_change: i64,
+    members_change: i64,
+    open: bool,
+}
+
+impl From<StateRow> for RoomState {
+    fn from(row: StateRow) -> Self {
+        Self {
+            id: RoomId(row.id),
+            key: KeyId(row.data_key_id),
+            last_change: Change(row.last_change),
+            members_change: Change(row.members_change),
+            open: row.open,
+        }
+    }
+}
+
 /// The state of those of these rooms that exist.
 pub async fn list_room_states(db: impl PgExecutor<'_>, rooms: &[RoomId]) -> sqlx::Result<Vec<RoomState>> {
     let ids: Vec<_> = rooms.iter().map(|room| room.0).collect();
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        StateRow,
         r#"SELECT id, data_key_id, last_change, members_change, archived_at IS NULL AS "open!"
            FROM rooms WHERE id = ANY($1)"#,
         &ids
-    )
-    .fetch_all(db)
-    .await?;
-    let states = rows.into_iter().map(|row| RoomState {
-        id: RoomId(row.id),
-        key: KeyId(row.data_key_id),
-        last_change: Change(row.last_change),
-        members_change: Change(row.members_change),
-        open: row.open,
-    });
-    Ok(states.collect())
+    );
+    Ok(rows.fetch_all(db).await?.into_iter().map(RoomState::from).collect())
+}
+
+/// The state of the room through the person's membership: None when it is gone *or* they are no member.
+pub async fn find_member_state(db: impl PgExecutor<'_>, user: UserId, room: RoomId) -> sqlx::Result<Option<RoomState>> {
+    let row = sqlx::query_as!(
+        StateRow,
+        r#"SELECT r.id, r.data_key_id, r.last_change, r.members_change, r.archived_at IS NULL AS "open!"
+           FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND m.room_id = $2"#,
+        user.0,
+        room.0
+    );
+    Ok(row.fetch_optional(db).await?.map(RoomState::from))
 }
 
 /// The room's place in addresses.

@@ -1,0 +1,157 @@
+//! Loads what doorbells told of: all rooms of a burst with the same few queries.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use super::feed::{Feed, Taken, push_all};
+use super::views;
+use crate::bus::{Event, Heard};
+use crate::ids::{Change, RoomId, Seq};
+use crate::messages::actions;
+use crate::messages::model::Item;
+use crate::realtime::CloseCode;
+use crate::rooms::model::{EventKind, Span};
+use crate::rooms::queries;
+use crate::{App, Result};
+
+/// Rooms that are loaded together at most.
+const ROOMS: usize = 64;
+/// Changes of each room that are loaded together at most.
+const CHUNK: i64 = 100;
+/// How often rooms with listeners are looked at although no doorbell rang.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// Pause before a load that failed is tried again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Loads and pushes rooms that doorbells told of. Doorbells that ring meanwhile become one more load.
+pub(super) async fn run(app: &App, feed: &Arc<Feed>) {
+    loop {
+        feed.rung.notified().await;
+        loop {
+            let taken = feed.take_rung(ROOMS);
+            if taken.is_empty() {
+                break;
+            }
+            // A task of its own: should it panic, the rest of the program goes on.
+            let app = app.clone();
+            let loading = tokio::spawn(async move { load(&app, taken).await });
+            let failed = match loading.await {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => error.to_string(),
+            };
+            tracing::warn!(error = failed, "changes could not be loaded; trying again");
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Loads and pushes the next changes of each of these rooms.
+async fn load(app: &App, taken: Vec<Taken>) -> Result<()> {
+    let rooms: Vec<_> = taken.iter().map(|taken| taken.room).collect();
+    let states = queries::list_room_states(&app.db, &rooms).await?;
+    let mut states: HashMap<_, _> = states.into_iter().map(|state| (state.id, state)).collect();
+    let (mut there, mut spans) = (Vec::with_capacity(taken.len()), Vec::with_capacity(taken.len()));
+    for taken in taken {
+        let Some(state) = states.remove(&taken.room) else {
+            app.hub.close_where(taken.room, CloseCode::NotOpen, |_| true);
+            taken.forget();
+            continue;
+        };
+        spans.push(Span {
+            room: taken.room,
+            key: state.key,
+            from: Seq(0),
+            after: taken.delivered,
+            up_to: state.last_change,
+        });
+        there.push((taken, state));
+    }
+    let read = actions::changes(app, &spans, CHUNK).await?;
+    for ((taken, state), (items, to)) in there.into_iter().zip(read) {
+        if state.members_change > taken.members_change {
+            // Read after the changes: whoever is not a member by now hears none of them.
+            close_strangers(app, state.id).await?;
+        }
+        push(app, &taken, &items, to).await?;
+        if !state.open && to == state.last_change {
+            app.hub.close_where(state.id, CloseCode::NotOpen, |_| true);
+        }
+        let last = items.iter().rev().find_map(|item| match item {
+            Item::Message(message) => Some((message.author.id, message.created_at)),
+            Item::Event(_) => None,
+        });
+        taken.delivered(&state, to, last);
+    }
+    Ok(())
+}
+
+/// Pushes lines as the changes up to `to`. When the room's name or topic changed among them, pages load again, at the
+/// room's new address.
+async fn push(app: &App, taken: &Taken, items: &[Item], to: Change) -> Result<()> {
+    let room = taken.room;
+    if to > taken.delivered {
+        push_all(app, room, views::appended(taken.delivered, to, items)).await;
+    }
+    let edited = |item: &Item| matches!(item, Item::Event(event) if event.kind == EventKind::Edited);
+    if items.iter().any(edited)
+        && let Some(slug) = queries::find_slug(&app.db, room).await?
+    {
+        app.hub.push(room, &views::reload(Some(&slug))).await;
+    }
+    Ok(())
+}
+
+/// Closes the sockets of people who do not belong to the room any more.
+async fn close_strangers(app: &App, room: RoomId) -> Result<()> {
+    let listening: Vec<_> = app.hub.people(room).into_iter().collect();
+    let members = queries::list_members_among(&app.db, room, &listening).await?;
+    app.hub.close_where(room, CloseCode::NotOpen, |user| {
+        listening.contains(&user) && !members.contains(&user)
+    });
+    Ok(())
+}
+
+/// Hears the bus.
+pub(super) async fn listen(app: &App, feed: &Feed) {
+    let mut bus = app.bus.subscribe();
+    while let Some(heard) = bus.next().await {
+        match heard {
+            Heard::Event(Event::RoomChanged { room, change }) => feed.ring(room, change),
+            Heard::Event(Event::Revoked) => {}
+            Heard::Resync => look(app, feed).await,
+        }
+    }
+}
+
+/// Looks at every room with listeners every few seconds: heals what a lost doorbell left behind.
+pub(super) async fn look_again(app: &App, feed: &Feed) {
+    let mut tick = interval(LOOK_AGAIN);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        look(app, feed).await;
+    }
+}
+
+async fn look(app: &App, feed: &Feed) {
+    let rooms = app.hub.rooms();
+    if rooms.is_empty() {
+        return;
+    }
+    match queries::list_room_states(&app.db, &rooms).await {
+        Ok(states) => {
+            for state in &states {
+                feed.ring(state.id, state.last_change);
+            }
+            let there: HashSet<_> = states.iter().map(|state| state.id).collect();
+            for room in rooms.into_iter().filter(|room| !there.contains(room)) {
+                app.hub.close_where(room, CloseCode::NotOpen, |_| true);
+            }
+        }
+        Err(error) => tracing::warn!(%error, "rooms could not be looked at"),
+    }
+}
