@@ -171,10 +171,9 @@ fn routes(app: App, feed: Arc<Feed>, sockets: Arc<Sockets>) -> impl Endpoint<Out
         web::assets::routes,
     ];
     let routes = features.into_iter().fold(routes, |routes, feature| feature(routes));
-    web::around(
-        app,
-        routes.data(feed).data(sockets).around(accounts::around).around(in_time),
-    )
+    // Boxed, so that the type of the whole does not outgrow the compiler.
+    let routes = routes.data(feed).data(sockets).boxed();
+    web::around(app, routes.around(accounts::around).around(in_time))
 }
 
 /// Answers that the server cannot do its work right now when a request takes too long: a database that is frozen or
