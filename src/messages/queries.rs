@@ -55,23 +55,23 @@ pub async fn list_before(
     before: Seq,
     limit: i64,
 ) -> sqlx::Result<Vec<Row>> {
-    let mut rows = sqlx::query_as!(
+    sqlx::query_as!(
         Row,
-        r#"SELECT m.room_id, m.seq, m.id, m.client_id, m.version, m.body, m.change, m.created_at,
-                  u.id AS author_id, u.first_name, u.last_name, u.username, u.data_key_id AS author_key,
-                  p.author_id AS "previous_author?", p.created_at AS "previous_at?"
-           FROM messages m JOIN users u ON u.id = m.author_id
-           LEFT JOIN messages p ON p.room_id = m.room_id AND p.seq = m.seq - 1 AND p.seq > $2
-           WHERE m.room_id = $1 AND m.seq > $2 AND m.seq < $3 ORDER BY m.seq DESC LIMIT $4"#,
+        "SELECT m.room_id, m.seq, m.id, m.client_id, m.version, m.body, m.change, m.created_at,
+                u.id AS author_id, u.first_name, u.last_name, u.username, u.data_key_id AS author_key,
+                m.previous_author, m.previous_at
+         FROM (
+             SELECT *, lead(author_id) OVER newest AS previous_author, lead(created_at) OVER newest AS previous_at
+             FROM messages WHERE room_id = $1 AND seq > $2 AND seq < $3
+             WINDOW newest AS (ORDER BY seq DESC) ORDER BY seq DESC LIMIT $4
+         ) m JOIN users u ON u.id = m.author_id ORDER BY m.seq",
         room.0,
         from.0,
         before.0,
         limit
     )
     .fetch_all(db)
-    .await?;
-    rows.reverse();
-    Ok(rows)
+    .await
 }
 
 /// The messages of each span, by room and latest change, at most `limit` of each room.
