@@ -105,7 +105,7 @@ pub async fn serve(
     drained.cancel();
     let written = writer.await.map_err(Error::internal);
     wait_until(|| undelivered.capacity() == FRESH && feed.is_idle()).await;
-    app.hub.close_all();
+    app.hub.close_all().await;
     wait_until(|| app.hub.connections() == 0).await;
     tasks.end().await;
     served.and(written)

@@ -4,8 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::task::yield_now;
+use tokio::time::sleep;
 
 use super::frame::{CloseCode, Frame};
 use super::queue::Queue;
@@ -14,6 +16,11 @@ use crate::ids::{RoomId, SessionId, UserId};
 /// Rooms are spread over this many locks, so that busy rooms do not wait for each other.
 const SHARDS: usize = 32;
 
+/// At the end sockets are closed in at most this many steps, at least so many in each, with this pause between: three
+/// seconds at most.
+const CLOSING_STEPS: usize = 30;
+const CLOSED_AT_ONCE: usize = 100;
+const CLOSING_PAUSE: Duration = Duration::from_millis(100);
 /// Listeners that are pushed to before other tasks get a turn: each push may be a write to a socket.
 const TURN: usize = 256;
 
@@ -166,12 +173,23 @@ impl Hub {
         }
     }
 
-    /// Closes every socket, for a restart, also those that are only just being opened.
-    pub fn close_all(&self) {
+    /// Closes every socket, for a restart, also those that are only just being opened. Many are closed over a few
+    /// seconds, so that their pages do not all knock at the other nodes at once.
+    pub async fn close_all(&self) {
         self.ending.store(true, Ordering::SeqCst);
+        let mut open: Vec<Arc<Queue>> = Vec::new();
         for shard in &self.shards {
-            for listener in lock(shard).values().flat_map(|listeners| listeners.iter()) {
-                listener.queue.close(CloseCode::Restart);
+            let shard = lock(shard);
+            let listeners = shard.values().flat_map(|listeners| listeners.iter());
+            open.extend(listeners.map(|listener| listener.queue.clone()));
+        }
+        let some = open.len().div_ceil(CLOSING_STEPS).max(CLOSED_AT_ONCE);
+        for (index, some) in open.chunks(some).enumerate() {
+            if index > 0 {
+                sleep(CLOSING_PAUSE).await;
+            }
+            for queue in some {
+                queue.close(CloseCode::Restart);
             }
         }
     }
@@ -241,11 +259,33 @@ mod tests {
     async fn at_the_end_latecomers_are_told_too() {
         let hub = Hub::default();
         let (early, _) = subscribe(&hub, RoomId::new(), UserId::new(), 5).await.unwrap();
-        hub.close_all();
+        hub.close_all().await;
         let (late, _) = subscribe(&hub, RoomId::new(), UserId::new(), 5).await.unwrap();
         for listener in [early, late] {
             assert_eq!(closed_with(&listener.queue).await, Some(CloseCode::Restart));
         }
+    }
+
+    #[tokio::test]
+    async fn at_the_end_many_sockets_are_closed_in_steps() {
+        let hub = Hub::default();
+        let mut crowd = Vec::new();
+        for _ in 0..=CLOSED_AT_ONCE {
+            crowd.push(subscribe(&hub, RoomId::new(), UserId::new(), 5).await.unwrap());
+        }
+        let closed = async || {
+            let mut closed = 0;
+            for (listener, _) in &crowd {
+                closed += usize::from(closed_with(&listener.queue).await.is_some());
+            }
+            closed
+        };
+        let closing = hub.close_all();
+        tokio::pin!(closing);
+        assert!(futures_util::poll!(&mut closing).is_pending());
+        assert_eq!(closed().await, CLOSED_AT_ONCE);
+        closing.await;
+        assert_eq!(closed().await, CLOSED_AT_ONCE + 1);
     }
 
     #[tokio::test]
