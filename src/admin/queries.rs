@@ -1,7 +1,7 @@
 //! The SQL that only the administration needs.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
+use sqlx::{PgExecutor, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use crate::accounts::model::{Person, Role, full_name};
@@ -11,7 +11,8 @@ use crate::rooms::model::AdminRow;
 /// A page of people by username, after the one with key `after`: everybody, or those whose username or name begins
 /// with `search`, or whose e-mail address is `search` (folded). Each condition can use an index: a whole name begins
 /// with `search` only if the first name begins with its first word.
-pub async fn list_people(db: impl PgExecutor<'_>, search: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Person>> {
+pub async fn list_people(db: &PgPool, search: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Person>> {
+    let mut connection = planning(db).await?;
     let rows = sqlx::query!(
         r#"SELECT u.id AS "id: UserId", u.username, u.first_name, u.last_name, u.email, u.role, u.created_at,
                   (SELECT max(s.last_used_at) FROM user_sessions s WHERE s.user_id = u.id) AS last_used_at
@@ -25,7 +26,7 @@ pub async fn list_people(db: impl PgExecutor<'_>, search: &str, after: &str, lim
         limit,
         first_word(search)
     )
-    .fetch_all(db)
+    .fetch_all(&mut *connection)
     .await?;
     let people = rows.into_iter().map(|row| Person {
         id: row.id,
@@ -40,7 +41,8 @@ pub async fn list_people(db: impl PgExecutor<'_>, search: &str, after: &str, lim
 }
 
 /// How many people [`list_people`] finds on all of its pages.
-pub async fn count_people(db: impl PgExecutor<'_>, search: &str) -> sqlx::Result<i64> {
+pub async fn count_people(db: &PgPool, search: &str) -> sqlx::Result<i64> {
+    let mut connection = planning(db).await?;
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM users u
            WHERE starts_with(u.name_key, $1) OR starts_with(u.last_key, $1) OR u.email_key = $1
@@ -48,8 +50,18 @@ pub async fn count_people(db: impl PgExecutor<'_>, search: &str) -> sqlx::Result
         search,
         first_word(search)
     )
-    .fetch_one(db)
+    .fetch_one(&mut *connection)
     .await
+}
+
+/// A transaction whose statements are planned anew for their values: which index serves a search depends on what is
+/// searched for.
+async fn planning(db: &PgPool) -> sqlx::Result<Transaction<'_, Postgres>> {
+    let mut transaction = db.begin().await?;
+    sqlx::query!("SET LOCAL plan_cache_mode = force_custom_plan")
+        .execute(&mut *transaction)
+        .await?;
+    Ok(transaction)
 }
 
 fn first_word(search: &str) -> &str {
