@@ -68,7 +68,14 @@ pub fn measure(bench: &Bench, table: &mut Table) -> Result<(), Error> {
             )?;
             if kind == Kind::Program {
                 let entry = |_| format!("/chat/room/{}", group.slug);
-                ask(bench, table, kind, &group, (rows, "I: entering the room", None), entry)?;
+                ask(
+                    bench,
+                    table,
+                    kind,
+                    &group,
+                    (rows, "I: entering the room", reference),
+                    entry,
+                )?;
             }
             reference = Some(used);
         }

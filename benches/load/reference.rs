@@ -1,8 +1,9 @@
 //! The bare reference server: what is left of a chat when everything is left out that can be.
 //!
 //! It groups sockets, stores messages unencrypted with one durable insert per batch, and writes frames that were
-//! encoded once straight to every socket; and it serves a page of history from the same table. No log-ins, membership, keys, duplicates, catch-up, nodes or limits: an
-//! upper bound for any chat that stores before it delivers, on the same runtime and driver.
+//! encoded once straight to every socket; whoever comes back gets what was stored meanwhile; and it serves a page of
+//! history from the same table. No log-ins, membership, keys, duplicates, nodes or limits: an upper bound for any chat
+//! that stores before it delivers, on the same runtime and driver.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -31,11 +32,12 @@ const BATCH: usize = 500;
 /// their next try.
 const BACKLOG: u32 = 4096;
 
-/// A room: who is in it, and how many messages it has.
+/// A room: who is in it, the number of its newest message, and that of the newest delivered.
 #[derive(Default)]
 struct Room {
     peers: Vec<Rc<Peer>>,
     newest: i64,
+    delivered: i64,
 }
 
 /// A socket.
@@ -123,19 +125,27 @@ fn next_number(rooms: &Rooms, name: &Rc<str>) -> i64 {
 
 /// One frame per room, with all of the batch's messages, to every socket of the room.
 fn deliver(rooms: &Rooms, jobs: &[Job], seqs: &[i64]) {
-    let mut fragments: HashMap<&str, String> = HashMap::new();
-    for (job, seq) in jobs.iter().zip(seqs) {
-        let fragment = fragments.entry(&job.room).or_default();
-        draw(fragment, &job.room, *seq, job.client_id, &job.body);
+    let mut fragments: HashMap<&str, (i64, i64, String)> = HashMap::new();
+    for (job, &seq) in jobs.iter().zip(seqs) {
+        let (_, to, fragment) = fragments.entry(&job.room).or_insert((seq - 1, seq, String::new()));
+        *to = seq;
+        draw(fragment, &job.room, seq, job.client_id, &job.body);
     }
-    let rooms = rooms.borrow();
-    for (name, fragment) in fragments {
-        let envelope = r##"<hx-partial hx-target="#messages" hx-swap="beforeend" data-from="1" data-to="1">"##;
-        let frame = encode(&format!("{envelope}{fragment}</hx-partial>"));
-        for peer in rooms.get(name).into_iter().flat_map(|room| &room.peers) {
+    let mut rooms = rooms.borrow_mut();
+    for (name, (from, to, fragment)) in fragments {
+        let frame = envelope(from, to, &fragment);
+        let Some(room) = rooms.get_mut(name) else { continue };
+        room.delivered = to;
+        for peer in &room.peers {
             push(peer, &frame);
         }
     }
+}
+
+fn envelope(from: i64, to: i64, fragment: &str) -> Bytes {
+    encode(&format!(
+        r##"<hx-partial hx-target="#messages" hx-swap="beforeend" data-from="{from}" data-to="{to}">{fragment}</hx-partial>"##
+    ))
 }
 
 /// A message about as long as the program's own, so that as many bytes travel.
@@ -200,16 +210,13 @@ async fn attend(stream: TcpStream, pool: PgPool, rooms: Rooms, jobs: mpsc::Sende
         backlog: RefCell::default(),
     });
     let mut bytes = Vec::new();
-    let Some(name) = shake_hands(&peer, &pool, &mut bytes).await else {
+    let Some((name, seen)) = shake_hands(&peer, &pool, &mut bytes).await else {
         return;
     };
     let name: Rc<str> = name.into();
-    rooms
-        .borrow_mut()
-        .entry(name.clone())
-        .or_default()
-        .peers
-        .push(peer.clone());
+    if come(&peer, &pool, &rooms, &name, seen).await.is_none() {
+        return;
+    }
     push(&peer, &encode("<hx-partial hx-target=\"#online\"></hx-partial>"));
     while let Some((opcode, payload, length)) = next_frame(&peer, &mut bytes).await {
         bytes.drain(..length);
@@ -232,8 +239,37 @@ async fn attend(stream: TcpStream, pool: PgPool, rooms: Rooms, jobs: mpsc::Sende
     }
 }
 
-/// Answers requests for pages until one is a handshake; gives its room's name.
-async fn shake_hands(peer: &Rc<Peer>, pool: &PgPool, bytes: &mut Vec<u8>) -> Option<String> {
+/// Sends what was stored after the message that the socket has seen, and lets it into the room.
+async fn come(peer: &Rc<Peer>, pool: &PgPool, rooms: &Rooms, name: &Rc<str>, mut seen: i64) -> Option<()> {
+    loop {
+        {
+            let mut rooms = rooms.borrow_mut();
+            let room = rooms.entry(name.clone()).or_default();
+            if seen >= room.delivered {
+                room.peers.push(peer.clone());
+                return Some(());
+            }
+        }
+        let rows: Vec<(i64, Uuid, String)> =
+            sqlx::query_as("SELECT seq, client_id, body FROM messages WHERE room = $1 AND seq > $2 ORDER BY seq")
+                .bind(&**name)
+                .bind(seen)
+                .fetch_all(pool)
+                .await
+                .ok()?;
+        // What is stored but not delivered yet comes with its delivery.
+        let delivered = rooms.borrow().get(name)?.delivered;
+        let mut fragment = String::new();
+        for (seq, id, body) in rows.iter().filter(|(seq, ..)| *seq <= delivered) {
+            draw(&mut fragment, name, *seq, *id, body);
+        }
+        push(peer, &envelope(seen, delivered, &fragment));
+        seen = delivered;
+    }
+}
+
+/// Answers requests for pages until one is a handshake; gives its room's name and the newest message it has seen.
+async fn shake_hands(peer: &Rc<Peer>, pool: &PgPool, bytes: &mut Vec<u8>) -> Option<(String, i64)> {
     loop {
         let end = loop {
             if let Some(end) = memmem::find(bytes, b"\r\n\r\n") {
@@ -253,7 +289,8 @@ async fn shake_hands(peer: &Rc<Peer>, pool: &PgPool, bytes: &mut Vec<u8>) -> Opt
                     "HTTP/1.1 101 Switching Protocols\r\n{headers} {accepted}\r\n\r\n"
                 )),
             );
-            return Some(name.to_owned());
+            let seen = query.split(['=', '&', ' ']).nth(1)?.parse().ok()?;
+            return Some((name.to_owned(), seen));
         } else {
             let page = history(pool, name, query.strip_prefix("before=")?.parse().ok()?).await?;
             format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{page}", page.len())

@@ -69,8 +69,8 @@ impl Report {
                 reference = self.one_node;
             }
             for &kind in bench.kinds() {
-                // The reference knows neither several nodes nor who missed what.
-                if kind == Kind::Reference && (shape.nodes > 1 || shape.churn) {
+                // The reference knows no other nodes.
+                if kind == Kind::Reference && shape.nodes > 1 {
                     continue;
                 }
                 let outcome = run(bench, shape, kind)?;
