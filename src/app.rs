@@ -138,7 +138,7 @@ async fn assemble(config: Config, db: PgPool, port: u16) -> Result<Parts> {
     let (bus, relay) = match &config.redis_url {
         Some(url) => {
             let unusable = |error| Error::Conflict(format!("REDIS_URL cannot be used: {error}"));
-            let (bus, relay) = Bus::over_redis(url.expose()).map_err(unusable)?;
+            let (bus, relay) = Bus::over_redis(url.expose(), vault.chat()).map_err(unusable)?;
             (bus, Some(relay))
         }
         None => (Bus::local(), None),

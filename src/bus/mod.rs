@@ -66,12 +66,13 @@ impl Bus {
     }
 
     /// A bus over the Redis at this URL (`redis://` or `rediss://`, with user and password), and the task that it
-    /// needs. An unusable URL is an error; a Redis that is away is not.
-    pub fn over_redis(url: &str) -> Result<(Self, Relay), ::redis::RedisError> {
+    /// needs. Only nodes that say the same for `chat` hear each other. An unusable URL is an error; a Redis that is
+    /// away is not.
+    pub fn over_redis(url: &str, chat: &str) -> Result<(Self, Relay), ::redis::RedisError> {
         let local = broadcast::channel(BACKLOG).0;
         let (outbox, inbox) = mpsc::channel(BACKLOG);
         let up = Arc::new(AtomicBool::new(false));
-        let relay = Relay::new(url, local.clone(), inbox, up.clone())?;
+        let relay = Relay::new(url, chat, local.clone(), inbox, up.clone())?;
         Ok((Self::Redis { local, outbox, up }, relay))
     }
 

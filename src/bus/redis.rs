@@ -15,8 +15,6 @@ use crate::ids::{Change, RoomId};
 
 /// Rooms are spread over this many channels, so that a cluster can spread them over its nodes.
 const SHARDS: u128 = 16;
-/// The channel of what concerns no single room.
-const COMMON: &str = "umbrachat:common";
 /// Events published together at most.
 const BATCH: usize = 1000;
 /// How long Redis may take to answer or to take a connection.
@@ -27,6 +25,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The task that talks to Redis: run it as long as the bus is used.
 pub struct Relay {
     redis: ConnectionManager,
+    /// What the names of this chat's channels begin with.
+    prefix: String,
     pushes: mpsc::UnboundedReceiver<PushInfo>,
     local: broadcast::Sender<Heard>,
     inbox: mpsc::Receiver<Event>,
@@ -36,6 +36,7 @@ pub struct Relay {
 impl Relay {
     pub(super) fn new(
         url: &str,
+        chat: &str,
         local: broadcast::Sender<Heard>,
         inbox: mpsc::Receiver<Event>,
         up: Arc<AtomicBool>,
@@ -54,6 +55,7 @@ impl Relay {
         let redis = ConnectionManager::new_lazy_with_config(Client::open(info)?, config)?;
         Ok(Self {
             redis,
+            prefix: format!("umbrachat:{chat}"),
             pushes,
             local,
             inbox,
@@ -94,12 +96,12 @@ impl Relay {
                     let last = newest.entry(room).or_default();
                     *last = (*last).max(change);
                 }
-                Event::Revoked => messages.entry(COMMON.into()).or_default().push(event),
+                Event::Revoked => messages.entry(self.common()).or_default().push(event),
             }
         }
         for (room, change) in newest {
             messages
-                .entry(channel(room))
+                .entry(self.shard(room.0.as_u128() % SHARDS))
                 .or_default()
                 .push(Event::RoomChanged { room, change });
         }
@@ -143,9 +145,9 @@ impl Relay {
             return;
         }
         let mut subscribe = redis::cmd("SUBSCRIBE");
-        subscribe.arg(COMMON);
+        subscribe.arg(self.common());
         for shard in 0..SHARDS {
-            subscribe.arg(shard_channel(shard));
+            subscribe.arg(self.shard(shard));
         }
         if subscribe.exec_async(&mut self.redis).await.is_ok() {
             tracing::info!("listening to the other nodes over Redis");
@@ -165,12 +167,13 @@ impl Relay {
         // An error means that nobody listens.
         self.local.send(heard).ok();
     }
-}
 
-fn channel(room: RoomId) -> String {
-    shard_channel(room.0.as_u128() % SHARDS)
-}
+    /// The channel of what concerns no single room.
+    fn common(&self) -> String {
+        format!("{}:common", self.prefix)
+    }
 
-fn shard_channel(shard: u128) -> String {
-    format!("umbrachat:rooms:{shard}")
+    fn shard(&self, shard: u128) -> String {
+        format!("{}:rooms:{shard}", self.prefix)
+    }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE;
+use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use fernet::{Fernet, MultiFernet};
 use hkdf::Hkdf;
 use moka::sync::Cache;
@@ -54,6 +54,7 @@ pub struct Vault {
     master: MultiFernet,
     opened: Cache<KeyId, Arc<DataKey>>,
     csrf_key: Zeroizing<[u8; 32]>,
+    chat: String,
 }
 
 impl std::fmt::Debug for Vault {
@@ -77,17 +78,26 @@ impl Vault {
             None => stored_secret(db, &master, "session", &rand::random::<[u8; 32]>()).await?,
         };
         let csrf_key = derive(&secret, b"umbrachat csrf v1");
+        // Not from the given secret: while that one is being changed, node by node, they still find each other.
+        let shared = stored_secret(db, &master, "nodes", &rand::random::<[u8; 32]>()).await?;
+        let chat = URL_SAFE_NO_PAD.encode(&derive(&shared, b"umbrachat chat v1")[..12]);
         let opened = Cache::builder().max_capacity(CACHED_KEYS).time_to_idle(IDLE).build();
         Ok(Self {
             master,
             opened,
             csrf_key,
+            chat,
         })
     }
 
     /// Signs the CSRF cookie and its tokens.
     pub fn csrf_key(&self) -> &[u8; 32] {
         &self.csrf_key
+    }
+
+    /// Tells this chat from others that use the same Redis: the same on each of its nodes, and no secret.
+    pub fn chat(&self) -> &str {
+        &self.chat
     }
 
     /// Makes a data key and stores it wrapped, in the caller's transaction.

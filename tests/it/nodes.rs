@@ -228,8 +228,8 @@ async fn ten_seconds_without_redis_under_load_lose_nothing(pool: PgPool) {
 /// A way to Redis on which doorbells of rooms go astray, both ways: the channels of whoever comes this way have
 /// another name. Redis itself answers as always.
 async fn losing_doorbells(redis: &str) -> String {
-    const RIGHT: &[u8] = b"umbrachat:rooms:";
-    const WRONG: &[u8] = b"umbrachat:astray";
+    const RIGHT: &[u8] = b":rooms:";
+    const WRONG: &[u8] = b":stray:";
     let redis: std::net::SocketAddr = redis.trim_start_matches("redis://").parse().expect("host and port");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("redis://{}", listener.local_addr().unwrap());
