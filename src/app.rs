@@ -18,7 +18,7 @@ use crate::bus::{Bus, Relay};
 use crate::config::{Config, Secret};
 use crate::live::Feed;
 use crate::messages::{Inbox, Outlet, Writer};
-use crate::realtime::{Acceptor, Hub, Sockets};
+use crate::realtime::{Acceptor, Sockets};
 use crate::state::session_cache;
 use crate::throttle::Throttle;
 use crate::vault::Vault;
@@ -60,7 +60,7 @@ pub async fn serve(
     let sockets = Sockets::new();
     let acceptor = Acceptor::new(listener, sockets.clone()).map_err(Error::internal)?;
     let Parts { app, inbox, relay } = assemble(config, pool, port).await?;
-    let (feed, visits) = Feed::new();
+    let feed = Arc::<Feed>::default();
     let mut tasks = Tasks::new(shutdown.clone());
     let drained = CancellationToken::new();
     let (sender, fresh) = mpsc::channel(FRESH);
@@ -80,7 +80,7 @@ pub async fn serve(
         let _watch = watch;
         writing.await;
     });
-    tasks.start("live updates", live::run(app.clone(), feed.clone(), visits, fresh));
+    tasks.start("live updates", live::run(app.clone(), feed.clone(), fresh));
     if let Some(relay) = relay {
         tasks.start("bus", relay.run());
     }
@@ -152,7 +152,8 @@ async fn assemble(config: Config, db: PgPool, port: u16) -> Result<Parts> {
         vault: Arc::new(vault),
         throttle: Arc::new(throttle),
         bus,
-        hub: Arc::new(Hub::default()),
+        hub: Arc::default(),
+        presence: Arc::default(),
         writer,
     };
     Ok(Parts { app, inbox, relay })

@@ -40,6 +40,8 @@ uuid_id! {
     ClientId,
     /// A data key (a row of `data_keys`).
     KeyId,
+    /// One run of this program, beside others on one database.
+    NodeId,
 }
 
 macro_rules! number {

@@ -12,7 +12,7 @@ use crate::bus::Bus;
 use crate::config::Config;
 use crate::ids::{KeyId, SessionId, UserId};
 use crate::messages::Writer;
-use crate::realtime::Hub;
+use crate::realtime::{Hub, Presence};
 use crate::throttle::Throttle;
 use crate::vault::Vault;
 
@@ -36,6 +36,8 @@ pub struct App {
     pub bus: Bus,
     /// The sockets of this node.
     pub hub: Arc<Hub>,
+    /// Who is online, on every node.
+    pub presence: Arc<Presence>,
     /// Stores messages.
     pub writer: Writer,
     /// The origins whose pages may send requests and open sockets: exactly these.

@@ -1,11 +1,13 @@
 //! The doorbell between whoever stores a change and whoever serves its viewers.
 //!
 //! An event says only *that* something happened, with ids and numbers, never text. Events may be lost, doubled or
-//! late: who hears one loads what it lacks from PostgreSQL, and [`Heard::Resync`] says that some were missed. Within
-//! this process they are heard at once; with Redis every other node hears them too.
+//! late: who hears one loads what it lacks from PostgreSQL, and [`Heard::Resync`] says that some were missed. Only who
+//! is online stands nowhere else: of that, every node tells everything every few seconds. Within this process events
+//! are heard at once; with Redis every other node hears them too.
 
 mod redis;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,10 +16,13 @@ use tokio::sync::{broadcast, mpsc};
 
 pub use self::redis::Relay;
 
-use crate::ids::{Change, RoomId};
+use crate::ids::{Change, NodeId, RoomId, UserId};
 
 /// Events that a slow listener may lag behind before it is told to resync instead.
 const BACKLOG: usize = 4096;
+
+/// People by room.
+pub type People = HashMap<RoomId, Vec<UserId>>;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +37,24 @@ pub enum Event {
     },
     /// Something was revoked: look at `revocations` now instead of in a second.
     Revoked,
+    /// These people are online on a node, and nobody else.
+    Online {
+        /// Which node.
+        node: NodeId,
+        /// Its open sockets.
+        sockets: usize,
+        /// Everybody online there.
+        people: People,
+    },
+    /// People came to a node or left it since it told last.
+    Moved {
+        /// Which node.
+        node: NodeId,
+        /// Who came.
+        came: People,
+        /// Who left after that.
+        left: People,
+    },
 }
 
 /// What a listener is told.

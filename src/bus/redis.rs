@@ -96,7 +96,9 @@ impl Relay {
                     let last = newest.entry(room).or_default();
                     *last = (*last).max(change);
                 }
-                Event::Revoked => messages.entry(self.common()).or_default().push(event),
+                Event::Revoked | Event::Online { .. } | Event::Moved { .. } => {
+                    messages.entry(self.common()).or_default().push(event);
+                }
             }
         }
         for (room, change) in newest {

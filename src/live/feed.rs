@@ -14,19 +14,13 @@ use crate::rooms::queries::RoomState;
 
 /// How far each room with listeners has been delivered. What this node has stored itself is delivered as it comes; for
 /// everything else, doorbells collect here until the loading task takes them all at once.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Feed {
     // A std mutex: it is held for a few instructions and never across an await.
     rooms: Mutex<Rooms>,
     /// Wakes the task that loads.
     pub(super) rung: Notify,
-    /// Says whose listeners came or went.
-    visited: mpsc::UnboundedSender<RoomId>,
 }
-
-/// Rooms whose listeners came or went, for the online counts.
-#[derive(Debug)]
-pub struct Visits(pub(super) mpsc::UnboundedReceiver<RoomId>);
 
 #[derive(Debug, Default)]
 struct Rooms {
@@ -93,17 +87,6 @@ impl Drop for Taken {
 }
 
 impl Feed {
-    /// A feed that follows no room yet, and what it says of visits.
-    pub fn new() -> (Arc<Self>, Visits) {
-        let (visited, visits) = mpsc::unbounded_channel();
-        let feed = Self {
-            rooms: Mutex::default(),
-            rung: Notify::new(),
-            visited,
-        };
-        (Arc::new(feed), Visits(visits))
-    }
-
     /// Begins to note the doorbells of a room. Call it after subscribing to the hub and before reading the room's
     /// state for [`Feed::begin`]: so no change falls between.
     pub fn follow(&self, room: RoomId) {
@@ -114,7 +97,6 @@ impl Feed {
             delivering: false,
             last: None,
         });
-        self.visited.send(room).ok();
     }
 
     /// Begins to deliver a followed room from this state on, unless it is delivered already.
@@ -128,14 +110,12 @@ impl Feed {
         self.ring(state.id, state.last_change);
     }
 
-    /// Says that a listener left; a room without listeners is forgotten.
+    /// Says that the last listener may have left; a room without listeners is forgotten.
     pub fn left(&self, app: &App, room: RoomId) {
         let mut rooms = self.lock();
         if !app.hub.is_open(room) {
             rooms.followed.remove(&room);
         }
-        drop(rooms);
-        self.visited.send(room).ok();
     }
 
     /// The newest change known of a followed room.

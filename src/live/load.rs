@@ -121,7 +121,7 @@ pub(super) async fn listen(app: &App, feed: &Feed) {
     while let Some(heard) = bus.next().await {
         match heard {
             Heard::Event(Event::RoomChanged { room, change }) => feed.ring(room, change),
-            Heard::Event(Event::Revoked) => {}
+            Heard::Event(_) => {}
             Heard::Resync => look(app, feed).await,
         }
     }

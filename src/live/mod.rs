@@ -19,7 +19,7 @@ use std::sync::Arc;
 use poem::{Route, get};
 use tokio::sync::mpsc;
 
-pub use feed::{Feed, Visits};
+pub use feed::Feed;
 #[doc(hidden)]
 pub use socket::parse;
 
@@ -33,13 +33,13 @@ pub fn routes(route: Route) -> Route {
 
 /// Serves the sockets of this node until the program ends: hears doorbells, looks every few seconds for what a lost
 /// doorbell left behind, closes sockets of ended log-ins, and keeps the online counts true.
-pub async fn run(app: App, feed: Arc<Feed>, visits: Visits, fresh: mpsc::Receiver<Fresh>) {
+pub async fn run(app: App, feed: Arc<Feed>, fresh: mpsc::Receiver<Fresh>) {
     tokio::join!(
         feed::take(&app, &feed, fresh),
         load::run(&app, &feed),
         load::listen(&app, &feed),
         load::look_again(&app, &feed),
-        online::run(&app, visits),
+        online::run(&app, &feed),
         revocations::run(&app),
     );
 }

@@ -28,8 +28,8 @@ pub(super) async fn run(app: &App) {
         tokio::select! {
             _ = tick.tick() => {}
             heard = bus.next() => match heard {
-                Some(Heard::Event(Event::RoomChanged { .. })) => continue,
                 Some(Heard::Event(Event::Revoked)) => {}
+                Some(Heard::Event(_)) => continue,
                 // What ended elsewhere meanwhile must not live on in the cache.
                 Some(Heard::Resync) => app.sessions.invalidate_all(),
                 None => return,

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Feed, online, views};
+use super::{Feed, views};
 use crate::accounts::CurrentUser;
 use crate::ids::{Change, ClientId, Seq};
 use crate::messages::actions::{self, Sender};
@@ -105,6 +105,7 @@ async fn open(app: App, feed: Arc<Feed>, connection: Connection, user: CurrentUs
         return connection.close(CloseCode::TryAgain).await;
     };
     drop(user);
+    app.presence.enter(room, listener.user);
     feed.follow(room);
     connection
         .queue()
@@ -121,7 +122,7 @@ async fn open(app: App, feed: Arc<Feed>, connection: Connection, user: CurrentUs
     };
     socket.serve(seen.seq.map(Seq)).await;
     app.hub.unsubscribe(room, &listener);
-    online::left_later(&app, &feed, room);
+    app.presence.leave(room, listener.user);
 }
 
 /// The room, as a member, and what they need to write in it.
@@ -198,7 +199,7 @@ impl Socket<'_> {
     async fn run(&mut self, shown: Option<Seq>) -> Result<(), End> {
         self.check_login().boxed().await?;
         self.catch_up(shown).boxed().await?;
-        let count = self.app.hub.people(self.member.room.id).len();
+        let count = self.app.presence.count(self.member.room.id);
         self.listener.queue.push(&views::online(count));
         loop {
             let step = tokio::select! {

@@ -22,6 +22,7 @@ mod model;
 mod nodes;
 mod outages;
 mod parsers;
+mod presence;
 mod rooms;
 mod security;
 mod setup;

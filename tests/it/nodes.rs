@@ -12,19 +12,23 @@ use crate::page::{Crowd, Page};
 use crate::support::{Cast, Person, Server, config, numbers, spawn_with};
 
 /// The Redis that the tests share.
-fn shared_redis() -> String {
+pub fn shared_redis() -> String {
     std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL names a Redis: `make test` starts one")
 }
 
 /// Two nodes that know each other over the tests' Redis.
-async fn two(pool: PgPool) -> (Server, Server) {
+pub async fn two(pool: PgPool) -> (Server, Server) {
     let url = shared_redis();
     two_over(pool, [url.clone(), url]).await
 }
 
 /// Two nodes, each with its way to Redis.
-async fn two_over(pool: PgPool, [first, second]: [String; 2]) -> (Server, Server) {
-    let config = config();
+pub async fn two_over(pool: PgPool, redis: [String; 2]) -> (Server, Server) {
+    two_with(pool, redis, config()).await
+}
+
+/// Two nodes, each with its way to Redis, configured alike.
+pub async fn two_with(pool: PgPool, [first, second]: [String; 2], config: Config) -> (Server, Server) {
     let over = |url| Config {
         redis_url: Some(Secret::new(url)),
         ..config.clone()
@@ -40,7 +44,7 @@ async fn two_over(pool: PgPool, [first, second]: [String; 2]) -> (Server, Server
 }
 
 /// Waits until the node hears the others.
-async fn up(node: &Server) {
+pub async fn up(node: &Server) {
     let up = async {
         while node.visitor().get("/readyz").await.status() != 200 {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -52,7 +56,7 @@ async fn up(node: &Server) {
 }
 
 /// The same browser at another node: cookies count for the host, whatever the port.
-fn at(person: Person, node: &Server) -> Person {
+pub fn at(person: Person, node: &Server) -> Person {
     Person {
         address: node.address.clone(),
         ..person
@@ -150,11 +154,32 @@ async fn without_redis_changes_still_arrive(pool: PgPool) {
 }
 
 /// A Redis of the test's own.
-struct Redis(Child);
+pub struct Redis {
+    process: Child,
+    port: u16,
+}
 
 impl Redis {
-    fn start(port: u16) -> Self {
-        let port = port.to_string();
+    pub fn start() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        Stopped(listener.local_addr().unwrap().port()).start_again()
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub fn stop(self) -> Stopped {
+        Stopped(self.port)
+    }
+}
+
+/// A Redis that was stopped: its port.
+pub struct Stopped(u16);
+
+impl Stopped {
+    pub fn start_again(self) -> Redis {
+        let port = self.0.to_string();
         let settings = [
             "--bind",
             "127.0.0.1",
@@ -165,30 +190,26 @@ impl Redis {
             "--appendonly",
             "no",
         ];
-        let child = Command::new("redis-server")
+        let process = Command::new("redis-server")
             .args(settings)
             .stdout(Stdio::null())
-            .spawn();
-        Self(child.expect("redis-server is installed: `make test` sees to it"))
+            .spawn()
+            .expect("redis-server is installed: `make test` sees to it");
+        Redis { process, port: self.0 }
     }
 }
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
 #[sqlx::test]
 async fn ten_seconds_without_redis_under_load_lose_nothing(pool: PgPool) {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let redis = Redis::start(port);
-    let url = format!("redis://127.0.0.1:{port}");
+    let redis = Redis::start();
+    let url = redis.url();
     let (first, second) = two_over(pool.clone(), [url.clone(), url]).await;
     let Cast { alice, bob, .. } = first.cast().await;
     let mut crowd = Crowd::new("General");
@@ -197,10 +218,10 @@ async fn ten_seconds_without_redis_under_load_lose_nothing(pool: PgPool) {
         crowd.add(page, Some(Duration::from_millis(60)));
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    drop(redis);
+    let redis = redis.stop();
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(first.visitor().get("/readyz").await.status(), 503);
-    let redis = Redis::start(port);
+    let _redis = redis.start_again();
     for node in [&first, &second] {
         up(node).await;
     }
@@ -222,7 +243,6 @@ async fn ten_seconds_without_redis_under_load_lose_nothing(pool: PgPool) {
         assert!(other.listen(Duration::from_secs(2)).await, "the doorbell rings");
     }
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
-    drop(redis);
 }
 
 /// A way to Redis on which doorbells of rooms go astray, both ways: the channels of whoever comes this way have

@@ -20,17 +20,17 @@ use crate::support::{Cast, Person, account, attributes, config, numbers, spawn, 
 const PACE: Duration = Duration::from_millis(60);
 
 /// The program on the test's database, once or several times.
-struct Nodes {
+pub struct Nodes {
     folder: Folder,
     pool: PgPool,
     database: String,
     keys: String,
     ports: Vec<u16>,
-    running: Vec<Option<Program>>,
+    pub running: Vec<Option<Program>>,
 }
 
 impl Nodes {
-    async fn start(count: usize, options: PgConnectOptions) -> Self {
+    pub async fn start(count: usize, options: PgConnectOptions) -> Self {
         let free = |_| TcpListener::bind("127.0.0.1:0").unwrap();
         let listeners: Vec<_> = (0..count).map(free).collect();
         let mut nodes = Self {
@@ -53,7 +53,7 @@ impl Nodes {
     }
 
     /// Starts a node, at the same address as before.
-    fn begin(&mut self, node: usize) {
+    pub fn begin(&mut self, node: usize) {
         let mut program = command(&self.folder, &[]);
         program
             .env("DATABASE_URL", &self.database)
@@ -70,7 +70,7 @@ impl Nodes {
         self.running[node] = Some(Program::spawn(&mut program, &self.folder.path("data")));
     }
 
-    fn signal(&self, node: usize, signal: Signal) {
+    pub fn signal(&self, node: usize, signal: Signal) {
         kill_process(self.running[node].as_ref().unwrap().pid(), signal).unwrap();
     }
 
@@ -81,12 +81,12 @@ impl Nodes {
         tokio::task::spawn_blocking(move || program.stop()).await.unwrap();
     }
 
-    fn address(&self, node: usize) -> String {
+    pub fn address(&self, node: usize) -> String {
         format!("http://127.0.0.1:{}", self.ports[node])
     }
 
     /// The administrator and others, all in the room General.
-    async fn people(&self, names: &[&'static str]) -> Vec<Person> {
+    pub async fn people(&self, names: &[&'static str]) -> Vec<Person> {
         let code = self.running.last().unwrap().as_ref().unwrap().line();
         let code = code.rsplit_once("code=").expect("the setup address").1.to_owned();
         let address = self.address(0);

@@ -1,7 +1,5 @@
 //! The numbers of this server.
 
-use std::collections::HashSet;
-
 use chrono::{NaiveTime, Utc};
 use maud::Markup;
 use poem::handler;
@@ -22,16 +20,11 @@ pub async fn index(app: Data<&App>, ctx: Ctx, Administrator(user): Administrator
         .and_time(NaiveTime::MIN)
         .and_local_timezone(Utc)
         .earliest();
-    let online: HashSet<_> = app
-        .hub
-        .rooms()
-        .into_iter()
-        .flat_map(|room| app.hub.people(room))
-        .collect();
+    let sockets = app.hub.connections() + app.presence.sockets_elsewhere();
     let numbers = views::Overview {
         users: accounts::queries::count_users(&app.db).await?,
-        users_online: i64::try_from(online.len()).unwrap_or(i64::MAX),
-        sockets: i64::try_from(app.hub.connections()).unwrap_or(i64::MAX),
+        users_online: i64::try_from(app.presence.everybody()).unwrap_or(i64::MAX),
+        sockets: i64::try_from(sockets).unwrap_or(i64::MAX),
         messages: rooms::queries::count_messages(&app.db).await?,
         messages_today: queries::count_messages_since(&app.db, midnight.unwrap_or_else(|| app.now())).await?,
         rooms_open: rooms::queries::count_public_rooms(&app.db, Show::Open).await?,

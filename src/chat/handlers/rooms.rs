@@ -56,15 +56,14 @@ pub(super) async fn draw(
 ) -> Result<Markup> {
     let rooms = queries::list_public_rooms(&app.db, user.id).await?;
     let history = actions::history(app, member, before).await?;
-    let mut online = app.hub.people(member.room.id);
-    online.insert(user.id);
+    let online = app.presence.count_with(member.room.id, user.id);
     Ok(views::room(
         ctx,
         &user.viewer,
         &rooms,
         &member.room,
         &history,
-        online.len(),
+        online,
         draft,
     ))
 }

@@ -1,0 +1,162 @@
+//! Who is online, over several nodes.
+
+use std::time::{Duration, Instant};
+
+use regex::Regex;
+use rustix::process::Signal;
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::time::sleep;
+
+use crate::nodes::{Redis, at, two, two_over, up};
+use crate::storms::Nodes;
+use crate::support::{Cast, Person, Socket};
+
+/// How quickly a count must follow somebody who comes.
+const AT_ONCE: Duration = Duration::from_secs(2);
+/// How long a node may stay silent before its people are gone, and how long that may take to show.
+const EXPIRY: Duration = Duration::from_secs(15);
+
+/// Waits until the page is told that so many are online; gives how long that took.
+async fn told(socket: &mut Socket, count: usize, patience: Duration) -> Duration {
+    let (started, count) = (Instant::now(), format!(">{count} online"));
+    loop {
+        let left = patience.checked_sub(started.elapsed());
+        let frame = socket.next_within(left.unwrap_or_default()).await;
+        if frame.unwrap_or_else(|| panic!("not told {count:?}")).contains(&count) {
+            return started.elapsed();
+        }
+    }
+}
+
+/// Makes sure that the page is told of no other count for that long.
+async fn stays(socket: &mut Socket, count: usize, time: Duration) {
+    let (end, count) = (Instant::now() + time, format!(">{count} online"));
+    while let Some(left) = end.checked_duration_since(Instant::now()) {
+        match socket.next_within(left).await {
+            Some(frame) => assert!(!frame.contains(" online") || frame.contains(&count), "{frame}"),
+            None => return,
+        }
+    }
+}
+
+/// The numbers of the administration's first page: people online, open sockets.
+async fn overview(admin: &Person) -> (u32, u32) {
+    let page = admin.page("/admin/").await;
+    let number = |name: &str| {
+        let card = Regex::new(&format!(r#"{name}</dt><dd class="number">(\d+)<"#)).unwrap();
+        card.captures(&page).unwrap_or_else(|| panic!("no {name}"))[1]
+            .parse()
+            .unwrap()
+    };
+    (number("Users online"), number("Open sockets"))
+}
+
+#[sqlx::test]
+async fn people_on_two_nodes_are_counted_together_and_once(pool: PgPool) {
+    let (first, second) = two(pool).await;
+    let Cast {
+        admin,
+        alice,
+        bob,
+        charlie,
+    } = first.cast().await;
+    let mut alice_here = alice.socket("General").await;
+    told(&mut alice_here, 1, AT_ONCE).await;
+    let bob = at(bob, &second);
+    let mut at_bob = bob.socket("General").await;
+    told(&mut at_bob, 2, AT_ONCE).await;
+    told(&mut alice_here, 2, AT_ONCE).await;
+    assert!(bob.page("/chat/room/General").await.contains(">2 online"));
+
+    // Alice is on both nodes, and goes from one to the other; Charlie does not belong.
+    let alice = at(alice, &second);
+    let mut alice_there = alice.socket("General").await;
+    told(&mut alice_there, 2, AT_ONCE).await;
+    let charlie = at(charlie, &second);
+    let (code, frames) = charlie.socket("General").await.closed().await;
+    assert_eq!((code, frames.len()), (4403, 0));
+    assert!(!charlie.page("/chat/room/General").await.contains(" online"));
+    // The nodes tell each other how many sockets they have every five seconds.
+    stays(&mut at_bob, 2, Duration::from_secs(6)).await;
+    stays(&mut alice_here, 2, Duration::ZERO).await;
+    assert_eq!(overview(&admin).await, (2, 3));
+    drop(alice_here);
+    // Until well after the grace.
+    stays(&mut at_bob, 2, Duration::from_secs(7)).await;
+    drop(alice_there);
+    let gone = told(&mut at_bob, 1, Duration::from_secs(8)).await;
+    assert!(gone > Duration::from_secs(4), "a reload would have blinked: {gone:?}");
+    assert!(
+        at(alice, &first).page("/chat/room/General").await.contains(">2 online"),
+        "she and Bob"
+    );
+}
+
+#[sqlx::test]
+async fn the_people_of_a_killed_node_are_gone_soon(_: PgPoolOptions, options: PgConnectOptions) {
+    let mut nodes = Nodes::start(2, options).await;
+    let people = nodes.people(&["ben"]).await;
+    let mut at_ada = people[0].socket("General").await;
+    let ben = Person {
+        address: nodes.address(1),
+        ..people.into_iter().nth(1).unwrap()
+    };
+    let mut at_ben = ben.socket("General").await;
+    told(&mut at_ada, 2, Duration::from_secs(10)).await;
+    told(&mut at_ben, 2, Duration::from_secs(10)).await;
+
+    nodes.signal(1, Signal::KILL);
+    nodes.running[1].as_mut().unwrap().wait();
+    let gone = told(&mut at_ada, 1, EXPIRY + AT_ONCE).await;
+    assert!(
+        gone > Duration::from_secs(5),
+        "whoever comes back soon does not blink: {gone:?}"
+    );
+
+    // A node that starts is told at once who is online elsewhere.
+    nodes.begin(1);
+    let mut at_ben = ben.socket("General").await;
+    told(&mut at_ben, 2, AT_ONCE).await;
+    told(&mut at_ada, 2, AT_ONCE).await;
+}
+
+#[sqlx::test]
+async fn without_redis_each_node_counts_its_own_until_it_is_back(pool: PgPool) {
+    let redis = Redis::start();
+    let url = redis.url();
+    let (first, second) = two_over(pool, [url.clone(), url]).await;
+    let Cast { admin, alice, bob, .. } = first.cast().await;
+    admin.join("General").await;
+    let bob = at(bob, &second);
+    let (mut at_alice, mut at_bob) = (alice.socket("General").await, bob.socket("General").await);
+    told(&mut at_alice, 2, AT_ONCE).await;
+    told(&mut at_bob, 2, AT_ONCE).await;
+
+    let redis = redis.stop();
+    let started = Instant::now();
+    let mut at_admin = admin.socket("General").await;
+    told(&mut at_admin, 3, AT_ONCE).await;
+    assert!(
+        alice.page("/chat/room/General").await.contains(">3 online"),
+        "heard a moment ago"
+    );
+    assert!(
+        started.elapsed() < AT_ONCE,
+        "nothing waits for Redis: {:?}",
+        started.elapsed()
+    );
+    told(&mut at_bob, 1, EXPIRY + AT_ONCE).await;
+    told(&mut at_alice, 3, AT_ONCE).await;
+    told(&mut at_alice, 2, AT_ONCE).await;
+
+    let _redis = redis.start_again();
+    for node in [&first, &second] {
+        up(node).await;
+    }
+    for socket in [&mut at_alice, &mut at_bob] {
+        told(socket, 3, AT_ONCE).await;
+    }
+    sleep(Duration::from_millis(500)).await;
+    stays(&mut at_alice, 3, Duration::from_millis(500)).await;
+}
