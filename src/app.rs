@@ -20,7 +20,7 @@ use crate::live::Feed;
 use crate::messages::{Inbox, Outlet, Writer};
 use crate::realtime::{Acceptor, Sockets};
 use crate::state::session_cache;
-use crate::throttle::Throttle;
+use crate::throttle::{Shared, Throttle};
 use crate::vault::Vault;
 use crate::{App, Error, Result, accounts, admin, chat, database, live, rooms, site, web};
 
@@ -133,7 +133,6 @@ async fn assemble(config: Config, db: PgPool, port: u16) -> Result<Parts> {
     let vault = Vault::open(&db, keys.expose(), secret)
         .await
         .map_err(|error| Error::Conflict(error.to_string()))?;
-    let throttle = Throttle::new(config.auth_rate, config.message_rate);
     let (writer, inbox) = Writer::new();
     let (bus, relay) = match &config.redis_url {
         Some(url) => {
@@ -143,6 +142,10 @@ async fn assemble(config: Config, db: PgPool, port: u16) -> Result<Parts> {
         }
         None => (Bus::local(), None),
     };
+    let shared = relay
+        .as_ref()
+        .map(|relay| Shared::new(relay.connection(), vault.throttle_key()));
+    let throttle = Throttle::new(config.auth_rate, config.message_rate, shared);
     let app = App {
         origins: config.origins(port).into(),
         sessions: session_cache(),

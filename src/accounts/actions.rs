@@ -49,7 +49,7 @@ pub fn expiry(remember: bool, now: DateTime<Utc>) -> DateTime<Utc> {
 /// Makes a member's account and logs them in. A taken username is an error of its field; a known e-mail address is
 /// none, because that would tell who has an account. The theme is the one their browser shows already.
 pub async fn sign_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client) -> Result<LoggedIn> {
-    app.throttle.check_address(client.address)?;
+    app.throttle.check_address(client.address).await?;
     let account = form.parse(FieldErrors::default())?;
     if queries::find_credentials_by_name(&app.db, &account.username.key())
         .await?
@@ -79,8 +79,8 @@ pub async fn sign_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client
 /// address as many as there can be accounts that it stands for.
 pub async fn log_in(app: &App, form: &LogInForm, client: &Client) -> Result<LoggedIn> {
     let key = model::fold(&form.login);
-    app.throttle.check_address(client.address)?;
-    app.throttle.check_account(&key)?;
+    app.throttle.check_address(client.address).await?;
+    app.throttle.check_account(&key).await?;
     // A username cannot hold an @.
     let (accounts, times) = if key.contains('@') {
         let accounts = queries::list_credentials_by_email(&app.db, &key, UNVERIFIED).await?;

@@ -61,7 +61,7 @@ pub async fn check_code(app: &App, typed: &str) -> Result<Result<(), &'static st
 
 /// Makes the first administrator and logs them in. Under a lock: of two at once, one does and the other is told.
 pub async fn set_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client) -> Result<LoggedIn> {
-    app.throttle.check_address(client.address)?;
+    app.throttle.check_address(client.address).await?;
     let mut errors = FieldErrors::default();
     if let Err(sentence) = check_code(app, &form.code).await? {
         errors.add("code", sentence);

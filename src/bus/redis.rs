@@ -63,6 +63,11 @@ impl Relay {
         })
     }
 
+    /// The connection, to be used for other things as well.
+    pub fn connection(&self) -> ConnectionManager {
+        self.redis.clone()
+    }
+
     /// Publishes what this node says and hears what others say, until the bus is gone. While Redis is away events are
     /// lost; when it is back, listeners are told to resync.
     pub async fn run(mut self) {

@@ -55,6 +55,7 @@ pub struct Vault {
     opened: Cache<KeyId, Arc<DataKey>>,
     csrf_key: Zeroizing<[u8; 32]>,
     chat: String,
+    throttle_key: Zeroizing<[u8; 32]>,
 }
 
 impl std::fmt::Debug for Vault {
@@ -81,12 +82,14 @@ impl Vault {
         // Not from the given secret: while that one is being changed, node by node, they still find each other.
         let shared = stored_secret(db, &master, "nodes", &rand::random::<[u8; 32]>()).await?;
         let chat = URL_SAFE_NO_PAD.encode(&derive(&shared, b"umbrachat chat v1")[..12]);
+        let throttle_key = derive(&shared, b"umbrachat throttle v1");
         let opened = Cache::builder().max_capacity(CACHED_KEYS).time_to_idle(IDLE).build();
         Ok(Self {
             master,
             opened,
             csrf_key,
             chat,
+            throttle_key,
         })
     }
 
@@ -98,6 +101,11 @@ impl Vault {
     /// Tells this chat from others that use the same Redis: the same on each of its nodes, and no secret.
     pub fn chat(&self) -> &str {
         &self.chat
+    }
+
+    /// Hides whom the limits in Redis are about; the same on each node of this chat.
+    pub fn throttle_key(&self) -> &[u8; 32] {
+        &self.throttle_key
     }
 
     /// Makes a data key and stores it wrapped, in the caller's transaction.

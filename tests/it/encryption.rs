@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use sqlx::PgPool;
 
 use crate::program::{Folder, Server as Program, command};
+use crate::security::throttle::log_in_from;
 use crate::support::{Cast, Person, account, config, spawn, spawn_with};
 
 const CANARY: &str = "canary-7f3a the moon is down by 21:40";
@@ -236,20 +237,41 @@ async fn redis_carries_ids_and_numbers_only(pool: PgPool) {
         .unwrap();
     monitor.write_all(b"MONITOR\r\n").await.unwrap();
     let redis_url = Some(umbrachat::config::Secret::new(url.clone()));
-    let server = spawn_with(pool, umbrachat::config::Config { redis_url, ..config() }).await;
+    let configuration = umbrachat::config::Config {
+        redis_url,
+        // Each attempt stands in Redis for a second.
+        auth_rate: 60.try_into().unwrap(),
+        trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
+        ..config()
+    };
+    let server = spawn_with(pool, configuration).await;
     while server.visitor().get("/readyz").await.status() != 200 {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     let Cast { alice, .. } = server.cast().await;
     alice.write("General", CANARY).await;
-    let room: uuid::Uuid = sqlx::query_scalar("SELECT id FROM rooms")
-        .fetch_one(&server.pool)
+    let _socket = alice.socket("General").await;
+    let token = alice.csrf_token().await;
+    log_in_from(&alice, "192.0.2.77", &token, "canary-login", "canary-password").await;
+    let (room, user): (uuid::Uuid, uuid::Uuid) =
+        sqlx::query_as("SELECT r.id, u.id FROM rooms r, users u WHERE u.username = 'alice'")
+            .fetch_one(&server.pool)
+            .await
+            .unwrap();
+    let mut redis = redis::Client::open(url)
+        .unwrap()
+        .get_multiplexed_async_connection()
         .await
         .unwrap();
+    let end = uuid::Uuid::new_v4().to_string();
+    redis::cmd("ECHO").arg(&end).exec_async(&mut redis).await.unwrap();
     let heard = async {
         let (mut heard, mut buffer) = (String::new(), [0; 4096]);
-        // Alice and Bob joined, then she wrote: three changes of the room.
-        while heard.matches(&room.to_string()).count() < 3 {
+        // Alice and Bob joined, then she wrote: three changes of the room. And she is online in it.
+        while heard.matches(&room.to_string()).count() < 4
+            || !heard.contains(&user.to_string())
+            || !heard.contains(&end)
+        {
             let length = monitor.read(&mut buffer).await.unwrap();
             heard.push_str(&String::from_utf8_lossy(&buffer[..length]));
         }
@@ -258,7 +280,27 @@ async fn redis_carries_ids_and_numbers_only(pool: PgPool) {
     let heard = tokio::time::timeout(std::time::Duration::from_secs(10), heard)
         .await
         .expect("doorbells are heard");
-    for secret in ["canary", "alice", crate::support::PASSWORD] {
+    assert!(heard.contains("umbrachat:throttle:"), "the log-in is counted");
+    for secret in ["canary", "alice", "192.0.2.77", crate::support::PASSWORD] {
         assert!(!heard.contains(secret), "{secret}");
+    }
+    // What stays there for a while.
+    let mut keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.unwrap();
+    keys.retain(|key| heard.contains(key.as_str()));
+    assert!(!keys.is_empty());
+    let hash = regex::Regex::new("^umbrachat:throttle:[A-Za-z0-9_-]{43}$").unwrap();
+    for key in keys {
+        assert!(hash.is_match(&key), "{key}");
+        let (value, expiry): (Option<u64>, i64) = redis::pipe()
+            .get(&key)
+            .pttl(&key)
+            .query_async(&mut redis)
+            .await
+            .unwrap();
+        // It may have expired by now.
+        assert!(
+            value.is_none() || (0..=60_000).contains(&expiry),
+            "{value:?} for {expiry} ms"
+        );
     }
 }

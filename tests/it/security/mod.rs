@@ -3,7 +3,7 @@
 mod csrf;
 mod pages;
 mod sessions;
-mod throttle;
+pub mod throttle;
 
 use reqwest::{Client, redirect};
 use sqlx::PgPool;

@@ -1,10 +1,13 @@
 //! Rows 9 and 21: how often something may be tried, and by whom.
 
+use std::time::{Duration, Instant};
+
 use reqwest::StatusCode;
 use sqlx::PgPool;
 use umbrachat::config::Config;
 
-use crate::support::{PASSWORD, Person, account, config, spawn_with};
+use crate::nodes::{Redis, shared_redis, two_with, up};
+use crate::support::{PASSWORD, Person, Server, account, config, spawn_with};
 
 fn throttled() -> Config {
     Config {
@@ -15,7 +18,13 @@ fn throttled() -> Config {
 }
 
 /// Sends a log-in as a proxy would, for somebody at `address`.
-async fn log_in_from(person: &Person, address: &str, token: &str, login: &str, password: &str) -> reqwest::Response {
+pub async fn log_in_from(
+    person: &Person,
+    address: &str,
+    token: &str,
+    login: &str,
+    password: &str,
+) -> reqwest::Response {
     let fields = [("login", login), ("password", password), ("csrf_token", token)];
     let body = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields)
@@ -130,4 +139,110 @@ async fn row_21_a_forged_address_does_not_count(pool: PgPool) {
         );
     }
     assert_eq!(statuses[7], StatusCode::TOO_MANY_REQUESTS, "{statuses:?}");
+}
+
+/// Tries to log in so often, at the nodes in turn; gives the statuses and how long the last one is told to wait.
+async fn try_in_turn(
+    nodes: &[&Server],
+    address: impl Fn(usize) -> String,
+    login: &str,
+    times: usize,
+) -> (Vec<u16>, Option<u64>) {
+    let mut visitors = Vec::new();
+    for node in nodes {
+        let visitor = node.visitor();
+        visitors.push((visitor.csrf_token().await, visitor));
+    }
+    let (mut statuses, mut wait) = (Vec::new(), None);
+    for n in 0..times {
+        let (token, visitor) = &visitors[n % nodes.len()];
+        let started = Instant::now();
+        let answer = log_in_from(visitor, &address(n), token, login, "wrong password").await;
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        statuses.push(answer.status().as_u16());
+        let header = answer.headers().get("retry-after");
+        wait = header.map(|seconds| seconds.to_str().unwrap().parse().unwrap());
+    }
+    (statuses, wait)
+}
+
+/// A list of statuses: so many tries are taken, then so many are refused.
+fn taken_then_refused(taken: usize, refused: usize) -> Vec<u16> {
+    [vec![422; taken], vec![429; refused]].concat()
+}
+
+#[sqlx::test]
+async fn row_9_two_nodes_share_one_limit(pool: PgPool) {
+    let url = shared_redis();
+    let (first, second) = two_with(pool, [url.clone(), url], throttled()).await;
+    first.admin().await;
+    first.person("alice").await;
+    second.person("bob").await;
+    let nodes = [&first, &second];
+
+    let one = |_| "192.0.2.1".to_owned();
+    let (statuses, wait) = try_in_turn(&nodes, one, "nobody", 8).await;
+    assert_eq!(statuses, taken_then_refused(6, 2));
+    assert!(
+        (1..=10).contains(&wait.unwrap()),
+        "the next try is free after 10 s: {wait:?}"
+    );
+    // A household of IPv6 is one address on both nodes as well.
+    let household = |n| format!("2001:db8:1:2::{n}");
+    assert_eq!(
+        try_in_turn(&nodes, household, "nobody else", 7).await.0,
+        taken_then_refused(6, 1)
+    );
+
+    // One account from many addresses: three times that. A second person is unaffected, at both nodes.
+    let many = |n| format!("192.0.2.{}", 10 + n);
+    assert_eq!(
+        try_in_turn(&nodes, many, "alice", 20).await.0,
+        taken_then_refused(18, 2)
+    );
+    for node in nodes {
+        let bob = node.visitor();
+        let token = bob.csrf_token().await;
+        let answer = log_in_from(&bob, "192.0.2.99", &token, "bob", PASSWORD).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    }
+}
+
+#[sqlx::test]
+async fn row_9_without_redis_each_node_limits_by_itself(pool: PgPool) {
+    let redis = Redis::start();
+    let url = redis.url();
+    let (first, second) = two_with(pool, [url.clone(), url], throttled()).await;
+    first.admin().await;
+    let nodes = [&first, &second];
+    let one = |_| "192.0.2.1".to_owned();
+    assert_eq!(try_in_turn(&nodes, one, "before", 7).await.0, taken_then_refused(6, 1));
+
+    // What the node has counted before stands: three each.
+    redis.freeze();
+    let still = |_| "192.0.2.4".to_owned();
+    assert_eq!(
+        try_in_turn(&[&first], still, "frozen", 7).await.0,
+        taken_then_refused(6, 1)
+    );
+    let redis = redis.stop();
+    assert_eq!(
+        try_in_turn(&[&second], one, "before", 4).await.0,
+        taken_then_refused(3, 1)
+    );
+    let other = |_| "192.0.2.2".to_owned();
+    for node in nodes {
+        assert_eq!(
+            try_in_turn(&[node], other, "meanwhile", 7).await.0,
+            taken_then_refused(6, 1)
+        );
+    }
+
+    let _redis = redis.start_again();
+    for node in nodes {
+        up(node).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let third = |_| "192.0.2.3".to_owned();
+    assert_eq!(try_in_turn(&nodes, third, "after", 7).await.0, taken_then_refused(6, 1));
 }

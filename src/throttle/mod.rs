@@ -1,6 +1,13 @@
-//! Limits on how often something may be done, in this process's memory: log-ins and sign-ups by address and by
-//! account, messages by person. Each limit is a bucket that refills steadily (GCRA, the `governor` crate), so
-//! nobody is ever locked out for good: after a pause the bucket is full again.
+//! Limits on how often something may be done: log-ins and sign-ups by address and by account, messages by person.
+//! Each limit is a bucket that refills steadily (GCRA), so nobody is ever locked out for good: after a pause the bucket
+//! is full again.
+//!
+//! Every bucket is in this process's memory (the `governor` crate). Those of log-ins and sign-ups are in Redis as well
+//! where there are several nodes, and an attempt needs room in both: one who is too quick for this node does not
+//! trouble Redis, and while Redis is away the node's own bucket stands as it was. That of messages is not: it bounds
+//! what one person's sockets give one node to do, and shall not cost each message a way to Redis and back.
+
+mod shared;
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,6 +16,8 @@ use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+pub use shared::Shared;
 
 use crate::ids::UserId;
 use crate::{Error, Result};
@@ -20,7 +29,7 @@ const ACCOUNT_FACTOR: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 /// A message bucket holds this many seconds' worth of messages.
 const MESSAGE_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 
-/// Every limit of this process.
+/// Every limit.
 pub struct Throttle {
     clock: DefaultClock,
     /// Makes short keys of logins, so that the table does not hold what people typed.
@@ -28,30 +37,39 @@ pub struct Throttle {
     addresses: DefaultKeyedRateLimiter<IpAddr>,
     accounts: DefaultKeyedRateLimiter<u64>,
     messages: DefaultKeyedRateLimiter<UserId>,
+    auth_rate: NonZeroU32,
+    /// The limits of log-ins and sign-ups over all nodes, where there are several.
+    shared: Option<Shared>,
 }
 
 impl Throttle {
     /// Limits of `auth_rate` log-ins and sign-ups a minute and address, and of `message_rate` messages a second
     /// and person (in a burst four times that).
-    pub fn new(auth_rate: NonZeroU32, message_rate: NonZeroU32) -> Self {
+    pub fn new(auth_rate: NonZeroU32, message_rate: NonZeroU32, shared: Option<Shared>) -> Self {
         let burst = message_rate.saturating_mul(MESSAGE_BURST);
         Self {
             clock: DefaultClock::default(),
             hasher: RandomState::new(),
             addresses: RateLimiter::keyed(Quota::per_minute(auth_rate)),
-            accounts: RateLimiter::keyed(Quota::per_minute(auth_rate.saturating_mul(ACCOUNT_FACTOR))),
+            accounts: RateLimiter::keyed(Quota::per_minute(account_rate(auth_rate))),
             messages: RateLimiter::keyed(Quota::per_second(message_rate).allow_burst(burst)),
+            auth_rate,
+            shared,
         }
     }
 
     /// Counts a log-in, sign-up or setup from `address`; `TooMany` when there were too many of them.
-    pub fn check_address(&self, address: IpAddr) -> Result<()> {
-        self.check(&self.addresses, &network(address))
+    pub async fn check_address(&self, address: IpAddr) -> Result<()> {
+        let network = network(address);
+        self.check(&self.addresses, &network)?;
+        self.check_shared("address", &network.to_string(), self.auth_rate).await
     }
 
     /// Counts an attempt to log in to `account` (its folded login), wherever it comes from.
-    pub fn check_account(&self, account: &str) -> Result<()> {
-        self.check(&self.accounts, &self.hasher.hash_one(account))
+    pub async fn check_account(&self, account: &str) -> Result<()> {
+        self.check(&self.accounts, &self.hasher.hash_one(account))?;
+        self.check_shared("account", account, account_rate(self.auth_rate))
+            .await
     }
 
     /// Counts a message of `user`; the error is how long to wait.
@@ -73,6 +91,18 @@ impl Throttle {
             retry_after: until.wait_time_from(self.clock.now()),
         })
     }
+
+    async fn check_shared(&self, kind: &str, owner: &str, rate: NonZeroU32) -> Result<()> {
+        match &self.shared {
+            Some(shared) => shared.take(kind, owner, rate).await,
+            None => Ok(()),
+        }
+        .map_err(|retry_after| Error::TooMany { retry_after })
+    }
+}
+
+fn account_rate(auth_rate: NonZeroU32) -> NonZeroU32 {
+    auth_rate.saturating_mul(ACCOUNT_FACTOR)
 }
 
 /// What counts as one address: a whole /64 of IPv6, because one household has all of it; an IPv4 address
@@ -95,6 +125,7 @@ mod tests {
         Throttle::new(
             NonZeroU32::new(auth_rate).unwrap(),
             NonZeroU32::new(message_rate).unwrap(),
+            None,
         )
     }
 
@@ -102,48 +133,48 @@ mod tests {
         text.parse().unwrap()
     }
 
-    #[test]
-    fn an_address_gets_its_rate_and_others_are_unaffected() {
+    #[tokio::test]
+    async fn an_address_gets_its_rate_and_others_are_unaffected() {
         let throttle = throttle(3, 10);
         for _ in 0..3 {
-            throttle.check_address(ip("192.0.2.1")).unwrap();
+            throttle.check_address(ip("192.0.2.1")).await.unwrap();
         }
-        let Err(Error::TooMany { retry_after }) = throttle.check_address(ip("192.0.2.1")) else {
+        let Err(Error::TooMany { retry_after }) = throttle.check_address(ip("192.0.2.1")).await else {
             unreachable!("the fourth is refused");
         };
         assert!(retry_after > Duration::ZERO && retry_after <= Duration::from_secs(20));
-        throttle.check_address(ip("192.0.2.2")).unwrap();
+        throttle.check_address(ip("192.0.2.2")).await.unwrap();
     }
 
-    #[test]
-    fn an_account_takes_more_than_one_address_can_use_up() {
+    #[tokio::test]
+    async fn an_account_takes_more_than_one_address_can_use_up() {
         let throttle = throttle(10, 10);
         for _ in 0..10 {
-            throttle.check_address(ip("192.0.2.1")).unwrap();
-            throttle.check_account("alice").unwrap();
+            throttle.check_address(ip("192.0.2.1")).await.unwrap();
+            throttle.check_account("alice").await.unwrap();
         }
         assert!(
-            throttle.check_address(ip("192.0.2.1")).is_err(),
+            throttle.check_address(ip("192.0.2.1")).await.is_err(),
             "the stranger is slowed down"
         );
         for _ in 10..30 {
-            throttle.check_account("alice").unwrap();
+            throttle.check_account("alice").await.unwrap();
         }
         assert!(
-            throttle.check_account("alice").is_err(),
+            throttle.check_account("alice").await.is_err(),
             "many addresses together are too"
         );
-        throttle.check_account("bob").unwrap();
+        throttle.check_account("bob").await.unwrap();
     }
 
-    #[test]
-    fn a_v6_household_counts_as_one_address() {
+    #[tokio::test]
+    async fn a_v6_household_counts_as_one_address() {
         let throttle = throttle(1, 10);
-        throttle.check_address(ip("2001:db8:1:2::1")).unwrap();
-        assert!(throttle.check_address(ip("2001:db8:1:2:ffff::9")).is_err());
-        throttle.check_address(ip("2001:db8:1:3::1")).unwrap();
-        throttle.check_address(ip("::ffff:192.0.2.1")).unwrap();
-        assert!(throttle.check_address(ip("192.0.2.1")).is_err());
+        throttle.check_address(ip("2001:db8:1:2::1")).await.unwrap();
+        assert!(throttle.check_address(ip("2001:db8:1:2:ffff::9")).await.is_err());
+        throttle.check_address(ip("2001:db8:1:3::1")).await.unwrap();
+        throttle.check_address(ip("::ffff:192.0.2.1")).await.unwrap();
+        assert!(throttle.check_address(ip("192.0.2.1")).await.is_err());
     }
 
     #[test]
