@@ -75,10 +75,15 @@ pub(super) async fn connect(
     };
     let (app, feed) = (app.clone(), Arc::clone(&feed));
     tokio::spawn(async move {
-        let Some(connection) = upgraded.await else { return };
-        match user {
-            Some(user) => open(app, feed, connection, user, &slug, seen).await,
-            None => connection.close(CloseCode::SignedOut).await,
+        // What is needed only now and then is boxed, here and below: there may be many thousand sockets.
+        let entered = async move {
+            let connection = upgraded.await?;
+            enter(app, feed, connection, user, &slug, seen).await
+        };
+        if let Some(mut socket) = entered.boxed().await
+            && let Err(End::Close(code)) = socket.serve(seen.seq.map(Seq)).await
+        {
+            socket.connection.close(code).boxed().await;
         }
     });
     Ok(response)
@@ -91,42 +96,53 @@ fn refuse(status: StatusCode) -> Response {
         .into_response()
 }
 
-/// Lets a member in and serves them until they leave. What is only needed at the beginning is boxed, here and below:
-/// its memory is given back, and there may be many thousand sockets.
-async fn open(app: App, feed: Arc<Feed>, connection: Connection, user: CurrentUser, slug: &str, seen: Seen) {
-    let (member, sender) = match enter(&app, &user, slug).boxed().await {
-        Ok(entered) => entered,
-        Err(error) => return fail(connection, &error).await,
+/// Lets a member in; whoever is none is told so by the code with which the connection is closed.
+async fn enter(
+    app: App,
+    feed: Arc<Feed>,
+    mut connection: Connection,
+    user: Option<CurrentUser>,
+    slug: &str,
+    seen: Seen,
+) -> Option<Box<Socket>> {
+    let found = match user {
+        Some(user) => find(&app, &user, slug)
+            .await
+            .map(|(member, sender)| (user, member, sender)),
+        None => Err(Error::Unauthenticated),
+    };
+    let (user, member, sender) = match found {
+        Ok(found) => found,
+        Err(error) => {
+            connection.close(close_code(&error)).await;
+            return None;
+        }
     };
     let room = member.room.id;
     let limit = app.config.sockets_per_user.get();
-    let person = (user.id, user.session_id);
-    let Some(listener) = app.hub.subscribe(room, person, connection.queue().clone(), limit) else {
-        return connection.close(CloseCode::TryAgain).await;
+    let queue = connection.queue().clone();
+    let Some(listener) = app.hub.subscribe(room, (user.id, user.session_id), queue, limit) else {
+        connection.close(CloseCode::TryAgain).await;
+        return None;
     };
-    drop(user);
     app.presence.enter(room, listener.user);
     feed.follow(room);
-    connection
-        .queue()
-        .advance(seen.after.map_or(member.room.last_change, |after| Change(after.max(0))));
-    let socket = Socket {
-        app: &app,
-        feed: &feed,
+    let seen = seen.after.map_or(member.room.last_change, |after| Change(after.max(0)));
+    listener.queue.advance(seen);
+    Some(Box::new(Socket {
+        app,
+        feed,
         connection,
         member,
         sender,
-        listener: &listener,
+        listener,
         confirmations: FuturesUnordered::new(),
         login_seen: Instant::now(),
-    };
-    socket.serve(seen.seq.map(Seq)).await;
-    app.hub.unsubscribe(room, &listener);
-    app.presence.leave(room, listener.user);
+    }))
 }
 
 /// The room, as a member, and what they need to write in it.
-async fn enter(app: &App, user: &CurrentUser, slug: &str) -> Result<(MemberRoom, Sender)> {
+async fn find(app: &App, user: &CurrentUser, slug: &str) -> Result<(MemberRoom, Sender)> {
     let member = actions::enter(app, user.id, slug).await?;
     if member.room.archived_at.is_some() {
         return Err(Error::NotFound);
@@ -135,12 +151,7 @@ async fn enter(app: &App, user: &CurrentUser, slug: &str) -> Result<(MemberRoom,
     Ok((member, sender))
 }
 
-/// Closes a socket that could not be opened, with the code that says why; while the database is away the page comes
-/// back later.
-async fn fail(connection: Connection, error: &Error) {
-    connection.close(close_code(error)).await;
-}
-
+/// The code that says why a socket ends; while the database is away the page comes back later.
 fn close_code(error: &Error) -> CloseCode {
     match error {
         Error::Unauthenticated => CloseCode::SignedOut,
@@ -175,28 +186,31 @@ impl<E: Into<Error>> From<E> for End {
 /// A confirmation on its way to its sender.
 type Confirmation = BoxFuture<'static, (ClientId, Result<Stored, Refusal>)>;
 
-struct Socket<'a> {
-    app: &'a App,
-    feed: &'a Arc<Feed>,
+/// A member's socket. When it is dropped, they have left.
+struct Socket {
+    app: App,
+    feed: Arc<Feed>,
     connection: Connection,
     member: MemberRoom,
     sender: Sender,
-    listener: &'a Listener,
+    listener: Listener,
     confirmations: FuturesUnordered<Confirmation>,
     /// When the log-in was found alive.
     login_seen: Instant,
 }
 
-impl Socket<'_> {
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let room = self.member.room.id;
+        self.app.hub.unsubscribe(room, &self.listener);
+        self.app.presence.leave(room, self.listener.user);
+    }
+}
+
+impl Socket {
     /// Sends what the page missed, then moves frames out and messages in until either side ends it. `shown` is the
     /// newest message on a page that comes back.
-    async fn serve(mut self, shown: Option<Seq>) {
-        if let Err(End::Close(code)) = self.run(shown).await {
-            self.connection.close(code).await;
-        }
-    }
-
-    async fn run(&mut self, shown: Option<Seq>) -> Result<(), End> {
+    async fn serve(&mut self, shown: Option<Seq>) -> Result<(), End> {
         self.check_login().boxed().await?;
         self.catch_up(shown).boxed().await?;
         let count = self.app.presence.count(self.member.room.id);
@@ -255,7 +269,7 @@ impl Socket<'_> {
                 after: queue.cursor(),
                 up_to: end,
             };
-            for (items, to) in actions::changes(self.app, &[span], PART).await? {
+            for (items, to) in actions::changes(&self.app, &[span], PART).await? {
                 self.connection.send(fragments(span.after, to, &items)).await?;
                 queue.advance(to);
             }
@@ -276,7 +290,7 @@ impl Socket<'_> {
         if self.confirmations.len() >= MAX_UNCONFIRMED {
             return Err(refused(Refusal::Busy));
         }
-        let receipt = actions::send(self.app, &self.sender, body, client_id).map_err(refused)?;
+        let receipt = actions::send(&self.app, &self.sender, body, client_id).map_err(refused)?;
         self.confirmations.push(
             actions::settled(receipt)
                 .map(move |outcome| (client_id, outcome))
@@ -290,7 +304,7 @@ impl Socket<'_> {
     async fn confirm(&mut self, client_id: ClientId, outcome: Result<Stored, Refusal>) {
         let frame = match outcome {
             Ok(Stored { again: false, .. }) => return,
-            Ok(stored) => match actions::find(self.app, &self.member, stored.seq).await {
+            Ok(stored) => match actions::find(&self.app, &self.member, stored.seq).await {
                 Ok(message) => views::again(&message),
                 Err(_) => views::refused(Refusal::Unavailable, Some(client_id)),
             },
@@ -303,7 +317,7 @@ impl Socket<'_> {
     /// socket, because it would not open another.
     async fn beat(&mut self) {
         if self.login_seen.elapsed() >= LOOK_AT_LOGIN {
-            match accounts::actions::note_use(self.app, self.listener.session).await {
+            match accounts::actions::note_use(&self.app, self.listener.session).await {
                 Ok(true) => self.login_seen = Instant::now(),
                 Ok(false) => self.listener.queue.close(CloseCode::SignedOut),
                 Err(error) => tracing::warn!(%error, "the use of a log-in could not be noted"),

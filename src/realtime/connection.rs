@@ -206,7 +206,7 @@ impl Connection {
                 Err(Gone) => {
                     // The library may have put an answer to a close, or a reason, on its way.
                     if self.queue.flush().await.is_ok() {
-                        self.hang_up().await;
+                        self.hang_up().boxed().await;
                     }
                     return Step::Gone;
                 }
@@ -237,7 +237,7 @@ impl Connection {
     }
 
     /// Says why, and ends the connection.
-    pub async fn close(mut self, code: CloseCode) {
+    pub async fn close(&mut self, code: CloseCode) {
         let (number, reason) = code.wire();
         say_close(&mut self.socket, number.into(), reason);
         // Reading on until the other side has closed too lets the code arrive before the connection ends.
