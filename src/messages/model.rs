@@ -144,6 +144,15 @@ pub struct Stored {
     pub again: bool,
 }
 
+/// What became of a message in a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is stored, or it never will be.
+    Known(Result<Stored, Refusal>),
+    /// Somebody else held its room locked.
+    Locked,
+}
+
 /// A message as everybody in the room sees it.
 #[derive(Debug, Clone)]
 pub struct Shown {

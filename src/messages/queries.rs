@@ -1,13 +1,11 @@
 //! The SQL of messages.
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
-use super::model::NewMessage;
-use crate::ids::{Change, ClientId, KeyId, MessageId, RoomId, Seq, UserId};
+use super::model::{NewMessage, Outcome, Refusal, Stored};
+use crate::ids::{Change, KeyId, MessageId, RoomId, Seq};
 use crate::rooms::model::Span;
 
 /// A stored message with what is needed to open and draw it: its author, and what stood before it.
@@ -103,175 +101,43 @@ pub async fn list_changed(db: impl PgExecutor<'_>, spans: &[Span], limit: i64) -
     .await
 }
 
-/// A room's counters, as the writer hands them out.
-#[derive(Debug, Clone, Copy)]
-pub struct Counters {
-    /// Which room.
-    pub room: RoomId,
-    /// Messages so far.
-    pub last_seq: i64,
-    /// Changes so far.
-    pub last_change: i64,
-    /// Whether it can be written in.
-    pub open: bool,
-}
-
-struct CountersRow {
-    id: Uuid,
-    last_seq: i64,
-    last_change: i64,
-    open: bool,
-}
-
-impl From<CountersRow> for Counters {
-    fn from(row: CountersRow) -> Self {
-        Self {
-            room: RoomId(row.id),
-            last_seq: row.last_seq,
-            last_change: row.last_change,
-            open: row.open,
-        }
-    }
-}
-
-/// Locks the rooms in the order of their ids, as every transaction does, so that two never wait for each other.
-pub async fn lock_counters(connection: &mut PgConnection, rooms: &[RoomId]) -> sqlx::Result<Vec<Counters>> {
-    let ids: Vec<_> = rooms.iter().map(|room| room.0).collect();
-    let rows = sqlx::query_as!(
-        CountersRow,
-        r#"SELECT id, last_seq, last_change, archived_at IS NULL AS "open!"
-           FROM rooms WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE"#,
-        &ids
-    );
-    Ok(rows
-        .fetch_all(connection)
-        .await?
-        .into_iter()
-        .map(Counters::from)
-        .collect())
-}
-
-/// The same without waiting: rooms that somebody else holds locked are left out.
-pub async fn lock_free_counters(connection: &mut PgConnection, rooms: &[RoomId]) -> sqlx::Result<Vec<Counters>> {
-    let ids: Vec<_> = rooms.iter().map(|room| room.0).collect();
-    let rows = sqlx::query_as!(
-        CountersRow,
-        r#"SELECT id, last_seq, last_change, archived_at IS NULL AS "open!"
-           FROM rooms WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"#,
-        &ids
-    );
-    Ok(rows
-        .fetch_all(connection)
-        .await?
-        .into_iter()
-        .map(Counters::from)
-        .collect())
-}
-
-/// Of these rooms, those that exist.
-pub async fn list_existing(connection: &mut PgConnection, rooms: &[RoomId]) -> sqlx::Result<HashSet<RoomId>> {
-    let ids: Vec<_> = rooms.iter().map(|room| room.0).collect();
-    let rows = sqlx::query_scalar!("SELECT id FROM rooms WHERE id = ANY($1)", &ids);
-    Ok(rows.fetch_all(connection).await?.into_iter().map(RoomId).collect())
-}
-
-/// What identifies a message to its sender.
-pub type ClientKey = (UserId, RoomId, ClientId);
-
-/// Of these messages, those that are stored already, with number and change.
-pub async fn list_stored(
+/// Stores a batch of messages, each with a client id of its own, in one transaction, and gives the outcomes in their
+/// order; see `migrations/0004_store_messages.sql`. With `wait` it waits for rooms that somebody else holds locked.
+pub async fn store_messages(
     connection: &mut PgConnection,
-    keys: &[ClientKey],
-) -> sqlx::Result<Vec<(ClientKey, Seq, Change)>> {
-    let authors: Vec<_> = keys.iter().map(|key| key.0.0).collect();
-    let rooms: Vec<_> = keys.iter().map(|key| key.1.0).collect();
-    let clients: Vec<_> = keys.iter().map(|key| key.2.0).collect();
+    messages: &[&NewMessage],
+    wait: bool,
+) -> sqlx::Result<Vec<Outcome>> {
+    let rooms: Vec<_> = messages.iter().map(|message| message.room.0).collect();
+    let ids: Vec<_> = messages.iter().map(|message| message.id.0).collect();
+    let authors: Vec<_> = messages.iter().map(|message| message.author.id.0).collect();
+    let keys: Vec<_> = messages.iter().map(|message| message.author_key.0).collect();
+    let clients: Vec<_> = messages.iter().map(|message| message.client_id.0).collect();
+    let bodies: Vec<_> = messages.iter().map(|message| message.sealed.as_str()).collect();
+    let times: Vec<_> = messages.iter().map(|message| message.created_at).collect();
     let rows = sqlx::query!(
-        "SELECT m.author_id, m.room_id, m.client_id, m.seq, m.change
-         FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[]) AS k (author_id, room_id, client_id)
-         JOIN messages m USING (author_id, room_id, client_id)",
-        &authors,
+        r#"SELECT seq, change, again AS "again!", locked AS "locked!"
+           FROM store_messages($1, $2, $3, $4, $5, $6, $7, $8)"#,
         &rooms,
-        &clients
-    )
-    .fetch_all(connection)
-    .await?;
-    let stored = rows.into_iter().map(|row| {
-        let key = (UserId(row.author_id), RoomId(row.room_id), ClientId(row.client_id));
-        (key, Seq(row.seq), Change(row.change))
-    });
-    Ok(stored.collect())
-}
-
-/// Of these authors, those who belong to the room now and whose data key still stands.
-pub async fn list_entitled(
-    connection: &mut PgConnection,
-    authors: &[(RoomId, UserId, KeyId)],
-) -> sqlx::Result<Vec<(RoomId, UserId, KeyId)>> {
-    let rooms: Vec<_> = authors.iter().map(|author| author.0.0).collect();
-    let users: Vec<_> = authors.iter().map(|author| author.1.0).collect();
-    let keys: Vec<_> = authors.iter().map(|author| author.2.0).collect();
-    let rows = sqlx::query!(
-        r#"SELECT a.room_id AS "room_id!", a.user_id AS "user_id!", a.key_id AS "key_id!"
-           FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[]) AS a (room_id, user_id, key_id)
-           JOIN members m ON m.room_id = a.room_id AND m.user_id = a.user_id
-           JOIN data_keys k ON k.id = a.key_id"#,
-        &rooms,
-        &users,
-        &keys
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (RoomId(row.room_id), UserId(row.user_id), KeyId(row.key_id)))
-        .collect())
-}
-
-/// Sets the counters of rooms that are locked already.
-pub async fn update_counters(connection: &mut PgConnection, counters: &[Counters]) -> sqlx::Result<()> {
-    let rooms: Vec<_> = counters.iter().map(|counter| counter.room.0).collect();
-    let seqs: Vec<_> = counters.iter().map(|counter| counter.last_seq).collect();
-    let changes: Vec<_> = counters.iter().map(|counter| counter.last_change).collect();
-    sqlx::query!(
-        "UPDATE rooms r SET last_seq = n.last_seq, last_change = n.last_change
-         FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[]) AS n (id, last_seq, last_change) WHERE r.id = n.id",
-        &rooms,
-        &seqs,
-        &changes
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Stores messages with their numbers, in one statement.
-pub async fn insert_messages(
-    connection: &mut PgConnection,
-    messages: &[(&NewMessage, Seq, Change)],
-) -> sqlx::Result<()> {
-    let rooms: Vec<_> = messages.iter().map(|(message, ..)| message.room.0).collect();
-    let seqs: Vec<_> = messages.iter().map(|(_, seq, _)| seq.0).collect();
-    let ids: Vec<_> = messages.iter().map(|(message, ..)| message.id.0).collect();
-    let authors: Vec<_> = messages.iter().map(|(message, ..)| message.author.id.0).collect();
-    let clients: Vec<_> = messages.iter().map(|(message, ..)| message.client_id.0).collect();
-    let bodies: Vec<_> = messages.iter().map(|(message, ..)| message.sealed.clone()).collect();
-    let changes: Vec<_> = messages.iter().map(|(.., change)| change.0).collect();
-    let times: Vec<_> = messages.iter().map(|(message, ..)| message.created_at).collect();
-    sqlx::query!(
-        "INSERT INTO messages (room_id, seq, id, author_id, client_id, body, change, created_at)
-         SELECT * FROM UNNEST($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[],
-                              $7::bigint[], $8::timestamptz[])",
-        &rooms,
-        &seqs,
         &ids,
         &authors,
+        &keys,
         &clients,
-        &bodies,
-        &changes,
-        &times
+        &bodies as &[&str],
+        &times,
+        wait
     )
-    .execute(connection)
+    // The rows come before the commit; this reads on until the server says that it is done.
+    .fetch_all(connection)
     .await?;
-    Ok(())
+    let outcomes = rows.into_iter().map(|row| match (row.seq, row.change) {
+        (Some(seq), Some(change)) => Outcome::Known(Ok(Stored {
+            seq: Seq(seq),
+            change: Change(change),
+            again: row.again,
+        })),
+        _ if row.locked => Outcome::Locked,
+        _ => Outcome::Known(Err(Refusal::NotAMember)),
+    });
+    Ok(outcomes.collect())
 }

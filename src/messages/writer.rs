@@ -1,24 +1,26 @@
 //! Stores messages in batches (group commit).
 //!
-//! One task per node takes whatever waits, up to [`BATCH`], and stores it in one transaction of separate statements:
-//! lock the rooms, look for duplicates and current members *after* the lock, advance the counters, insert, commit. It
-//! does not linger for more to come. Only after the commit are senders answered, listeners told and doorbells rung. A room that stays
-//! locked does not hold up the others: its messages wait. A batch that fails for one message's sake is split until that message fails alone; a connection that breaks, even during the commit,
-//! means running the same batch again, which the client ids make safe.
+//! One task per node takes whatever waits, up to [`BATCH`], and stores it in one round trip that is one transaction:
+//! `store_messages` in the database locks the rooms, looks for duplicates and current members *after* the lock, advances
+//! the counters and inserts. The task does not linger for more to come. Only after the commit are senders answered,
+//! listeners told and doorbells rung. A room that stays locked does not hold up the others: its messages wait. A batch
+//! that fails for one message's sake is split until that message fails alone; a connection that breaks, even during the
+//! commit, means running the same batch again, which the client ids make safe.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, PgPool, Postgres};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::model::{Fresh, NewMessage, Refusal, Shown, Stored};
-use super::queries::{self, ClientKey, Counters};
+use super::model::{Fresh, NewMessage, Outcome, Refusal, Shown, Stored};
+use super::queries;
 use crate::bus::{Bus, Event};
 use crate::error::{is_away, is_locked};
-use crate::ids::{Change, RoomId, Seq};
+use crate::ids::{Change, RoomId};
 
 /// Messages stored in one transaction at most.
 const BATCH: usize = 500;
@@ -30,6 +32,8 @@ const DEADLINE: Duration = Duration::from_secs(4);
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long one batch may take before the database counts as away.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the connection is kept when nothing comes: pages need it more, and an old one may be dead.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// What becomes of a message, once it is known.
 pub type Receipt = oneshot::Receiver<Result<Stored, Refusal>>;
@@ -84,11 +88,13 @@ impl Inbox {
         let mut batch = Vec::with_capacity(BATCH);
         // Messages to rooms that somebody else holds locked; before everything newer, so that they keep their order.
         let mut parked = Vec::new();
+        let mut line = Line { pool: db, held: None };
         let mut open = true;
         while open || !parked.is_empty() {
             tokio::select! {
                 taken = self.0.recv_many(&mut batch, BATCH), if open => open = taken > 0,
                 () = sleep(PAUSE), if !parked.is_empty() => {}
+                () = sleep(IDLE), if line.held.is_some() => line.held = None,
                 () = stop.cancelled(), if !self.0.is_closed() => self.0.close(),
             }
             let wait = if parked.is_empty() {
@@ -99,7 +105,7 @@ impl Inbox {
             let mut jobs = std::mem::take(&mut parked);
             jobs.append(&mut batch);
             if !jobs.is_empty() {
-                parked = settle(&db, &outlet, jobs, wait).await;
+                parked = settle(&mut line, &outlet, jobs, wait).await;
             }
         }
     }
@@ -114,19 +120,12 @@ enum Wait {
     ForNothing,
 }
 
-/// What became of one job.
-enum Outcome {
-    Known(Result<Stored, Refusal>),
-    /// Its room was locked.
-    Locked,
-}
-
 /// Stores every job, or tells its sender why not. Gives back those whose rooms are locked.
-async fn settle(db: &PgPool, outlet: &Outlet, jobs: Vec<Job>, wait: Wait) -> Vec<Job> {
+async fn settle(line: &mut Line, outlet: &Outlet, jobs: Vec<Job>, wait: Wait) -> Vec<Job> {
     let mut parked = Vec::new();
     let mut parts = vec![(jobs, wait)];
     while let Some((mut jobs, wait)) = parts.pop() {
-        match in_time(db, &jobs, wait).await {
+        match line.store(&jobs, wait).await {
             Ok(outcomes) => parked.append(&mut tell(outlet, jobs, outcomes)),
             Err(error) if is_locked(&error) && wait == Wait::ForLocks => parts.push((jobs, Wait::ForNothing)),
             Err(error) if is_away(&error) => {
@@ -164,104 +163,54 @@ fn give_back_late(jobs: Vec<Job>) -> Vec<Job> {
     waiting
 }
 
-/// Stores a batch, or says that the database is away when it does not answer: the server's own limits do not help
-/// against a server that is frozen or cut off.
-async fn in_time(db: &PgPool, jobs: &[Job], wait: Wait) -> sqlx::Result<Vec<Outcome>> {
-    let mut connection = db.acquire().await?;
-    if let Ok(stored) = timeout(PATIENCE, store(&mut connection, jobs, wait)).await {
-        return stored;
+/// The writer's way to the database.
+struct Line {
+    pool: PgPool,
+    /// The connection of the last batch. Taking one from the pool and giving it back costs a round trip each.
+    held: Option<PoolConnection<Postgres>>,
+}
+
+impl Line {
+    /// Stores a batch, or says that the database is away when it does not answer: the server's own limits do not help
+    /// against a server that is frozen or cut off.
+    async fn store(&mut self, jobs: &[Job], wait: Wait) -> sqlx::Result<Vec<Outcome>> {
+        let mut connection = match self.held.take() {
+            Some(connection) => connection,
+            None => self.pool.acquire().await?,
+        };
+        let Ok(stored) = timeout(PATIENCE, store(&mut connection, jobs, wait)).await else {
+            // Whatever it still says must not be taken for the answer to another question.
+            drop(connection.detach());
+            return Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
+        };
+        // The pool looks at a connection that it is given back, and closes it when it is broken.
+        self.held = Some(connection).filter(|_| !stored.as_ref().is_err_and(is_away));
+        stored
     }
-    // Whatever it still says must not be taken for the answer to another question.
-    drop(connection.detach());
-    Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
 }
 
 /// One transaction for the whole batch; the outcomes are in the order of the jobs.
 async fn store(connection: &mut PgConnection, jobs: &[Job], wait: Wait) -> sqlx::Result<Vec<Outcome>> {
-    let mut tx = connection.begin().await?;
-
-    let mut rooms: Vec<RoomId> = jobs.iter().map(|job| job.message.room).collect();
-    rooms.sort_unstable();
-    rooms.dedup();
-    let counters = match wait {
-        Wait::ForLocks => queries::lock_counters(&mut tx, &rooms).await?,
-        Wait::ForNothing => queries::lock_free_counters(&mut tx, &rooms).await?,
-    };
-    let mut counters: HashMap<RoomId, Counters> = counters.into_iter().map(|c| (c.room, c)).collect();
-    let missing: Vec<_> = rooms.into_iter().filter(|room| !counters.contains_key(room)).collect();
-    let locked = match wait {
-        Wait::ForNothing if !missing.is_empty() => queries::list_existing(&mut tx, &missing).await?,
-        _ => HashSet::new(),
-    };
-
-    let keys: Vec<ClientKey> = jobs.iter().map(|job| client_key(&job.message)).collect();
-    let stored = queries::list_stored(&mut tx, &keys).await?;
-    let again = |(key, seq, change)| {
-        (
-            key,
-            Stored {
-                seq,
-                change,
-                again: true,
-            },
-        )
-    };
-    let mut known: HashMap<ClientKey, Stored> = stored.into_iter().map(again).collect();
-    let mut authors: Vec<_> = jobs
-        .iter()
-        .map(|Job { message: m, .. }| (m.room, m.author.id, m.author_key))
-        .collect();
-    authors.sort_unstable();
-    authors.dedup();
-    let entitled: HashSet<_> = queries::list_entitled(&mut tx, &authors).await?.into_iter().collect();
-
-    let mut fresh = Vec::with_capacity(jobs.len());
-    let mut outcomes = Vec::with_capacity(jobs.len());
-    for (job, key) in jobs.iter().zip(keys) {
-        let message = &job.message;
-        if locked.contains(&message.room) {
-            outcomes.push(Outcome::Locked);
-            continue;
-        }
-        if let Some(stored) = known.get(&key) {
-            outcomes.push(Outcome::Known(Ok(*stored)));
-            continue;
-        }
-        let may_write = entitled.contains(&(message.room, message.author.id, message.author_key));
-        let Some(counter) = counters
-            .get_mut(&message.room)
-            .filter(|counter| counter.open && may_write)
-        else {
-            outcomes.push(Outcome::Known(Err(Refusal::NotAMember)));
-            continue;
-        };
-        counter.last_seq += 1;
-        counter.last_change += 1;
-        let stored = Stored {
-            seq: Seq(counter.last_seq),
-            change: Change(counter.last_change),
-            again: false,
-        };
+    let mut places = HashMap::with_capacity(jobs.len());
+    let mut messages = Vec::with_capacity(jobs.len());
+    let place_of = jobs.iter().map(|Job { message, .. }| {
+        let key = (message.author.id, message.room, message.client_id);
+        *places.entry(key).or_insert_with(|| {
+            messages.push(message);
+            messages.len() - 1
+        })
+    });
+    let place_of: Vec<usize> = place_of.collect();
+    let mut outcomes = queries::store_messages(connection, &messages, wait == Wait::ForLocks).await?;
+    let outcome_of = |place: usize| {
+        let outcome = outcomes[place];
         // The same client id later in this batch is a duplicate of this one.
-        known.insert(key, Stored { again: true, ..stored });
-        fresh.push((message, stored.seq, stored.change));
-        outcomes.push(Outcome::Known(Ok(stored)));
-    }
-    if !fresh.is_empty() {
-        let grown: HashSet<RoomId> = fresh.iter().map(|(message, ..)| message.room).collect();
-        let counters: Vec<_> = counters
-            .into_values()
-            .filter(|counter| grown.contains(&counter.room))
-            .collect();
-        queries::update_counters(&mut tx, &counters).await?;
-        queries::insert_messages(&mut tx, &fresh).await?;
-    }
-    tx.commit().await?;
-    Ok(outcomes)
-}
-
-fn client_key(message: &NewMessage) -> ClientKey {
-    (message.author.id, message.room, message.client_id)
+        if let Outcome::Known(Ok(stored)) = &mut outcomes[place] {
+            stored.again = true;
+        }
+        outcome
+    };
+    Ok(place_of.into_iter().map(outcome_of).collect())
 }
 
 /// Answers the senders, hands what is new to those who listen on this node, and rings for everybody else. Gives back

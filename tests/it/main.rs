@@ -27,3 +27,4 @@ mod rooms;
 mod security;
 mod setup;
 mod storms;
+mod writer;
