@@ -22,6 +22,9 @@ const LOCK_TIMEOUT: &str = "1s";
 const STATEMENT_TIMEOUT: &str = "10s";
 /// Open connections: beyond a few for each core they only wait for each other.
 const MAX_CONNECTIONS: u32 = 20;
+/// A connection that was used within this time is used again without asking first whether it still stands: that would
+/// double what every query waits for.
+const TRUSTED: Duration = Duration::from_secs(1);
 /// How long a start waits for a database that is away.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 /// How long it waits between two tries.
@@ -43,6 +46,15 @@ pub fn pool(options: PgConnectOptions) -> PgPool {
     PgPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, state| {
+            Box::pin(async move {
+                if state.idle_for > TRUSTED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_lazy_with(options)
 }
 
