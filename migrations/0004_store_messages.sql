@@ -1,3 +1,9 @@
+-- The room stands last, so that only this index can serve the search for what is stored already: those that begin with
+-- the room look just as good while the table is small, and one plan made then would search a growing room for ever.
+ALTER TABLE messages
+    DROP CONSTRAINT messages_client_id_unique,
+    ADD CONSTRAINT messages_client_id_unique UNIQUE (author_id, client_id, room_id);
+
 -- Stores a batch of messages in one round trip and one transaction. It gives one row for each message, in the order
 -- given: its number and change, or neither when it was not stored. `again`: it stood there already. `locked`: somebody
 -- else holds its room, and `wait` was false. No two messages may have the same author, room and client id.
@@ -6,14 +12,13 @@
 -- snapshot for each statement, so that what is read after the lock is what holds while the room is locked: who belongs,
 -- whose key stands, what is stored already.
 --
--- The settings leave nothing but searches in indexes: a plan lives as long as its connection, and one made while
--- `messages` was small would read the whole table for every batch.
+-- The settings leave nothing but searches in indexes, as the connections of the program do for the rest: a plan lives
+-- as long as its connection, and one made while `messages` was small would read the whole table for every batch.
 CREATE FUNCTION store_messages(
     room_ids uuid[], ids uuid[], author_ids uuid[], key_ids uuid[], client_ids uuid[], bodies text[],
     times timestamptz[], wait boolean
 ) RETURNS TABLE (seq bigint, change bigint, again boolean, locked boolean)
 LANGUAGE plpgsql
-SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$
@@ -46,9 +51,9 @@ BEGIN
                 FROM rooms o WHERE o.id = b.room_id OFFSET 0
             ) r ON true
             LEFT JOIN LATERAL (
-                SELECT m.seq, m.change FROM messages m
-                WHERE m.author_id = b.author_id AND m.room_id = b.room_id AND m.client_id = b.client_id OFFSET 0
-            ) s ON true
+                SELECT m.room_id, m.seq, m.change FROM messages m
+                WHERE m.author_id = b.author_id AND m.client_id = b.client_id OFFSET 0
+            ) s ON s.room_id = b.room_id
         ) j
     ), counted AS (
         UPDATE rooms r SET last_seq = r.last_seq + n.steps, last_change = r.last_change + n.steps

@@ -38,8 +38,10 @@ pub fn pool(options: PgConnectOptions) -> PgPool {
         ("statement_timeout", STATEMENT_TIMEOUT),
         ("idle_in_transaction_session_timeout", STATEMENT_TIMEOUT),
         ("timezone", "UTC"),
-        // Statements go by key, whatever their values, so that they need not be planned again for each page.
+        // Statements go by key, whatever their values, so that they need not be planned again for each page. What was
+        // planned while a table was small must not read it whole once it has grown.
         ("plan_cache_mode", "force_generic_plan"),
+        ("enable_seqscan", "off"),
         // What stands here is on a disk that seeks for nothing, or in memory.
         ("random_page_cost", "1.1"),
     ]);

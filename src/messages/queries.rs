@@ -89,7 +89,10 @@ pub async fn list_changed(db: impl PgExecutor<'_>, spans: &[Span], limit: i64) -
                WHERE m.room_id = s.room_id AND m.seq > s.from_seq AND m.change > s.after AND m.change <= s.up_to
                ORDER BY m.change LIMIT $5
            ) m JOIN users u ON u.id = m.author_id
-           LEFT JOIN messages p ON p.room_id = m.room_id AND p.seq = m.seq - 1 AND p.seq > s.from_seq
+           LEFT JOIN LATERAL (
+               SELECT author_id, created_at FROM messages
+               WHERE room_id = m.room_id AND seq < m.seq AND seq > s.from_seq ORDER BY seq DESC LIMIT 1
+           ) p ON true
            ORDER BY m.room_id, m.change"#,
         &rooms,
         &from,
