@@ -63,11 +63,12 @@ pub async fn serve(
     let feed = Arc::<Feed>::default();
     let mut tasks = Tasks::new(shutdown.clone());
     let drained = CancellationToken::new();
-    let (sender, fresh) = mpsc::channel(FRESH);
-    let undelivered = sender.clone();
+    // As many as there are cores, so that the writes to the sockets are spread over them.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let (ways, fresh): (Vec<_>, Vec<_>) = (0..cores).map(|_| mpsc::channel(FRESH)).unzip();
     let outlet = Outlet {
         bus: app.bus.clone(),
-        fresh: sender,
+        fresh: ways.clone(),
     };
     // Not one of the tasks below: it ends before the sockets close, not after.
     let watch = Watch {
@@ -80,7 +81,10 @@ pub async fn serve(
         let _watch = watch;
         writing.await;
     });
-    tasks.start("live updates", live::run(app.clone(), feed.clone(), fresh));
+    tasks.start("live updates", live::run(app.clone(), feed.clone()));
+    for fresh in fresh {
+        tasks.start("deliveries", live::deliver(app.clone(), feed.clone(), fresh));
+    }
     if let Some(relay) = relay {
         tasks.start("bus", relay.run());
     }
@@ -104,7 +108,7 @@ pub async fn serve(
     // What was handed over is stored, what was stored is pushed, and only then do the sockets close.
     drained.cancel();
     let written = writer.await.map_err(Error::internal);
-    wait_until(|| undelivered.capacity() == FRESH && feed.is_idle()).await;
+    wait_until(|| ways.iter().all(|way| way.capacity() == FRESH) && feed.is_idle()).await;
     app.hub.close_all().await;
     wait_until(|| app.hub.connections() == 0).await;
     tasks.end().await;

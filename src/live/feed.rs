@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 
 use super::views;
 use crate::App;
@@ -173,7 +173,7 @@ impl Feed {
     }
 
     /// Delivers what the writer has at hand, without a query, if it follows on what was delivered last; else rings.
-    async fn deliver(&self, app: &App, mut fresh: Fresh) {
+    pub(super) async fn deliver(&self, app: &App, mut fresh: Fresh) {
         let (room, to) = (fresh.room, fresh.to);
         let Some(previous) = self.take_if_next(&fresh) else {
             return self.ring(room, to);
@@ -218,12 +218,5 @@ impl Feed {
 pub(super) async fn push_all(app: &App, room: RoomId, frames: Vec<Frame>) {
     for frame in frames {
         app.hub.push(room, &frame).await;
-    }
-}
-
-/// Takes what the writer has stored.
-pub(super) async fn take(app: &App, feed: &Arc<Feed>, mut fresh: mpsc::Receiver<Fresh>) {
-    while let Some(batch) = fresh.recv().await {
-        feed.deliver(app, batch).await;
     }
 }

@@ -33,13 +33,20 @@ pub fn routes(route: Route) -> Route {
 
 /// Serves the sockets of this node until the program ends: hears doorbells, looks every few seconds for what a lost
 /// doorbell left behind, closes sockets of ended log-ins, and keeps the online counts true.
-pub async fn run(app: App, feed: Arc<Feed>, fresh: mpsc::Receiver<Fresh>) {
+pub async fn run(app: App, feed: Arc<Feed>) {
     tokio::join!(
-        feed::take(&app, &feed, fresh),
         load::run(&app, &feed),
         load::listen(&app, &feed),
         load::look_again(&app, &feed),
         online::run(&app, &feed),
         revocations::run(&app),
     );
+}
+
+/// Delivers what this node's writer has stored, until the program ends. There may be several of these, each for other
+/// rooms.
+pub async fn deliver(app: App, feed: Arc<Feed>, mut fresh: mpsc::Receiver<Fresh>) {
+    while let Some(batch) = fresh.recv().await {
+        feed.deliver(&app, batch).await;
+    }
 }

@@ -1,8 +1,10 @@
 //! What a message is, and what may be sent.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
 
 use crate::accounts::model::Author;
 use crate::ids::{Change, ClientId, KeyId, MessageId, RoomId, Seq, UserId};
@@ -185,6 +187,8 @@ pub struct Fresh {
     pub to: Change,
     /// In order. How the first stands to the message before it is not known here: see [`place`].
     pub messages: Vec<Shown>,
+    /// Closed by dropping this, once they have been delivered.
+    pub undelivered: mpsc::Sender<Infallible>,
 }
 
 /// Says of messages in order how each stands to the one before it; `previous` is the one before the first. Gives the

@@ -32,6 +32,8 @@ const DEADLINE: Duration = Duration::from_secs(4);
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long one batch may take before the database counts as away.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the next batch waits for the delivery of this one.
+const DELIVERY: Duration = Duration::from_millis(5);
 /// How long the connection is kept when nothing comes: pages need it more, and an old one may be dead.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -51,8 +53,23 @@ pub struct Inbox(mpsc::Receiver<Job>);
 pub struct Outlet {
     /// Reaches every node.
     pub bus: Bus,
-    /// Reaches those who listen on this node, with the messages at hand.
-    pub fresh: mpsc::Sender<Fresh>,
+    /// Each reaches those who listen to some of the rooms on this node, with the messages at hand.
+    pub fresh: Vec<mpsc::Sender<Fresh>>,
+}
+
+impl Outlet {
+    /// Tells what is new in a room: always the same way, so that it stays in order.
+    fn tell(&self, batch: Fresh) {
+        let (room, change) = (batch.room, batch.to);
+        let event = Event::RoomChanged { room, change };
+        let way = room.0.as_u128() % self.fresh.len() as u128;
+        let told = usize::try_from(way).ok().and_then(|way| self.fresh.get(way));
+        match told.map(|fresh| fresh.try_send(batch)) {
+            Some(Ok(())) => self.bus.publish_elsewhere(event),
+            // They load it from the database.
+            _ => self.bus.publish(event),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -126,7 +143,7 @@ async fn settle(line: &mut Line, outlet: &Outlet, jobs: Vec<Job>, wait: Wait) ->
     let mut parts = vec![(jobs, wait)];
     while let Some((mut jobs, wait)) = parts.pop() {
         match line.store(&jobs, wait).await {
-            Ok(outcomes) => parked.append(&mut tell(outlet, jobs, outcomes)),
+            Ok(outcomes) => parked.append(&mut tell(outlet, jobs, outcomes).await),
             Err(error) if is_locked(&error) && wait == Wait::ForLocks => parts.push((jobs, Wait::ForNothing)),
             Err(error) if is_away(&error) => {
                 tracing::warn!(%error, messages = jobs.len(), "messages wait for the database");
@@ -214,11 +231,13 @@ async fn store(connection: &mut PgConnection, jobs: &[Job], wait: Wait) -> sqlx:
 }
 
 /// Answers the senders, hands what is new to those who listen on this node, and rings for everybody else. Gives back
-/// the jobs whose rooms were locked.
-fn tell(outlet: &Outlet, jobs: Vec<Job>, outcomes: Vec<Outcome>) -> Vec<Job> {
+/// the jobs whose rooms were locked. Returns when all is delivered, or soon: what comes meanwhile is stored together, and
+/// small batches cost more than large ones.
+async fn tell(outlet: &Outlet, jobs: Vec<Job>, outcomes: Vec<Outcome>) -> Vec<Job> {
     let mut locked = Vec::new();
     let mut fresh: HashMap<RoomId, Fresh> = HashMap::new();
     let mut again: HashMap<RoomId, Change> = HashMap::new();
+    let (undelivered, mut delivered) = mpsc::channel(1);
     for (job, outcome) in jobs.into_iter().zip(outcomes) {
         let Outcome::Known(outcome) = outcome else {
             locked.push(job);
@@ -236,6 +255,7 @@ fn tell(outlet: &Outlet, jobs: Vec<Job>, outcomes: Vec<Outcome>) -> Vec<Job> {
                     from: Change(stored.change.0 - 1),
                     to: stored.change,
                     messages: Vec::new(),
+                    undelivered: undelivered.clone(),
                 };
                 let batch = fresh.entry(room).or_insert_with(first);
                 batch.to = stored.change;
@@ -251,15 +271,10 @@ fn tell(outlet: &Outlet, jobs: Vec<Job>, outcomes: Vec<Outcome>) -> Vec<Job> {
         outlet.bus.publish(Event::RoomChanged { room, change });
     }
     for batch in fresh.into_values() {
-        let event = Event::RoomChanged {
-            room: batch.room,
-            change: batch.to,
-        };
-        match outlet.fresh.try_send(batch) {
-            Ok(()) => outlet.bus.publish_elsewhere(event),
-            Err(_) => outlet.bus.publish(event),
-        }
+        outlet.tell(batch);
     }
+    drop(undelivered);
+    timeout(DELIVERY, delivered.recv()).await.ok();
     locked
 }
 

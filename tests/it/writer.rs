@@ -117,7 +117,7 @@ impl Desk {
         let (fresh, told) = mpsc::channel(16);
         let outlet = Outlet {
             bus: Bus::local(),
-            fresh,
+            fresh: vec![fresh],
         };
         let inbox = self.inbox.take()?;
         tokio::spawn(inbox.run(self.pool.clone(), outlet, self.stop.clone()));
