@@ -14,8 +14,8 @@ pub struct Options {
     /// Seconds that each workload is measured
     #[arg(long, default_value_t = 10)]
     pub seconds: u64,
-    /// Seconds that it runs before that
-    #[arg(long, default_value_t = 2)]
+    /// Seconds that it runs before that; PostgreSQL may count transactions ten seconds late
+    #[arg(long, default_value_t = 12)]
     pub warm_up: u64,
     /// Characters of a message
     #[arg(long, default_value_t = 200)]
