@@ -342,7 +342,6 @@ async fn one_person_has_a_limited_number_of_sockets(pool: PgPool) {
     let Cast { alice, bob, .. } = server.cast().await;
     let mut first = alice.socket("General").await;
     let _second = alice.socket("General").await;
-    first.until("online").await;
     assert_eq!(alice.socket("General").await.closed().await.0, 1013);
     bob.socket("General").await.until("online").await;
     first.say("still works").await;

@@ -1,9 +1,11 @@
 //! Starts the real server on a free port, and drives it as people do: with cookies, forms and sockets.
 
 use std::net::TcpListener;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::Peekable;
 use futures_util::{SinkExt, StreamExt};
 use regex::Regex;
 use reqwest::cookie::{CookieStore, Jar};
@@ -289,11 +291,14 @@ impl Person {
             .unwrap_or_default()
     }
 
-    /// A socket of this person: `room` may carry a query.
+    /// A socket of this person, in the room or turned away: `room` may carry a query.
     pub async fn socket(&self, room: &str) -> Socket {
-        self.try_socket(room, Some(&self.address))
-            .await
-            .expect("the handshake is accepted")
+        let socket = self.try_socket(room, Some(&self.address)).await;
+        let mut socket = socket.expect("the handshake is accepted");
+        // It is in the room from its first frame on, not from the handshake: who speaks earlier may not be heard.
+        let first = timeout(PATIENCE, Pin::new(&mut socket.0).peek()).await;
+        first.expect("a first frame, or a close");
+        socket
     }
 
     /// A socket with that Origin, or with none.
@@ -304,12 +309,12 @@ impl Person {
         if let Some(origin) = origin {
             request.headers_mut().insert("origin", origin.parse().unwrap());
         }
-        Ok(Socket(connect_async(request).await?.0))
+        Ok(Socket(connect_async(request).await?.0.peekable()))
     }
 }
 
 /// The page's end of a socket.
-pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub struct Socket(pub Peekable<WebSocketStream<MaybeTlsStream<TcpStream>>>);
 
 impl Socket {
     pub async fn send(&mut self, message: impl Into<Message>) {
