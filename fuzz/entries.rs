@@ -37,7 +37,7 @@ pub fn frames(bytes: &[u8]) {
 pub fn message(bytes: &[u8]) {
     let said = match String::from_utf8(bytes.to_vec()) {
         Ok(text) => Said::Text(text.into()),
-        Err(_) => Said::NotText,
+        Err(_) => Said::NotUtf8,
     };
     if let Ok((body, _)) = umbrachat::live::parse(&said) {
         assert!(!body.as_str().is_empty() && !body.as_str().contains('\0'));

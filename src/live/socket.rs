@@ -277,7 +277,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Takes what the page sent. What is wrong is answered, never punished by closing.
+    /// Takes what the page sent. What is wrong is answered, never punished by closing; only for text that is not UTF-8
+    /// the protocol wants the connection to end after the answer.
     fn hear(&self, said: &Said) {
         if let Err((client_id, refusal)) = self.take(said) {
             self.listener.queue.push(&views::refused(refusal, client_id));

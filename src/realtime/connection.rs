@@ -49,8 +49,11 @@ pub struct Gone;
 pub enum Said {
     /// A text message.
     Text(Utf8Bytes),
-    /// Something that is not text: a binary message, or text that is not UTF-8.
-    NotText,
+    /// A binary message: pages send none.
+    Binary,
+    /// Text, or the reason of a close, that is not UTF-8. The connection ends with 1007 once what is pushed in answer
+    /// is out.
+    NotUtf8,
 }
 
 /// What happens next on a connection.
@@ -73,6 +76,8 @@ pub struct Connection {
     socket: WebSocket<Wire>,
     queue: Arc<Queue>,
     ping: Interval,
+    /// Nothing more is read: what came is against the protocol, or the other side has closed.
+    failed: bool,
 }
 
 /// The library's end of the connection: it reads from the socket, and writes through the queue.
@@ -181,6 +186,7 @@ impl Connection {
             socket: library(wire, early),
             queue,
             ping,
+            failed: false,
         }
     }
 
@@ -200,15 +206,23 @@ impl Connection {
                 Ok(Some(Stirred::Close(code))) => return Step::Close(code),
                 Err(Gone) => return Step::Gone,
             }
+            if self.failed {
+                // This does nothing where a close frame is on its way already, or nobody there to read it.
+                say_close(&mut self.socket, Code::Invalid, "not UTF-8");
+                if self.queue.flush().await.is_ok() {
+                    self.hang_up().boxed().await;
+                }
+                return Step::Gone;
+            }
             match read(&mut self.socket) {
-                Ok(Some(said)) => return Step::Said(said),
+                Ok(Some(said)) => {
+                    self.failed = matches!(said, Said::NotUtf8);
+                    return Step::Said(said);
+                }
                 Ok(None) => {}
                 Err(Gone) => {
-                    // The library may have put an answer to a close, or a reason, on its way.
-                    if self.queue.flush().await.is_ok() {
-                        self.hang_up().boxed().await;
-                    }
-                    return Step::Gone;
+                    self.failed = true;
+                    continue;
                 }
             }
             tokio::select! {
@@ -288,8 +302,8 @@ fn read<S: Read + Write>(socket: &mut WebSocket<S>) -> Result<Option<Said>, Gone
     loop {
         match socket.read() {
             Ok(Message::Text(text)) => return Ok(Some(Said::Text(text))),
-            // What is no text is answered, and the next good message works.
-            Ok(Message::Binary(_)) | Err(Error::Utf8(_)) => return Ok(Some(Said::NotText)),
+            Ok(Message::Binary(_)) => return Ok(Some(Said::Binary)),
+            Err(Error::Utf8(_)) => return Ok(Some(Said::NotUtf8)),
             Ok(_) => {}
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
@@ -341,6 +355,10 @@ pub fn read_bytes(bytes: &[u8]) -> (Vec<Said>, Vec<u8>) {
     let mut said = Vec::new();
     while let Ok(Some(message)) = read(&mut socket) {
         said.push(message);
+        if matches!(said.last(), Some(Said::NotUtf8)) {
+            say_close(&mut socket, Code::Invalid, "not UTF-8");
+            break;
+        }
     }
     socket.flush().ok();
     (said, std::mem::take(&mut socket.get_mut().1))

@@ -11,7 +11,7 @@ use super::context::{Ctx, Theme, Viewer};
 
 /// What htmx is told before it starts. 1000 is among the codes to recover from because a page that comes back from
 /// the back-forward cache finds its socket closed that way; 4401 and 4403 are not, because waiting does not help.
-const HTMX_CONFIG: &str = r#"{"extensions":"ws,upsert","history":false,"noSwap":[204,304,"5xx"],"ws":{"pauseOnBackground":false,"reconnectDelay":500,"reconnectMaxDelay":30000,"reconnectCodes":[1000,1001,1005,1006,1011,1012,1013,1014]}}"#;
+const HTMX_CONFIG: &str = r#"{"extensions":"ws,upsert","history":false,"noSwap":[204,304,"5xx"],"ws":{"pauseOnBackground":false,"reconnectDelay":500,"reconnectMaxDelay":30000,"reconnectCodes":[1000,1001,1005,1006,1007,1011,1012,1013,1014]}}"#;
 
 /// `--sky` of each theme, for the browser's own bars.
 const NIGHT_SKY: &str = "#070a13";

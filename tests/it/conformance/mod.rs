@@ -4,6 +4,8 @@
 mod frames;
 mod handshake;
 
+use std::io::ErrorKind;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -12,6 +14,7 @@ use crate::support::{PATIENCE, Person, Server, numbers};
 
 const CONTINUATION: u8 = 0x0;
 const TEXT: u8 = 0x1;
+const BINARY: u8 = 0x2;
 const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 const PONG: u8 = 0xA;
@@ -90,10 +93,15 @@ impl Raw {
         self.bytes(&frame(first, payload)).await;
     }
 
-    /// The next frame, which must be final and not masked; None at the end.
+    /// The next frame, which must be final and not masked; None at the end, which must be orderly: a reset could
+    /// overtake what was said before it.
     async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
         let reading = async {
-            let first = self.0.read_u8().await.ok()?;
+            let first = match self.0.read_u8().await {
+                Ok(first) => first,
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return None,
+                Err(error) => panic!("no orderly end: {error}"),
+            };
             assert_eq!(first & 0xF0, FIN, "servers send whole frames without reserved bits");
             let length = match self.0.read_u8().await.ok()? {
                 126 => u64::from(self.0.read_u16().await.ok()?),
