@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing of the parts named: need.sh rust|postgres|redis|chromium|python|npm …
+# Installs what is missing of the parts named: need.sh rust|postgres|redis|nginx|chromium|python|npm …
 # On Debian as root it installs; for everybody else it names the command and ends with 1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,6 +19,8 @@ for part in "$@"; do
       command -v postgres >/dev/null || [ -n "${UMBRA_PG_BIN:-}" ] || [ -n "$(postgres_bin)" ] || packages+=(postgresql)
       ;;
     redis) command -v redis-server >/dev/null || packages+=(redis-server) ;;
+    # Debian puts it where only root's PATH leads.
+    nginx) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || packages+=(nginx) ;;
     chromium) [ -x /usr/bin/chromium ] || packages+=(chromium) ;;
     # For the test that opens stored messages with somebody else's library.
     python) python3 -c 'import cryptography' 2>/dev/null || packages+=(python3-cryptography) ;;

@@ -5,8 +5,10 @@
 
 #[path = "../../fuzz/entries.rs"]
 mod entries;
+mod cluster;
 mod page;
 mod program;
+mod services;
 mod support;
 
 mod accounts;

@@ -1,21 +1,15 @@
 //! Two nodes on one database and one Redis.
 
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
 use sqlx::PgPool;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use umbrachat::config::{Config, Secret};
 
 use crate::page::{Crowd, Page};
+use crate::services::{Redis, shared_redis};
 use crate::support::{Cast, Person, Server, config, numbers, spawn_with};
-
-/// The Redis that the tests share.
-pub fn shared_redis() -> String {
-    std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL names a Redis: `make test` starts one")
-}
 
 /// Two nodes that know each other over the tests' Redis.
 pub async fn two(pool: PgPool) -> (Server, Server) {
@@ -152,64 +146,6 @@ async fn without_redis_changes_still_arrive(pool: PgPool) {
         numbers(&frame.await.expect("the look of every five seconds finds it")),
         [1]
     );
-}
-
-/// A Redis of the test's own.
-pub struct Redis {
-    process: Child,
-    port: u16,
-}
-
-impl Redis {
-    pub fn start() -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        Stopped(listener.local_addr().unwrap().port()).start_again()
-    }
-
-    pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-
-    /// From now on it does not answer, and nobody is told.
-    pub fn freeze(&self) {
-        kill_process(Pid::from_child(&self.process), Signal::STOP).unwrap();
-    }
-
-    pub fn stop(self) -> Stopped {
-        Stopped(self.port)
-    }
-}
-
-/// A Redis that was stopped: its port.
-pub struct Stopped(u16);
-
-impl Stopped {
-    pub fn start_again(self) -> Redis {
-        let port = self.0.to_string();
-        let settings = [
-            "--bind",
-            "127.0.0.1",
-            "--port",
-            &port,
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ];
-        let process = Command::new("redis-server")
-            .args(settings)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed: `make test` sees to it");
-        Redis { process, port: self.0 }
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 #[sqlx::test]

@@ -15,7 +15,6 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use umbrachat::database;
 
-use crate::page::{Crowd, Page};
 use crate::program::{Folder, Server as Program};
 use crate::support::{Cast, Person, Socket, account, attributes, config, numbers, spawn_with};
 
@@ -191,33 +190,6 @@ async fn refusal(socket: &mut Socket) -> serde_json::Value {
     tokio::time::timeout(Duration::from_secs(15), waiting)
         .await
         .expect("in time")
-}
-
-#[sqlx::test]
-async fn ten_seconds_without_the_database_under_load_lose_nothing_and_close_nothing(
-    _: PgPoolOptions,
-    options: PgConnectOptions,
-) {
-    let line = Line::to(options.get_host().to_owned(), options.get_port()).await;
-    let direct = PgPool::connect_lazy_with(options.clone());
-    let pool = database::pool(options.host("127.0.0.1").port(line.address.port()));
-    let server = spawn_with(pool, config()).await;
-    let Cast { alice, bob, .. } = server.cast().await;
-    let mut crowd = Crowd::new("General");
-    for person in [alice, bob] {
-        let page = Page::load(person, "General", &[&server.address]).await;
-        crowd.add(page, Some(Duration::from_millis(40)));
-    }
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    line.cut();
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    line.mend();
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let (pages, messages) = crowd.finish(&direct).await;
-    assert!(messages > 20, "{messages}");
-    for page in pages {
-        assert_eq!(page.connections, 1, "{} kept the socket", page.person.name);
-    }
 }
 
 async fn timed(request: impl Future<Output = reqwest::Response>) -> (StatusCode, Duration) {

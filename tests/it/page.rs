@@ -60,6 +60,12 @@ pub struct Page {
     retry: Option<Instant>,
     /// Sockets that were opened.
     pub connections: usize,
+    /// The codes with which sockets were closed.
+    pub codes: BTreeSet<u16>,
+    /// The server said to load the page anew.
+    stale: bool,
+    /// How often that was done.
+    pub reloads: usize,
 }
 
 impl Page {
@@ -81,6 +87,9 @@ impl Page {
             pending: VecDeque::new(),
             retry: None,
             connections: 0,
+            codes: BTreeSet::new(),
+            stale: false,
+            reloads: 0,
         };
         page.reload().await;
         page
@@ -88,7 +97,7 @@ impl Page {
 
     /// Loads the page anew, as a person does.
     pub async fn reload(&mut self) {
-        self.socket = None;
+        (self.socket, self.stale) = (None, false);
         let node = self.nodes[self.tries % self.nodes.len()].clone();
         self.person.address.clone_from(&node);
         let html = self.person.page(&format!("/chat/room/{}", self.room)).await;
@@ -181,6 +190,7 @@ impl Page {
             Ok(Some(Ok(Message::Text(text)))) => self.take(&text),
             Ok(Some(Ok(Message::Close(frame)))) => {
                 self.closed = frame.map(|frame| frame.code.into());
+                self.codes.extend(self.closed);
                 self.socket = None;
             }
             Ok(Some(Ok(_))) => {}
@@ -218,9 +228,9 @@ impl Page {
     }
 
     fn obey(&mut self, data: &serde_json::Value) {
-        assert!(data["reload"].is_null(), "this test does not miss 500 changes: {data}");
         let error = &data["error"];
         match error["code"].as_str() {
+            None if data["reload"] == true => self.stale = true,
             None => assert!(data["last_change"].as_i64().is_some(), "{data}"),
             Some("busy" | "unavailable" | "too_fast") => {
                 let wait = error["retry_after"].as_f64().expect("when to try again");
@@ -254,6 +264,10 @@ impl Page {
                 }
                 Phase::End { goal } if self.newest >= goal => return self,
                 Phase::Chat { .. } | Phase::Settle | Phase::End { .. } => {}
+            }
+            if self.stale {
+                self.reloads += 1;
+                self.reload().await;
             }
             if self.socket.is_none() {
                 assert!(!matches!(self.closed, Some(4401 | 4403)), "{:?}", self.closed);

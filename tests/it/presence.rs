@@ -8,8 +8,9 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::time::sleep;
 
-use crate::nodes::{Redis, at, two, two_over, up};
-use crate::storms::Nodes;
+use crate::cluster::Nodes;
+use crate::nodes::{at, two, two_over, up};
+use crate::services::Redis;
 use crate::support::{Cast, Person, Socket};
 
 /// How quickly a count must follow somebody who comes.

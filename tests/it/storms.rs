@@ -1,130 +1,36 @@
 //! Many things at once, and real processes that stop, freeze and come back: nothing is lost, nothing comes twice.
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use reqwest::StatusCode;
-use rustix::process::{Signal, kill_process};
+use rustix::process::Signal;
+use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, PgPool};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
+use tokio::task::block_in_place;
 use tokio::time::{sleep, timeout};
 use umbrachat::config::Config;
 
+use crate::cluster::{Nodes, PACE, memory};
 use crate::page::{Crowd, Page, twin};
-use crate::program::{Folder, Server as Program, command};
-use crate::support::{Cast, Person, account, attributes, config, numbers, spawn, spawn_with};
-
-/// How often one page writes: in a debug build, two nodes keep up with a few of these.
-const PACE: Duration = Duration::from_millis(60);
-
-/// The program on the test's database, once or several times.
-pub struct Nodes {
-    folder: Folder,
-    pool: PgPool,
-    database: String,
-    keys: String,
-    ports: Vec<u16>,
-    pub running: Vec<Option<Program>>,
-}
-
-impl Nodes {
-    pub async fn start(count: usize, options: PgConnectOptions) -> Self {
-        let free = |_| TcpListener::bind("127.0.0.1:0").unwrap();
-        let listeners: Vec<_> = (0..count).map(free).collect();
-        let mut nodes = Self {
-            folder: Folder::new(),
-            database: options.to_url_lossy().into(),
-            pool: PgPoolOptions::new()
-                .max_connections(2)
-                .connect_with(options)
-                .await
-                .unwrap(),
-            keys: umbrachat::config::master_keys::generate(),
-            ports: listeners.iter().map(|one| one.local_addr().unwrap().port()).collect(),
-            running: (0..count).map(|_| None).collect(),
-        };
-        drop(listeners);
-        for node in 0..count {
-            nodes.begin(node);
-        }
-        nodes
-    }
-
-    /// Starts a node, at the same address as before.
-    pub fn begin(&mut self, node: usize) {
-        let mut program = command(&self.folder, &[]);
-        program
-            .env("DATABASE_URL", &self.database)
-            .env("UMBRA_KEYS", &self.keys)
-            .env("LISTEN", format!("127.0.0.1:{}", self.ports[node]))
-            .env("MESSAGE_RATE", "10000")
-            .env("SOCKETS_PER_USER", "1000")
-            .env("AUTH_RATE", "10000")
-            .env("RUST_LOG", "error");
-        if self.ports.len() > 1 {
-            let redis = std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL names a Redis: `make test` starts one");
-            program.env("REDIS_URL", redis);
-        }
-        self.running[node] = Some(Program::spawn(&mut program, &self.folder.path("data")));
-    }
-
-    pub fn signal(&self, node: usize, signal: Signal) {
-        kill_process(self.running[node].as_ref().unwrap().pid(), signal).unwrap();
-    }
-
-    /// Asks a node to end, and waits for it.
-    async fn end(&mut self, node: usize) {
-        let program = self.running[node].take().unwrap();
-        // Its pages live in this process too: they must be able to say goodbye meanwhile.
-        tokio::task::spawn_blocking(move || program.stop()).await.unwrap();
-    }
-
-    pub fn address(&self, node: usize) -> String {
-        format!("http://127.0.0.1:{}", self.ports[node])
-    }
-
-    /// The administrator and others, all in the room General.
-    pub async fn people(&self, names: &[&'static str]) -> Vec<Person> {
-        let code = self.running.last().unwrap().as_ref().unwrap().line();
-        let code = code.rsplit_once("code=").expect("the setup address").1.to_owned();
-        let address = self.address(0);
-        let mut ada = Person::new(&address);
-        let answer = ada.post("/setup", &account("ada", &[("code", &code)])).await;
-        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-        ada.name = "ada".into();
-        ada.make_room("General").await;
-        ada.join("General").await;
-        let mut people = vec![ada];
-        for &name in names {
-            let mut person = Person::new(&address);
-            let answer = person.post("/accounts/signup", &account(name, &[])).await;
-            assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-            person.name = name.into();
-            person.join("General").await;
-            people.push(person);
-        }
-        people
-    }
-
-    /// People who write, each beginning on another node and then trying all of them.
-    async fn crowd(&self) -> Crowd {
-        let mut crowd = Crowd::new("General");
-        for (number, person) in self.people(&["ben", "cem", "dee"]).await.into_iter().enumerate() {
-            let mut nodes: Vec<_> = (0..self.ports.len()).map(|node| self.address(node)).collect();
-            nodes.rotate_left(number % self.ports.len());
-            let nodes: Vec<_> = nodes.iter().map(String::as_str).collect();
-            crowd.add(Page::load(person, "General", &nodes).await, Some(PACE));
-        }
-        crowd
-    }
-}
+use crate::services::Postgres;
+use crate::support::{Cast, config, numbers, spawn_with};
 
 #[sqlx::test]
 async fn two_nodes_restarted_one_after_the_other_under_load_lose_nothing(_: PgPoolOptions, options: PgConnectOptions) {
-    let mut nodes = Nodes::start(2, options).await;
-    let crowd = nodes.crowd().await;
+    restart_one_after_the_other(Nodes::start(2, options).await).await;
+}
+
+#[sqlx::test]
+async fn two_nodes_behind_nginx_restarted_one_after_the_other_lose_nothing(
+    _: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    restart_one_after_the_other(Nodes::start_behind_nginx(2, options).await).await;
+}
+
+async fn restart_one_after_the_other(mut nodes: Nodes) {
+    let crowd = nodes.crowd(PACE).await;
     for node in [0, 1] {
         sleep(Duration::from_secs(1)).await;
         nodes.end(node).await;
@@ -132,37 +38,94 @@ async fn two_nodes_restarted_one_after_the_other_under_load_lose_nothing(_: PgPo
         nodes.begin(node);
     }
     sleep(Duration::from_secs(1)).await;
-    let (pages, messages) = crowd.finish(&nodes.pool).await;
-    assert!(messages > 50, "{messages}");
-    // Everybody was on one of the two.
-    assert!(pages.iter().all(|page| page.connections > 1));
+    for page in nodes.finish(crowd).await {
+        // Everybody was on one of the two, and was told.
+        assert!(page.connections > 1 && page.reloads == 0, "{}", page.person.name);
+        assert!(page.codes.iter().eq(&[1012]), "{:?}", page.codes);
+    }
 }
 
 #[sqlx::test]
 async fn a_node_killed_under_load_loses_nothing_that_was_shown_as_sent(_: PgPoolOptions, options: PgConnectOptions) {
     let mut nodes = Nodes::start(2, options).await;
-    let crowd = nodes.crowd().await;
+    let crowd = nodes.crowd(PACE).await;
     sleep(Duration::from_secs(2)).await;
     nodes.signal(0, Signal::KILL);
     nodes.running[0].as_mut().unwrap().wait();
     sleep(Duration::from_secs(2)).await;
     nodes.begin(0);
     sleep(Duration::from_secs(1)).await;
-    let (pages, messages) = crowd.finish(&nodes.pool).await;
-    assert!(messages > 50, "{messages}");
+    let pages = nodes.finish(crowd).await;
     assert!(pages.iter().any(|page| page.connections > 1));
+    assert!(pages.iter().all(|page| page.reloads == 0));
 }
 
 #[sqlx::test]
-async fn a_frozen_node_goes_on_where_it_stood(_: PgPoolOptions, options: PgConnectOptions) {
+async fn a_node_frozen_for_half_a_minute_goes_on_where_it_stood(_: PgPoolOptions, options: PgConnectOptions) {
     let nodes = Nodes::start(2, options).await;
-    let crowd = nodes.crowd().await;
+    // Slowly enough that nobody misses 500 changes: every message has to be shown, not only the newest.
+    let crowd = nodes.crowd(Duration::from_millis(200)).await;
     sleep(Duration::from_secs(1)).await;
     nodes.signal(0, Signal::STOP);
-    sleep(Duration::from_secs(6)).await;
+    sleep(Duration::from_secs(30)).await;
     nodes.signal(0, Signal::CONT);
-    let (_, messages) = crowd.finish(&nodes.pool).await;
-    assert!(messages > 50, "{messages}");
+    sleep(Duration::from_secs(1)).await;
+    let pages = nodes.finish(crowd).await;
+    assert!(pages.iter().all(|page| page.reloads == 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgresql_stopped_for_ten_seconds_under_load_loses_nothing_and_closes_nothing() {
+    let postgres = Postgres::start();
+    let nodes = Nodes::start(2, postgres.options()).await;
+    let crowd = nodes.crowd(PACE).await;
+    sleep(Duration::from_secs(1)).await;
+    block_in_place(|| postgres.end());
+    sleep(Duration::from_secs(10)).await;
+    block_in_place(|| postgres.begin());
+    sleep(Duration::from_secs(1)).await;
+    for page in nodes.finish(crowd).await {
+        assert_eq!(page.connections, 1, "{} kept the socket", page.person.name);
+        assert_eq!(page.reloads, 0);
+    }
+    nodes.pool.close().await;
+}
+
+/// A page in a background tab of a sleeping laptop: connected, and reading nothing.
+#[sqlx::test]
+async fn a_page_that_stops_reading_for_a_minute_is_cut_off_and_comes_back(_: PgPoolOptions, options: PgConnectOptions) {
+    let nodes = Nodes::start(1, options).await;
+    let mut people = nodes.people(&["ben", "cem"]).await.into_iter();
+    let mut page = async || Page::load(people.next().unwrap(), "General", &[&nodes.address(0)]).await;
+    let (mut writer, mut asleep, reader) = (page().await, page().await, page().await);
+    assert!(writer.connect().await && asleep.connect().await);
+    let mut crowd = Crowd::new("General");
+    crowd.add(reader, Some(PACE));
+    // More than the system's own buffers hold for one connection.
+    let body = "🌙".repeat(3900);
+    let end = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < end {
+        writer.say(&body).await;
+        while !writer.is_settled() {
+            assert!(
+                writer.listen(Duration::from_secs(20)).await,
+                "nobody waits for the sleeper"
+            );
+        }
+        sleep(Duration::from_millis(25)).await;
+    }
+    nodes.assert_small();
+    // The server has let go of the sleeper by itself, not only once it reads again.
+    assert!(writer.person.page("/chat/room/General").await.contains("2 online"));
+    crowd.add(writer, None);
+    crowd.add(asleep, None);
+    let pages = nodes.finish(crowd).await;
+    for page in pages {
+        let slept = page.person.name == "ben";
+        assert_eq!(page.connections > 1, slept, "{} {}", page.person.name, page.connections);
+        // Far behind, it was told to show the newest.
+        assert_eq!(page.reloads, usize::from(slept));
+    }
 }
 
 #[sqlx::test]
@@ -170,7 +133,7 @@ async fn readers_that_stop_reading_cost_little_and_hold_nobody_up(_: PgPoolOptio
     const READERS: usize = 16;
     const MESSAGES: usize = 1500;
     let nodes = Nodes::start(1, options).await;
-    let pid = nodes.running[0].as_ref().unwrap().pid();
+    let pid = nodes.pid(0);
     let people = nodes.people(&["ben"]).await;
     let (ada, ben) = (&people[0], &people[1]);
     // Their receive buffers are small, so that the server feels it soon.
@@ -193,7 +156,7 @@ async fn readers_that_stop_reading_cost_little_and_hold_nobody_up(_: PgPoolOptio
     let (mut writer, mut reader) = (ada.socket("General").await, ben.socket("General").await);
     writer.until("online").await;
     reader.until("online").await;
-    let before = resident(pid);
+    let before = memory(pid, "VmRSS:");
     let body = "🌙".repeat(3000);
     let mut seen = Vec::new();
     // A few in flight: as fast as it is answered.
@@ -218,7 +181,7 @@ async fn readers_that_stop_reading_cost_little_and_hold_nobody_up(_: PgPoolOptio
         "once, in order"
     );
     // 16 readers missed 18 MB each. What may wait for one of them is a megabyte.
-    let grown = resident(pid).saturating_sub(before);
+    let grown = memory(pid, "VmRSS:").saturating_sub(before);
     assert!(grown < 64 << 20, "{} MiB for {READERS} stuck readers", grown >> 20);
     // And they are cut off: reading what the system still holds leads to the end.
     for mut stream in stuck {
@@ -228,13 +191,6 @@ async fn readers_that_stop_reading_cost_little_and_hold_nobody_up(_: PgPoolOptio
         };
         timeout(Duration::from_secs(30), rest).await.expect("cut off");
     }
-}
-
-/// Bytes of memory that a process has.
-fn resident(pid: rustix::process::Pid) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
 }
 
 #[sqlx::test]
@@ -264,44 +220,4 @@ async fn two_hundred_pages_come_back_at_once(pool: PgPool) {
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     assert!(messages > 5 && pages.len() == 200);
     assert!(pages.iter().all(|page| page.connections >= 2), "each came back");
-}
-
-/// A clock that is set back leaves behind what was written in its future.
-#[sqlx::test]
-async fn what_was_stored_an_hour_from_now_changes_no_order(pool: PgPool) {
-    let mut server = spawn(pool.clone()).await;
-    let Cast { alice, bob, .. } = server.cast().await;
-    alice.write("General", "before the clock").await;
-    for shift in [
-        "UPDATE messages SET created_at = created_at + interval '1 hour'",
-        "UPDATE room_events SET at = at + interval '1 hour'",
-        "UPDATE members SET joined_at = joined_at + interval '1 hour'",
-        "UPDATE rooms SET created_at = created_at + interval '1 hour'",
-        "UPDATE users SET created_at = created_at + interval '1 hour'",
-        "UPDATE user_sessions SET created_at = created_at + interval '1 hour',
-             last_used_at = last_used_at + interval '1 hour', expires_at = expires_at + interval '1 hour'",
-    ] {
-        sqlx::query(shift).execute(&pool).await.unwrap();
-    }
-    // Nothing is remembered from before.
-    server.stop().await;
-    let config = Config {
-        umbra_keys: Some(umbrachat::config::Secret::new(server.keys.clone())),
-        ..config()
-    };
-    let server = spawn_with(pool, config).await;
-    let [alice, bob] = [alice, bob].map(|person| Person {
-        address: server.address.clone(),
-        ..person
-    });
-    assert!(alice.is_logged_in().await && bob.is_logged_in().await);
-    let mut at_bob = bob.socket("General").await;
-    let mut at_alice = alice.socket("General").await;
-    let id = at_alice.say("after the clock").await;
-    let frame = at_bob.until("after the clock").await;
-    assert_eq!(
-        (numbers(&frame), attributes(&frame, "data-client")),
-        (vec![2], vec![id])
-    );
-    assert_eq!(numbers(&alice.page("/chat/room/General").await), [1, 2]);
 }

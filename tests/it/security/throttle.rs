@@ -6,7 +6,8 @@ use reqwest::StatusCode;
 use sqlx::PgPool;
 use umbrachat::config::Config;
 
-use crate::nodes::{Redis, shared_redis, two_with, up};
+use crate::nodes::{two_with, up};
+use crate::services::{Redis, shared_redis};
 use crate::support::{PASSWORD, Person, Server, account, config, spawn_with};
 
 fn throttled() -> Config {
