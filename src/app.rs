@@ -19,7 +19,7 @@ use crate::config::{Config, Secret};
 use crate::live::Feed;
 use crate::messages::{Inbox, Outlet, Writer};
 use crate::realtime::{Acceptor, Sockets};
-use crate::state::session_cache;
+use crate::state::{Clock, session_cache};
 use crate::throttle::{Shared, Throttle};
 use crate::vault::Vault;
 use crate::{App, Error, Result, accounts, admin, chat, database, live, rooms, site, web};
@@ -51,6 +51,7 @@ pub struct Ready {
 pub async fn serve(
     config: Config,
     pool: PgPool,
+    clock: Clock,
     listener: TcpListener,
     shutdown: CancellationToken,
     ready: impl FnOnce(Ready),
@@ -59,7 +60,7 @@ pub async fn serve(
     raise_file_limit();
     let sockets = Sockets::new();
     let acceptor = Acceptor::new(listener, sockets.clone()).map_err(Error::internal)?;
-    let Parts { app, inbox, relay } = assemble(config, pool, port).await?;
+    let Parts { app, inbox, relay } = assemble(config, pool, clock, port).await?;
     let feed = Arc::<Feed>::default();
     let mut tasks = Tasks::new(shutdown.clone());
     let drained = CancellationToken::new();
@@ -117,7 +118,7 @@ pub async fn serve(
 
 /// Makes an administrator from the command line.
 pub async fn create_admin(config: Config, pool: PgPool, username: &str, password: &Secret) -> Result<()> {
-    let app = assemble(config, pool, 0).await?.app;
+    let app = assemble(config, pool, Clock::default(), 0).await?.app;
     accounts::actions::create_admin(&app, username, password.expose()).await
 }
 
@@ -128,7 +129,7 @@ struct Parts {
     relay: Option<Relay>,
 }
 
-async fn assemble(config: Config, db: PgPool, port: u16) -> Result<Parts> {
+async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result<Parts> {
     let keys = config
         .umbra_keys
         .as_ref()
@@ -162,6 +163,7 @@ async fn assemble(config: Config, db: PgPool, port: u16) -> Result<Parts> {
         hub: Arc::default(),
         presence: Arc::default(),
         writer,
+        clock,
     };
     Ok(Parts { app, inbox, relay })
 }

@@ -19,6 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use umbrachat::config::{Config, Options, Wrong, master_keys};
 use umbrachat::database::private_cluster::{self, PrivateCluster, Refused};
+use umbrachat::state::Clock;
 use umbrachat::{app, database};
 
 /// How long tasks may go on after the server ended.
@@ -168,7 +169,7 @@ fn serve(config: Config) -> Result<(), Problem> {
                 ));
             }
         };
-        Ok(app::serve(config, pool, listener, shutdown, ready).await?)
+        Ok(app::serve(config, pool, Clock::default(), listener, shutdown, ready).await?)
     })
 }
 

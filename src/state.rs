@@ -1,10 +1,10 @@
 //! What every handler and task shares.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use moka::sync::Cache;
 use sqlx::PgPool;
 
@@ -46,6 +46,28 @@ pub struct App {
     pub sessions: Cache<[u8; 32], Arc<Login>>,
     /// Set once somebody has an account; from then on there is no setup.
     pub has_users: Arc<AtomicBool>,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// The system's clock, which tests set forward and back. It dates what is stored; order, throttles and pauses do not
+/// depend on it.
+#[derive(Debug, Clone, Default)]
+pub struct Clock {
+    /// How far it is ahead of the system's, in microseconds.
+    ahead: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// Sets it so far ahead of the system's clock, or behind.
+    pub fn set_ahead(&self, by: TimeDelta) {
+        let micros = by.num_microseconds().unwrap_or_default();
+        self.ahead.store(micros, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now() + TimeDelta::microseconds(self.ahead.load(Ordering::Relaxed))
+    }
 }
 
 /// Whose a log-in is, as it was looked up.
@@ -76,7 +98,6 @@ pub fn session_cache() -> Cache<[u8; 32], Arc<Login>> {
 impl App {
     /// The time, to the microsecond that PostgreSQL keeps.
     pub fn now(&self) -> DateTime<Utc> {
-        use chrono::SubsecRound;
-        Utc::now().trunc_subsecs(6)
+        self.clock.now().trunc_subsecs(6)
     }
 }

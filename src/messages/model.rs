@@ -210,7 +210,8 @@ pub fn joint(author: UserId, created_at: DateTime<Utc>, previous: Option<Previou
         return (false, true);
     };
     let new_day = previous_at.date_naive() != created_at.date_naive();
-    let close = created_at - previous_at <= chrono::Duration::minutes(5);
+    // Either way: the clock may have been set back between the two.
+    let close = (created_at - previous_at).abs() <= chrono::Duration::minutes(5);
     (author == previous_author && close && !new_day, new_day)
 }
 
@@ -263,6 +264,11 @@ mod tests {
         assert_eq!(joint(ana, noon, None), (false, true));
         assert_eq!(joint(ana, later(5), Some((ana, noon))), (true, false));
         assert_eq!(joint(ana, later(6), Some((ana, noon))), (false, false));
+        assert_eq!(
+            joint(ana, later(-60), Some((ana, noon))),
+            (false, false),
+            "the clock was set back"
+        );
         assert_eq!(joint(ben, later(1), Some((ana, noon))), (false, false));
         let midnight: DateTime<Utc> = "2026-03-02T00:00:30Z".parse().unwrap();
         assert_eq!(

@@ -14,6 +14,7 @@ mod support;
 mod accounts;
 mod admin;
 mod chat;
+mod clock;
 mod config;
 mod conformance;
 mod embedded;

@@ -19,6 +19,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tokio_util::sync::CancellationToken;
 use umbrachat::app::{self, Ready};
 use umbrachat::config::{Config, Secret};
+use umbrachat::state::Clock;
 use uuid::Uuid;
 
 /// The password of everybody in the tests.
@@ -34,6 +35,7 @@ pub struct Server {
     pub pool: PgPool,
     pub setup_code: Option<String>,
     pub keys: String,
+    pub clock: Clock,
     shutdown: CancellationToken,
     serving: Option<tokio::task::JoinHandle<()>>,
 }
@@ -62,7 +64,8 @@ pub async fn spawn_with(pool: PgPool, config: Config) -> Server {
     let keys = config.umbra_keys.as_ref().unwrap().expose().to_owned();
     let (tell, told) = tokio::sync::oneshot::channel();
     let ready = |ready: Ready| drop(tell.send(ready.setup_code));
-    let serve = app::serve(config, pool.clone(), listener, shutdown.clone(), ready);
+    let clock = Clock::default();
+    let serve = app::serve(config, pool.clone(), clock.clone(), listener, shutdown.clone(), ready);
     let serving = tokio::spawn(async { serve.await.unwrap() });
     let setup_code = told.await.expect("the server starts");
     Server {
@@ -70,6 +73,7 @@ pub async fn spawn_with(pool: PgPool, config: Config) -> Server {
         pool,
         setup_code,
         keys,
+        clock,
         shutdown,
         serving: Some(serving),
     }
