@@ -5,7 +5,9 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use clap::Parser;
+use poem::http::{HeaderValue, header};
 use umbrachat::accounts::model::{SignUpForm, fold};
+use umbrachat::bus::Event;
 use umbrachat::config::{Config, Options};
 use umbrachat::error::FieldErrors;
 use umbrachat::ids::MessageId;
@@ -13,10 +15,12 @@ use umbrachat::messages::model::Body;
 use umbrachat::realtime::{Said, read_bytes};
 use umbrachat::rooms::model::{RoomName, Topic};
 use umbrachat::vault::{DataKey, MessageCipher};
+use umbrachat::web::forwarded::client_address;
 use umbrachat::web::normalise::is_local;
+use umbrachat::web::session::{Token, session_cookie, theme};
 
 /// All of them.
-pub const ALL: [fn(&[u8]); 6] = [frames, message, forms, text, token, settings];
+pub const ALL: [fn(&[u8]); 8] = [frames, message, forms, text, headers, events, token, settings];
 
 /// A socket's bytes, and what the room makes of the messages in them.
 pub fn frames(bytes: &[u8]) {
@@ -60,6 +64,35 @@ pub fn text(bytes: &[u8]) {
     drop(fold(&text));
     if is_local(&text) {
         assert!(text.starts_with('/') && !text.starts_with("//"));
+    }
+}
+
+/// The headers in which something is looked for.
+pub fn headers(bytes: &[u8]) {
+    let Ok(value) = HeaderValue::from_bytes(bytes) else {
+        return;
+    };
+    let mut request = poem::Request::default();
+    let headers = request.headers_mut();
+    headers.insert(header::COOKIE, value.clone());
+    headers.insert("x-forwarded-for", value);
+    let everybody = ["0.0.0.0/0", "::/0"].map(|net| net.parse().expect("a network"));
+    let _ = client_address(&request, &everybody);
+    let peer = client_address(&request, &[]);
+    assert!(peer.is_unspecified(), "who is not trusted is believed: {peer}");
+    let _ = theme(request.headers());
+    let config = Config::default();
+    if Token::of(request.headers(), &config).is_some() {
+        let named = |part: &[u8]| part.starts_with(session_cookie(&config).as_bytes());
+        assert!(bytes.split(|byte| *byte == b';').any(|part| named(part.trim_ascii())));
+    }
+}
+
+/// What other nodes say over Redis.
+pub fn events(bytes: &[u8]) {
+    if let Ok(events) = serde_json::from_slice::<Vec<Event>>(bytes) {
+        let text = serde_json::to_vec(&events).expect("events can be written");
+        assert_eq!(serde_json::from_slice::<Vec<Event>>(&text).ok(), Some(events));
     }
 }
 

@@ -23,10 +23,15 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let json = ".{0,80}".prop_map(|body| serde_json::json!({"body": body}).to_string().into_bytes());
     let form = "(username|email|password|first_name)=[ -~é🌙%0-9]{0,60}(&[a-z_]{1,9}=.{0,20}){0,3}";
     let setting = "(https?|redis|postgres)://[ -~]{0,40}|[0-9.:/,]{0,30}|gAAAA[A-Za-z0-9_=-]{0,200}";
+    let header = "((__Host-)?umbra[a-z]{0,8}=[A-Za-z0-9_-]{43}|theme=[a-z]{0,6}|\\[?[0-9a-f:.]{2,20}\\]?(:[0-9]{1,6})?)([;,] ?.{0,20}){0,3}";
+    let event =
+        "\\[\"revoked\"(,\\{\"room_changed\":\\{\"room\":\"[0-9a-f-]{36}\",\"change\":-?[0-9]{1,20}\\}\\}){0,2}\\]";
     prop_oneof![
         noise,
         frames,
         json,
+        header.prop_map(String::into_bytes),
+        event.prop_map(String::into_bytes),
         form.prop_map(String::into_bytes),
         setting.prop_map(String::into_bytes),
     ]
