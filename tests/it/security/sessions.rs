@@ -1,11 +1,13 @@
 //! Rows 1 and 2: sessions and their cookies.
 
+use std::time::Duration;
+
 use reqwest::StatusCode;
 use sqlx::PgPool;
 use umbrachat::config::Config;
 
 use super::{client, state};
-use crate::support::{PASSWORD, Server, account, config, spawn, spawn_with};
+use crate::support::{Cast, PASSWORD, Server, account, config, spawn, spawn_with};
 
 /// Whether somebody who sends exactly these cookies is logged in.
 async fn knows(server: &Server, cookies: &str) -> bool {
@@ -148,4 +150,23 @@ async fn row_2_a_thousand_visitors_add_no_row(pool: PgPool) {
         assert_eq!(answer.status(), StatusCode::OK);
     }
     assert_eq!(state(&server.pool).await, before);
+}
+
+#[sqlx::test]
+async fn a_log_in_that_ends_while_its_socket_opens_ends_the_socket(pool: PgPool) {
+    let server = spawn(pool.clone()).await;
+    let Cast { alice, .. } = server.cast().await;
+    let token = alice.csrf_token().await;
+    // The handshake is answered, and then the way into the room is long.
+    let mut held = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE members IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let mut socket = alice.try_socket("General", Some(&alice.address)).await.unwrap();
+    alice.post_raw("/accounts/logout", &[("csrf_token", &token)]).await;
+    // By now all nodes have closed the sockets of that log-in that they knew.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    held.rollback().await.unwrap();
+    assert_eq!(socket.closed().await.0, 4401);
 }
