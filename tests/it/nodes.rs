@@ -187,6 +187,29 @@ async fn ten_seconds_without_redis_under_load_lose_nothing(pool: PgPool) {
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
 
+/// Several times, because the look of every five seconds may come at the right moment by chance.
+#[sqlx::test]
+async fn what_was_missed_without_redis_comes_when_it_is_back(pool: PgPool) {
+    let mut redis = Redis::start();
+    let (first, second) = two_over(pool, [redis.url(), redis.url()]).await;
+    let Cast { alice, bob, .. } = first.cast().await;
+    let bob = at(bob, &second);
+    let (mut at_alice, mut at_bob) = (alice.socket("General").await, bob.socket("General").await);
+    for n in 0..5 {
+        let stopped = redis.stop();
+        while second.visitor().get("/readyz").await.status() == 200 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        at_alice.say(&format!("missed {n}")).await;
+        at_alice.until(&format!("missed {n}")).await;
+        redis = stopped.start_again();
+        up(&second).await;
+        let back = std::time::Instant::now();
+        at_bob.until(&format!("missed {n}")).await;
+        assert!(back.elapsed() < Duration::from_millis(1500), "{:?}", back.elapsed());
+    }
+}
+
 /// A way to Redis on which doorbells of rooms go astray, both ways: the channels of whoever comes this way have
 /// another name. Redis itself answers as always.
 async fn losing_doorbells(redis: &str) -> String {
