@@ -21,7 +21,8 @@ cargo clippy --locked --all-targets --quiet -- -D warnings
 step "descriptions of the queries"
 scripts/sqlx.sh --check
 step "unit and integration tests"
-cargo test --locked --quiet
+# Many of them mostly wait: for something that is away, frozen or asleep.
+RUST_TEST_THREADS=$((2 * $(nproc))) cargo test --locked --quiet
 step "browser"
 # The integration tests have built the program: building it alone would build every dependency again.
 # Without DATABASE_URL, so that the specs run what a newcomer runs: the program with its private PostgreSQL.
