@@ -110,10 +110,14 @@ pub async fn changes(app: &App, spans: &[Span], limit: i64) -> Result<Vec<(Vec<I
     for (room, message) in rooms.into_iter().zip(open(app, &keys, rows).await?) {
         lines.entry(room).or_default().push(Item::Message(message));
     }
-    // Where every change is a message's there is nothing else to look for.
+    // Where every change, as far as the messages go, is a message's, there is nothing else to look for.
     let is_mixed = |span: &&Span| {
-        let found = lines.get(&span.room).map_or(0, Vec::len);
-        i64::try_from(found).is_ok_and(|found| found < (span.up_to.0 - span.after.0).min(limit))
+        let (found, last) = lines.get(&span.room).map_or((0, span.up_to), |lines| {
+            (lines.len(), lines.last().map_or(span.up_to, Item::change))
+        });
+        let found = i64::try_from(found).unwrap_or(i64::MAX);
+        let reached = if found >= limit { last } else { span.up_to };
+        found < reached.0 - span.after.0
     };
     let mixed: Vec<_> = spans.iter().filter(is_mixed).copied().collect();
     if !mixed.is_empty() {

@@ -201,6 +201,34 @@ async fn whoever_returns_is_sent_what_was_missed(pool: PgPool) {
     }
 }
 
+/// More messages than are loaded at once, and somebody who joins among them.
+#[sqlx::test]
+async fn what_happened_among_many_missed_messages_comes_too(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast {
+        alice, bob, charlie, ..
+    } = server.cast().await;
+    let mut socket = alice.socket("General").await;
+    let page = bob.page("/chat/room/General").await;
+    let cursor = attributes(&page, "data-change").pop().unwrap();
+    for n in 1..=150 {
+        socket.say(&format!("n{n}")).await;
+        if n == 50 {
+            socket.until(">n50<").await;
+            charlie.join("General").await;
+        }
+    }
+    socket.until(">n150<").await;
+
+    let mut returned = bob.socket(&format!("General?after={cursor}")).await;
+    let mut frames = String::new();
+    while !frames.contains(">n150<") {
+        frames += &returned.next().await;
+    }
+    assert_eq!(numbers(&frames), (1..=150).collect::<Vec<_>>());
+    assert_eq!(frames.matches("joined").count(), 1);
+}
+
 #[sqlx::test]
 async fn whoever_missed_too_much_loads_the_page_again(pool: PgPool) {
     let server = spawn(pool).await;
