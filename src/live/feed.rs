@@ -33,6 +33,8 @@ struct Rooms {
 struct Progress {
     /// Every listener's queue has been given the changes up to this one; None until the room's state was read.
     delivered: Option<Change>,
+    /// The change that it was at then: what came before was pushed to nobody.
+    begun: Change,
     /// The newest change that a doorbell told of.
     wanted: Change,
     /// The members that were looked at last were those after this change.
@@ -88,10 +90,11 @@ impl Drop for Taken {
 
 impl Feed {
     /// Begins to note the doorbells of a room. Call it after subscribing to the hub and before reading the room's
-    /// state for [`Feed::begin`]: so no change falls between.
+    /// state for [`Feed::begin`], so that no change falls between.
     pub fn follow(&self, room: RoomId) {
         self.lock().followed.entry(room).or_insert(Progress {
             delivered: None,
+            begun: Change::default(),
             wanted: Change::default(),
             members_change: Change::default(),
             delivering: false,
@@ -99,15 +102,21 @@ impl Feed {
         });
     }
 
-    /// Begins to deliver a followed room from this state on, unless it is delivered already.
-    pub fn begin(&self, state: &RoomState) {
-        if let Some(progress) = self.lock().followed.get_mut(&state.id)
-            && progress.delivered.is_none()
-        {
-            progress.delivered = Some(state.last_change);
-            progress.members_change = state.members_change;
+    /// Begins to deliver a followed room from this state on, unless it is delivered already. Gives whether everything
+    /// after this state is pushed; if not, the delivery began at a later one, and the state has to be read again.
+    pub fn begin(&self, state: &RoomState) -> bool {
+        let mut is_whole = true;
+        if let Some(progress) = self.lock().followed.get_mut(&state.id) {
+            if progress.delivered.is_none() {
+                progress.delivered = Some(state.last_change);
+                progress.begun = state.last_change;
+                // Whoever follows the room has looked at their own membership at this state or will do so later.
+                progress.members_change = state.members_change;
+            }
+            is_whole = progress.begun <= state.last_change;
         }
         self.ring(state.id, state.last_change);
+        is_whole
     }
 
     /// Says that the last listener may have left; a room without listeners is forgotten.
@@ -218,5 +227,50 @@ impl Feed {
 pub(super) async fn push_all(app: &App, room: RoomId, frames: Vec<Frame>) {
     for frame in frames {
         app.hub.push(room, &frame).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::KeyId;
+
+    fn state(room: RoomId, last_change: i64) -> RoomState {
+        RoomState {
+            id: room,
+            key: KeyId::new(),
+            last_change: Change(last_change),
+            members_change: Change(0),
+            open: true,
+        }
+    }
+
+    #[test]
+    fn whoever_read_the_state_before_the_delivery_began_has_to_read_it_again() {
+        let (feed, room) = (Feed::default(), RoomId::new());
+        feed.follow(room);
+        feed.ring(room, Change(10));
+        assert!(feed.begin(&state(room, 10)));
+        assert!(!feed.begin(&state(room, 8)), "9 and 10 were pushed to nobody");
+        assert!(feed.begin(&state(room, 10)));
+        assert!(feed.is_idle());
+    }
+
+    #[test]
+    fn doorbells_of_one_room_become_one_load_and_those_meanwhile_one_more() {
+        let (feed, room) = (Arc::new(Feed::default()), RoomId::new());
+        feed.follow(room);
+        feed.begin(&state(room, 1));
+        feed.ring(room, Change(2));
+        feed.ring(room, Change(3));
+        let taken = feed.take_rung(10).pop().unwrap();
+        assert_eq!((taken.room, taken.delivered), (room, Change(1)));
+        feed.ring(room, Change(4));
+        assert!(feed.take_rung(10).is_empty(), "one load at a time");
+        taken.delivered(&state(room, 3), Change(3), None);
+        let taken = feed.take_rung(10).pop().unwrap();
+        assert_eq!(taken.delivered, Change(3));
+        taken.delivered(&state(room, 4), Change(4), None);
+        assert!(feed.take_rung(10).is_empty() && feed.is_idle());
     }
 }

@@ -244,11 +244,15 @@ impl Socket {
     /// page that comes back. Membership is looked at again, now that the hub's frames are waiting for us.
     async fn catch_up(&mut self, shown: Option<Seq>) -> Result<(), End> {
         let room = self.member.room.id;
-        let state = queries::find_member_state(&self.app.db, self.listener.user, room)
-            .await?
-            .filter(|state| state.open)
-            .ok_or(Error::NotFound)?;
-        self.feed.begin(&state);
+        let state = loop {
+            let state = queries::find_member_state(&self.app.db, self.listener.user, room)
+                .await?
+                .filter(|state| state.open)
+                .ok_or(Error::NotFound)?;
+            if self.feed.begin(&state) {
+                break state;
+            }
+        };
         let queue = &self.listener.queue;
         let end = state.last_change;
         // A cursor beyond the end is from another life of the database.
