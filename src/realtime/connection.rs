@@ -39,6 +39,11 @@ const GOODBYE: Duration = Duration::from_secs(2);
 const MAX_MESSAGE: usize = 64 << 10;
 /// Bytes that are read in one go: room that every idle connection holds ready.
 const READ_AT_ONCE: usize = 512;
+/// Reads before everything else gets a turn: whoever sends without a pause is answered, but holds nobody up, and the
+/// answers to their pings do not pile up.
+const READS_A_TURN: u32 = 16;
+/// Bytes that are taken over from HTTP at most: more than it reads ahead. What came after them waits in the socket.
+const MAX_EARLY: usize = 512 << 10;
 
 /// The other side is gone: nothing can be sent any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,10 +90,13 @@ pub struct Connection {
 struct Wire {
     queue: Arc<Queue>,
     heard: Instant,
+    /// Reads that are left in this turn.
+    reads: u32,
 }
 
 impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reads = self.reads.checked_sub(1).ok_or(io::ErrorKind::WouldBlock)?;
         let length = self.queue.stream().try_read(buffer)?;
         self.heard = Instant::now();
         Ok(length)
@@ -144,13 +152,15 @@ pub fn accept(
     Ok((response, connection))
 }
 
-/// What has come in already, possibly before HTTP let go of the connection; None when the other side has ended it, or
-/// talks without waiting for the answer.
+/// What has come in already, possibly before HTTP let go of the connection; None when it is broken.
 fn take_early(mut upgraded: Upgraded) -> Option<Vec<u8>> {
     let mut early = Vec::new();
-    while let Some(read) = upgraded.read_buf(&mut early).now_or_never() {
-        if read.ok()? == 0 || early.len() > MAX_MESSAGE {
-            return None;
+    while early.len() < MAX_EARLY
+        && let Some(read) = upgraded.read_buf(&mut early).now_or_never()
+    {
+        // An end is seen again by whoever reads next.
+        if read.ok()? == 0 {
+            break;
         }
     }
     Some(early)
@@ -179,6 +189,7 @@ impl Connection {
         let wire = Wire {
             queue: queue.clone(),
             heard,
+            reads: READS_A_TURN,
         };
         let mut ping = interval_at(heard + PING_EVERY, PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -200,12 +211,14 @@ impl Connection {
         loop {
             // Whoever sends without a pause must not keep the others waiting.
             consume_budget().await;
-            match self.queue.resume().await {
-                Ok(None) => {}
+            self.socket.get_mut().reads = READS_A_TURN;
+            let more = match self.queue.resume().await {
+                Ok(None) => false,
+                Ok(Some(Stirred::More)) => true,
                 Ok(Some(Stirred::Behind)) => return Step::Behind,
                 Ok(Some(Stirred::Close(code))) => return Step::Close(code),
                 Err(Gone) => return Step::Gone,
-            }
+            };
             if self.failed {
                 // This does nothing where a close frame is on its way already, or nobody there to read it.
                 say_close(&mut self.socket, Code::Invalid, "not UTF-8");
@@ -219,6 +232,7 @@ impl Connection {
                     self.failed = matches!(said, Said::NotUtf8);
                     return Step::Said(said);
                 }
+                Ok(None) if more => continue,
                 Ok(None) => {}
                 Err(Gone) => {
                     self.failed = true;
@@ -257,12 +271,17 @@ impl Connection {
         // Reading on until the other side has closed too lets the code arrive before the connection ends.
         let closing = async {
             while self.queue.flush().await.is_ok() && !matches!(read(&mut self.socket), Err(Gone)) {
+                // Whoever sends without a pause must not keep the others waiting.
+                consume_budget().await;
+                self.socket.get_mut().reads = READS_A_TURN;
                 if self.queue.stream().readable().await.is_err() {
                     return;
                 }
             }
         };
         timeout(GOODBYE, closing).await.ok();
+        // The socket itself ends when nobody holds the queue any more; the other side need not wait for that.
+        shutdown(self.queue.stream(), Shutdown::Write).ok();
     }
 
     /// Ends the connection after a close frame. What still comes is read and dropped: ending with bytes unread would
@@ -273,6 +292,7 @@ impl Connection {
         let ending = async {
             shutdown(stream, Shutdown::Write)?;
             loop {
+                consume_budget().await;
                 stream.readable().await?;
                 match stream.try_read(&mut rest) {
                     Ok(0) => return io::Result::Ok(()),

@@ -184,13 +184,15 @@ impl Hub {
             open.extend(listeners.map(|listener| listener.queue.clone()));
         }
         let some = open.len().div_ceil(CLOSING_STEPS).max(CLOSED_AT_ONCE);
-        for (index, some) in open.chunks(some).enumerate() {
-            if index > 0 {
-                sleep(CLOSING_PAUSE).await;
-            }
-            for queue in some {
+        loop {
+            // Drained, because a connection ends only when nobody holds its queue any more.
+            for queue in open.drain(..some.min(open.len())) {
                 queue.close(CloseCode::Restart);
             }
+            if open.is_empty() {
+                return;
+            }
+            sleep(CLOSING_PAUSE).await;
         }
     }
 

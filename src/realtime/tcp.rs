@@ -19,10 +19,12 @@ use poem::web::{LocalAddr, RemoteAddr};
 use rustix::net::{Shutdown, shutdown};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 /// Connections that may wait to be accepted: the library's 128 let some of 200 that come at once wait for a second.
 const BACKLOG: i32 = 4096;
+/// Pause after a connection could not be accepted.
+const RETRY: Duration = Duration::from_millis(100);
 /// What a connection's local address is called: requests have no other room for its number.
 const NUMBERED: &str = "connection";
 
@@ -124,7 +126,14 @@ impl poem::listener::Acceptor for Acceptor {
     }
 
     async fn accept(&mut self) -> io::Result<(HttpStream, LocalAddr, RemoteAddr, Scheme)> {
-        let (stream, remote) = self.listener.accept().await?;
+        let (stream, remote) = match self.listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // The caller tries again at once, which would not help where the system is out of files.
+                sleep(RETRY).await;
+                return Err(error);
+            }
+        };
         self.next += 1;
         let number = self.next;
         let used = Arc::new(Used {

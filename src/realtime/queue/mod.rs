@@ -55,6 +55,8 @@ struct State {
 /// Why a connection's own task has something to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stirred {
+    /// Something went out; look again.
+    More,
     /// The next frame does not follow on what the reader has: what is between has to be loaded.
     Behind,
     /// The connection is to be closed.
@@ -107,8 +109,8 @@ impl Queue {
         self.stirred.notify_one();
     }
 
-    /// Closes the connection; the first reason stays. What waits is dropped, because the reader may not hear it any
-    /// more, unless only the server restarts.
+    /// Closes the connection; the first reason stays. Frames that wait are dropped, because the reader may not hear them
+    /// any more, unless only the server restarts.
     pub fn close(&self, code: CloseCode) {
         let mut state = self.lock();
         if code != CloseCode::Restart {
@@ -140,28 +142,27 @@ impl Queue {
         self.stirred.notified().await;
     }
 
-    /// Writes what waits, with patience, and lets pushes go straight to the socket from then on; None when it has
-    /// come to that. Nothing is lost if the future is dropped.
+    /// Writes some of what waits, with patience. When nothing does, lets pushes go straight to the socket from then on,
+    /// and gives None. Nothing is lost if the future is dropped.
     pub async fn resume(&self) -> Result<Option<Stirred>, Gone> {
-        loop {
-            {
-                let mut state = self.lock();
-                if state.live || state.ended {
-                    return Ok(None);
+        {
+            let mut state = self.lock();
+            if state.live || state.ended {
+                return Ok(None);
+            }
+            if state.rest.is_empty() {
+                let next = state.fill();
+                if next.is_some() {
+                    return Ok(next);
                 }
                 if state.rest.is_empty() {
-                    let next = state.fill();
-                    if next.is_some() {
-                        return Ok(next);
-                    }
-                    if state.rest.is_empty() {
-                        state.live = true;
-                        return Ok(None);
-                    }
+                    state.live = true;
+                    return Ok(None);
                 }
             }
-            self.flush().await?;
         }
+        self.flush().await?;
+        Ok(Some(Stirred::More))
     }
 
     /// Writes a frame before all that waits, with patience. Only while pushes are held: before the first
