@@ -12,13 +12,15 @@ ALTER TABLE messages
 -- snapshot for each statement, so that what is read after the lock is what holds while the room is locked: who belongs,
 -- whose key stands, what is stored already.
 --
--- The settings leave nothing but searches in indexes, as the connections of the program do for the rest: a plan lives
+-- Two nodes wait for each other for milliseconds; what holds a room for longer must not hold up the other rooms. The
+-- other settings leave nothing but searches in indexes, as the connections of the program do for the rest: a plan lives
 -- as long as its connection, and one made while `messages` was small would read the whole table for every batch.
 CREATE FUNCTION store_messages(
     room_ids uuid[], ids uuid[], author_ids uuid[], key_ids uuid[], client_ids uuid[], bodies text[],
     times timestamptz[], wait boolean
 ) RETURNS TABLE (seq bigint, change bigint, again boolean, locked boolean)
 LANGUAGE plpgsql
+SET lock_timeout = '250ms'
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$

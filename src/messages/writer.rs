@@ -7,7 +7,7 @@
 //! that fails for one message's sake is split until that message fails alone; a connection that breaks, even during the
 //! commit, means running the same batch again, which the client ids make safe.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
@@ -141,7 +141,15 @@ enum Wait {
 async fn settle(line: &mut Line, outlet: &Outlet, jobs: Vec<Job>, wait: Wait) -> Vec<Job> {
     let mut parked = Vec::new();
     let mut parts = vec![(jobs, wait)];
-    while let Some((mut jobs, wait)) = parts.pop() {
+    while let Some((jobs, wait)) = parts.pop() {
+        // What waits for a room keeps its place before what is newer there.
+        let locked: HashSet<RoomId> = parked.iter().map(|job: &Job| job.message.room).collect();
+        let (mut behind, mut jobs): (Vec<_>, Vec<_>) =
+            jobs.into_iter().partition(|job| locked.contains(&job.message.room));
+        parked.append(&mut behind);
+        if jobs.is_empty() {
+            continue;
+        }
         match line.store(&jobs, wait).await {
             Ok(outcomes) => parked.append(&mut tell(outlet, jobs, outcomes).await),
             Err(error) if is_locked(&error) && wait == Wait::ForLocks => parts.push((jobs, Wait::ForNothing)),
