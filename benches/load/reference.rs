@@ -242,14 +242,16 @@ async fn attend(stream: TcpStream, pool: PgPool, rooms: Rooms, jobs: mpsc::Sende
 /// Sends what was stored after the message that the socket has seen, and lets it into the room.
 async fn come(peer: &Rc<Peer>, pool: &PgPool, rooms: &Rooms, name: &Rc<str>, mut seen: i64) -> Option<()> {
     loop {
-        {
+        // What is delivered by now is stored, so that the query finds it; what is not comes with its delivery.
+        let delivered = {
             let mut rooms = rooms.borrow_mut();
             let room = rooms.entry(name.clone()).or_default();
             if seen >= room.delivered {
                 room.peers.push(peer.clone());
                 return Some(());
             }
-        }
+            room.delivered
+        };
         let rows: Vec<(i64, Uuid, String)> =
             sqlx::query_as("SELECT seq, client_id, body FROM messages WHERE room = $1 AND seq > $2 ORDER BY seq")
                 .bind(&**name)
@@ -257,8 +259,6 @@ async fn come(peer: &Rc<Peer>, pool: &PgPool, rooms: &Rooms, name: &Rc<str>, mut
                 .fetch_all(pool)
                 .await
                 .ok()?;
-        // What is stored but not delivered yet comes with its delivery.
-        let delivered = rooms.borrow().get(name)?.delivered;
         let mut fragment = String::new();
         for (seq, id, body) in rows.iter().filter(|(seq, ..)| *seq <= delivered) {
             draw(&mut fragment, name, *seq, *id, body);
