@@ -14,7 +14,7 @@ use super::{Event, Heard};
 use crate::ids::{Change, RoomId};
 
 /// Rooms are spread over this many channels, so that a cluster can spread them over its nodes.
-const SHARDS: u128 = 16;
+const SHARDS: u128 = 4;
 /// Events published together at most.
 const BATCH: usize = 1000;
 /// How long Redis may take to answer or to take a connection.

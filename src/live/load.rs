@@ -21,6 +21,8 @@ use crate::{App, Result};
 const ROOMS: usize = 64;
 /// Changes of each room that are loaded together at most.
 const CHUNK: i64 = 100;
+/// Doorbells that ring within this time become one load: what other nodes store comes in many small batches.
+const GATHER: Duration = Duration::from_millis(1);
 /// How often rooms with listeners are looked at although no doorbell rang.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// Pause before a load that failed is tried again.
@@ -30,6 +32,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) async fn run(app: &App, feed: &Arc<Feed>) {
     loop {
         feed.rung.notified().await;
+        sleep(GATHER).await;
         loop {
             let taken = feed.take_rung(ROOMS);
             if taken.is_empty() {
