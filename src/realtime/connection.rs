@@ -211,7 +211,6 @@ impl Connection {
         loop {
             // Whoever sends without a pause must not keep the others waiting.
             consume_budget().await;
-            self.socket.get_mut().reads = READS_A_TURN;
             let more = match self.queue.resume().await {
                 Ok(None) => false,
                 Ok(Some(Stirred::More)) => true,
@@ -232,7 +231,10 @@ impl Connection {
                     self.failed = matches!(said, Said::NotUtf8);
                     return Step::Said(said);
                 }
-                Ok(None) if more => continue,
+                Ok(None) if more => {
+                    self.socket.get_mut().reads = READS_A_TURN;
+                    continue;
+                }
                 Ok(None) => {}
                 Err(Gone) => {
                     self.failed = true;
@@ -252,6 +254,7 @@ impl Connection {
                     return Step::Tick;
                 }
             }
+            self.socket.get_mut().reads = READS_A_TURN;
         }
     }
 
