@@ -1,4 +1,4 @@
-//! One socket: the handshake, reading, pings and closing.
+//! One socket after its handshake: reading, pings and closing.
 //!
 //! Reading and control frames are the library's work (`tungstenite`); what it writes goes the way of all frames,
 //! through the connection's [`Queue`].
@@ -7,26 +7,19 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use poem::{Request, Response, Upgraded};
 use rustix::net::{Shutdown, shutdown};
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 use tungstenite::error::{CapacityError, ProtocolError};
-use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::frame::coding::CloseCode as Code;
 use tungstenite::protocol::{CloseFrame, Role, WebSocket, WebSocketConfig};
 use tungstenite::{Error, Message, Utf8Bytes};
 
 use super::frame::{CloseCode, Frame};
 use super::queue::{Queue, Stirred};
-use super::tcp::Sockets;
 
 /// How often a ping goes out.
 const PING_EVERY: Duration = Duration::from_secs(20);
@@ -42,8 +35,6 @@ const READ_AT_ONCE: usize = 512;
 /// Reads before everything else gets a turn: whoever sends without a pause is answered, but holds nobody up, and the
 /// answers to their pings do not pile up.
 const READS_A_TURN: u32 = 16;
-/// Bytes that are taken over from HTTP at most: more than it reads ahead. What came after them waits in the socket.
-const MAX_EARLY: usize = 512 << 10;
 
 /// The other side is gone: nothing can be sent any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,76 +105,9 @@ impl Write for Wire {
     }
 }
 
-/// Answers a WebSocket handshake (RFC 6455, section 4.2): the response to return, and what becomes the connection
-/// once that response is out. Origin and session are the caller's to check.
-pub fn accept(
-    request: &Request,
-    sockets: &Sockets,
-) -> Result<(Response, impl Future<Output = Option<Connection>> + Send + 'static), StatusCode> {
-    let headers = request.headers();
-    let wanted = request.method() == Method::GET
-        && has_token(headers, header::CONNECTION, "upgrade")
-        && has_token(headers, header::UPGRADE, "websocket");
-    if !wanted {
-        return Err(StatusCode::BAD_REQUEST);
-    }
-    if headers
-        .get(header::SEC_WEBSOCKET_VERSION)
-        .is_none_or(|version| version != "13")
-    {
-        return Err(StatusCode::UPGRADE_REQUIRED);
-    }
-    let key = headers
-        .get(header::SEC_WEBSOCKET_KEY)
-        .filter(|key| is_nonce(key.as_bytes()))
-        .ok_or(StatusCode::BAD_REQUEST)?;
-    let stream = sockets.find(request.local_addr()).ok_or(StatusCode::BAD_REQUEST)?;
-    let upgrade = request.take_upgrade().map_err(|_| StatusCode::BAD_REQUEST)?;
-    let response = Response::builder()
-        .status(StatusCode::SWITCHING_PROTOCOLS)
-        .header(header::CONNECTION, "Upgrade")
-        .header(header::UPGRADE, "websocket")
-        .header(header::SEC_WEBSOCKET_ACCEPT, derive_accept_key(key.as_bytes()))
-        .finish();
-    let connection = async move {
-        let early = take_early(upgrade.await.ok()?)?;
-        Some(Connection::new(stream, early))
-    };
-    Ok((response, connection))
-}
-
-/// What has come in already, possibly before HTTP let go of the connection; None when it is broken.
-fn take_early(mut upgraded: Upgraded) -> Option<Vec<u8>> {
-    let mut early = Vec::new();
-    while early.len() < MAX_EARLY
-        && let Some(read) = upgraded.read_buf(&mut early).now_or_never()
-    {
-        // An end is seen again by whoever reads next.
-        if read.ok()? == 0 {
-            break;
-        }
-    }
-    Some(early)
-}
-
-/// Whether this is 16 bytes in base64, as a key must be.
-fn is_nonce(key: &[u8]) -> bool {
-    STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16)
-}
-
-/// Whether a comma-separated header holds the token, without regard to case.
-fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
-    let values = headers
-        .get_all(name)
-        .into_iter()
-        .filter_map(|value: &HeaderValue| value.to_str().ok());
-    values
-        .flat_map(|value| value.split(','))
-        .any(|part| part.trim().eq_ignore_ascii_case(token))
-}
-
 impl Connection {
-    fn new(stream: Arc<TcpStream>, early: Vec<u8>) -> Self {
+    /// The connection over this socket, from which `early` has been read already.
+    pub(super) fn new(stream: Arc<TcpStream>, early: Vec<u8>) -> Self {
         let queue = Arc::new(Queue::new(stream));
         let heard = Instant::now();
         let wire = Wire {

@@ -7,10 +7,11 @@
 //!   that falls behind costs at most the queue's bounds, then it is closed with 1013 and catches up when it returns.
 //!   It counts the changes its reader has been given, so that each goes out once and in order.
 //! - [`Presence`]: who is online in which room, here and on the other nodes.
-//! - [`Connection`]: one task per socket reads, sends what has to wait, pings and closes.
+//! - [`accept`]: the handshake. [`Connection`]: one task per socket reads, sends what has to wait, pings and closes.
 
 mod connection;
 mod frame;
+mod handshake;
 mod hub;
 mod presence;
 mod queue;
@@ -18,8 +19,9 @@ mod tcp;
 
 #[doc(hidden)]
 pub use connection::read_bytes;
-pub use connection::{Connection, Gone, Said, Step, accept};
+pub use connection::{Connection, Gone, Said, Step};
 pub use frame::{CloseCode, Frame};
+pub use handshake::accept;
 pub use hub::{Hub, Listener};
 pub use presence::{Place, Presence};
 pub use queue::{Queue, Stirred};
