@@ -65,8 +65,8 @@ pub async fn serve(
     let mut tasks = Tasks::new(shutdown.clone());
     let drained = CancellationToken::new();
     // As many as there are cores, so that the writes to the sockets are spread over them.
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let (ways, fresh): (Vec<_>, Vec<_>) = (0..cores).map(|_| mpsc::channel(FRESH)).unzip();
+    let deliverers = std::thread::available_parallelism().map_or(1, usize::from);
+    let (ways, fresh): (Vec<_>, Vec<_>) = (0..deliverers).map(|_| mpsc::channel(FRESH)).unzip();
     let outlet = Outlet {
         bus: app.bus.clone(),
         fresh: ways.clone(),
@@ -85,6 +85,7 @@ pub async fn serve(
     tasks.start("live updates", live::run(app.clone(), feed.clone()));
     for fresh in fresh {
         tasks.start("deliveries", live::deliver(app.clone(), feed.clone(), fresh));
+        tasks.start("loads", live::load(app.clone(), feed.clone()));
     }
     if let Some(relay) = relay {
         tasks.start("bus", relay.run());

@@ -1,6 +1,7 @@
-//! The connection pool and the migrations. [`private_cluster`] is the PostgreSQL that the program runs itself when
+//! The connection pool and the migrations. [`Line`] is for tasks that never stop asking. [`private_cluster`] is the PostgreSQL that the program runs itself when
 //! it was given none.
 
+mod line;
 pub mod private_cluster;
 
 use std::time::Duration;
@@ -10,6 +11,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool};
 
 use crate::{Error, Result};
+
+pub use line::Line;
 
 /// Every migration, forward only, in the order of their numbers.
 pub static MIGRATOR: Migrator = sqlx::migrate!();

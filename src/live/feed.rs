@@ -7,8 +7,8 @@ use tokio::sync::Notify;
 
 use super::views;
 use crate::App;
-use crate::ids::{Change, RoomId};
-use crate::messages::model::{Fresh, Item, Previous, place};
+use crate::ids::{Change, KeyId, RoomId};
+use crate::messages::model::{Fresh, Item, Previous, Shown, place};
 use crate::realtime::Frame;
 use crate::rooms::queries::RoomState;
 
@@ -27,14 +27,20 @@ struct Rooms {
     followed: HashMap<RoomId, Progress>,
     /// Those that have to be loaded.
     rung: HashSet<RoomId>,
+    /// How often a room began to be followed.
+    begun: u64,
 }
 
 #[derive(Debug)]
 struct Progress {
+    /// Tells it from the progress of the same room before all had left it.
+    number: u64,
     /// Every listener's queue has been given the changes up to this one; None until the room's state was read.
     delivered: Option<Change>,
     /// The change that it was at then: what came before was pushed to nobody.
     begun: Change,
+    /// The room's data key; known from then on.
+    key: Option<KeyId>,
     /// The newest change that a doorbell told of.
     wanted: Change,
     /// The members that were looked at last were those after this change.
@@ -49,42 +55,81 @@ impl Progress {
     fn is_behind(&self) -> bool {
         self.delivered.is_some_and(|delivered| delivered < self.wanted)
     }
+
+    /// Notes that changes up to `to` were delivered; `last` is the last message of them.
+    fn pass(&mut self, to: Change, last: Option<Previous>) {
+        self.delivered = self.delivered.max(Some(to));
+        self.wanted = self.wanted.max(to);
+        self.last = last.or(self.last);
+    }
 }
 
-/// A room that has to be loaded, taken by the one who does it. When this is dropped the room is given back.
+/// A room taken by the one who delivers what is next in it. When this is dropped the room is given back.
 pub(super) struct Taken {
     feed: Arc<Feed>,
+    number: u64,
     pub(super) room: RoomId,
+    /// The room's data key.
+    pub(super) key: KeyId,
     /// The changes up to this one have been delivered.
     pub(super) delivered: Change,
     wanted: Change,
     /// The members that were looked at last were those after this change.
     pub(super) members_change: Change,
+    /// The last message that was delivered; None until one was loaded.
+    pub(super) last: Option<Previous>,
 }
 
 impl Taken {
-    /// Notes that changes up to `to` were delivered, of the room in this state; `last` is the last message of them.
+    /// Notes that changes up to `to` were delivered of the room, which was seen to be in this state; `last` is the last
+    /// message of them.
     pub(super) fn delivered(self, state: &RoomState, to: Change, last: Option<Previous>) {
-        if let Some(progress) = self.feed.lock().followed.get_mut(&self.room) {
-            progress.delivered = progress.delivered.max(Some(to));
+        if let Some(progress) = self.feed.lock().of(&self) {
             if to >= state.last_change && progress.wanted == self.wanted {
                 // A doorbell may have told of more than there is: after a restore, for instance.
                 progress.wanted = to;
             }
             progress.members_change = state.members_change;
-            progress.last = last.or(progress.last);
+            progress.pass(to, last);
+        }
+    }
+
+    /// Delivers these messages, which bring the room to change `to` and follow on the last one that was delivered.
+    pub(super) async fn append(self, app: &App, mut messages: Vec<Shown>, to: Change) {
+        let last = place(&mut messages, self.last);
+        let items: Vec<_> = messages.into_iter().map(Item::Message).collect();
+        push_all(app, self.room, views::appended(self.delivered, to, &items)).await;
+        if let Some(progress) = self.feed.lock().of(&self) {
+            progress.pass(to, last);
         }
     }
 
     /// Forgets the room: it is gone.
     pub(super) fn forget(self) {
-        self.feed.lock().followed.remove(&self.room);
+        let mut rooms = self.feed.lock();
+        if rooms.of(&self).is_some() {
+            rooms.followed.remove(&self.room);
+        }
     }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.feed.release(self.room);
+        let mut rooms = self.feed.lock();
+        let Some(progress) = rooms.of(self) else { return };
+        progress.delivering = false;
+        if progress.is_behind() {
+            rooms.rung.insert(self.room);
+            self.feed.rung.notify_one();
+        }
+    }
+}
+
+impl Rooms {
+    /// The progress that this was taken from, unless all have left the room since.
+    fn of(&mut self, taken: &Taken) -> Option<&mut Progress> {
+        let progress = self.followed.get_mut(&taken.room)?;
+        (progress.number == taken.number).then_some(progress)
     }
 }
 
@@ -92,13 +137,20 @@ impl Feed {
     /// Begins to note the doorbells of a room. Call it after subscribing to the hub and before reading the room's
     /// state for [`Feed::begin`], so that no change falls between.
     pub fn follow(&self, room: RoomId) {
-        self.lock().followed.entry(room).or_insert(Progress {
-            delivered: None,
-            begun: Change::default(),
-            wanted: Change::default(),
-            members_change: Change::default(),
-            delivering: false,
-            last: None,
+        let mut rooms = self.lock();
+        let Rooms { followed, begun, .. } = &mut *rooms;
+        followed.entry(room).or_insert_with(|| {
+            *begun += 1;
+            Progress {
+                number: *begun,
+                delivered: None,
+                begun: Change::default(),
+                key: None,
+                wanted: Change::default(),
+                members_change: Change::default(),
+                delivering: false,
+                last: None,
+            }
         });
     }
 
@@ -110,6 +162,7 @@ impl Feed {
             if progress.delivered.is_none() {
                 progress.delivered = Some(state.last_change);
                 progress.begun = state.last_change;
+                progress.key = Some(state.key);
                 // Whoever follows the room has looked at their own membership at this state or will do so later.
                 progress.members_change = state.members_change;
             }
@@ -148,65 +201,52 @@ impl Feed {
     /// Takes at most `limit` rooms that have to be loaded.
     pub(super) fn take_rung(self: &Arc<Self>, limit: usize) -> Vec<Taken> {
         let mut rooms = self.lock();
-        let Rooms { followed, rung } = &mut *rooms;
+        let Rooms { followed, rung, .. } = &mut *rooms;
         let some: Vec<_> = rung.iter().take(limit).copied().collect();
         let taken = some.into_iter().filter_map(|room| {
             rung.remove(&room);
-            let progress = followed.get_mut(&room)?;
-            if progress.delivering || !progress.is_behind() {
-                return None;
-            }
-            progress.delivering = true;
-            Some(Taken {
-                feed: self.clone(),
-                room,
-                delivered: progress.delivered?,
-                wanted: progress.wanted,
-                members_change: progress.members_change,
-            })
+            let progress = followed.get_mut(&room).filter(|progress| progress.is_behind())?;
+            self.take(room, progress)
         });
         taken.collect()
     }
 
-    /// Lets the next one deliver a room.
-    fn release(&self, room: RoomId) {
-        let mut rooms = self.lock();
-        let Some(progress) = rooms.followed.get_mut(&room) else {
-            return;
-        };
-        progress.delivering = false;
-        if progress.is_behind() {
-            rooms.rung.insert(room);
-            self.rung.notify_one();
+    /// Takes a room, unless nothing of it is delivered yet or somebody delivers it.
+    fn take(self: &Arc<Self>, room: RoomId, progress: &mut Progress) -> Option<Taken> {
+        if progress.delivering {
+            return None;
         }
+        let (key, delivered) = (progress.key?, progress.delivered?);
+        progress.delivering = true;
+        Some(Taken {
+            feed: self.clone(),
+            number: progress.number,
+            room,
+            key,
+            delivered,
+            wanted: progress.wanted,
+            members_change: progress.members_change,
+            last: progress.last,
+        })
     }
 
     /// Delivers what the writer has at hand, without a query, if it follows on what was delivered last; else rings.
-    pub(super) async fn deliver(&self, app: &App, mut fresh: Fresh) {
-        let (room, to) = (fresh.room, fresh.to);
-        let Some(previous) = self.take_if_next(&fresh) else {
-            return self.ring(room, to);
-        };
-        let last = place(&mut fresh.messages, Some(previous));
-        let items: Vec<_> = fresh.messages.into_iter().map(Item::Message).collect();
-        push_all(app, room, views::appended(fresh.from, to, &items)).await;
-        if let Some(progress) = self.lock().followed.get_mut(&room) {
-            progress.delivered = progress.delivered.max(Some(to));
-            progress.wanted = progress.wanted.max(to);
-            progress.last = last;
+    pub(super) async fn deliver(self: &Arc<Self>, app: &App, fresh: Fresh) {
+        match self.take_if_next(&fresh) {
+            Some(taken) => taken.append(app, fresh.messages, fresh.to).await,
+            None => self.ring(fresh.room, fresh.to),
         }
-        self.release(room);
     }
 
-    /// Takes the room of these messages for delivery, if they are next and nobody delivers; gives the message before
-    /// them, which decides how the first is drawn.
-    fn take_if_next(&self, fresh: &Fresh) -> Option<Previous> {
+    /// Takes the room of these messages for delivery, if they are next and nobody delivers, and if the message before
+    /// them is known, which decides how the first is drawn.
+    fn take_if_next(self: &Arc<Self>, fresh: &Fresh) -> Option<Taken> {
         let mut rooms = self.lock();
         let progress = rooms.followed.get_mut(&fresh.room)?;
-        let is_next = !progress.delivering && progress.delivered == Some(fresh.from);
-        let previous = progress.last.filter(|_| is_next)?;
-        progress.delivering = true;
-        Some(previous)
+        if progress.delivered != Some(fresh.from) || progress.last.is_none() {
+            return None;
+        }
+        self.take(fresh.room, progress)
     }
 
     /// Whether everything that was told of has been delivered.
@@ -233,7 +273,6 @@ pub(super) async fn push_all(app: &App, room: RoomId, frames: Vec<Frame>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::KeyId;
 
     fn state(room: RoomId, last_change: i64) -> RoomState {
         RoomState {
@@ -272,5 +311,23 @@ mod tests {
         assert_eq!(taken.delivered, Change(3));
         taken.delivered(&state(room, 4), Change(4), None);
         assert!(feed.take_rung(10).is_empty() && feed.is_idle());
+    }
+
+    #[test]
+    fn who_took_a_room_that_all_have_left_does_not_give_back_its_next_life() {
+        let (feed, room) = (Arc::new(Feed::default()), RoomId::new());
+        let take = |seen, rung| {
+            feed.follow(room);
+            feed.begin(&state(room, seen));
+            feed.ring(room, Change(rung));
+            feed.take_rung(10).pop().unwrap()
+        };
+        let earlier = take(1, 2);
+        feed.lock().followed.clear();
+        let _later = take(5, 6);
+        earlier.delivered(&state(room, 2), Change(2), None);
+        feed.ring(room, Change(7));
+        assert!(feed.take_rung(10).is_empty(), "it is still being delivered");
+        assert_eq!(feed.lock().followed[&room].delivered, Some(Change(5)));
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::feed::{Feed, Taken, push_all};
 use super::views;
 use crate::bus::{Event, Heard};
+use crate::database::Line;
 use crate::ids::{Change, RoomId, Seq};
 use crate::messages::actions;
 use crate::messages::model::Item;
@@ -30,32 +31,73 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Loads and pushes rooms that doorbells told of. Doorbells that ring meanwhile become one more load.
 pub(super) async fn run(app: &App, feed: &Arc<Feed>) {
+    let mut line = Line::new(app.db.clone());
     loop {
-        feed.rung.notified().await;
-        sleep(GATHER).await;
+        tokio::select! {
+            () = feed.rung.notified() => sleep(GATHER).await,
+            () = sleep(Line::IDLE), if line.is_held() => line.release(),
+        }
         loop {
             let taken = feed.take_rung(ROOMS);
             if taken.is_empty() {
                 break;
             }
-            // A task of its own: should it panic, the rest of the program goes on.
             let app = app.clone();
-            let loading = tokio::spawn(async move { load(&app, taken).await });
+            let mut kept = std::mem::replace(&mut line, Line::new(app.db.clone()));
+            // A task of its own: should it panic, the rest of the program goes on.
+            let loading = tokio::spawn(async move {
+                let loaded = load(&app, &mut kept, taken).await;
+                (kept, loaded)
+            });
             let failed = match loading.await {
-                Ok(Ok(())) => continue,
-                Ok(Err(error)) => error.to_string(),
-                Err(error) => error.to_string(),
+                Ok((kept, loaded)) => {
+                    line = kept;
+                    loaded.map_err(|error| error.to_string())
+                }
+                Err(error) => Err(error.to_string()),
             };
-            tracing::warn!(error = failed, "changes could not be loaded; trying again");
-            sleep(PAUSE).await;
+            if let Err(error) = failed {
+                tracing::warn!(error, "changes could not be loaded; trying again");
+                sleep(PAUSE).await;
+            }
         }
     }
 }
 
 /// Loads and pushes the next changes of each of these rooms.
-async fn load(app: &App, taken: Vec<Taken>) -> Result<()> {
+async fn load(app: &App, line: &mut Line, taken: Vec<Taken>) -> Result<()> {
+    let rest = load_messages(app, line, taken).await?;
+    if rest.is_empty() {
+        return Ok(());
+    }
+    load_changes(app, line, rest).await
+}
+
+/// Loads, with one query, and pushes the messages of rooms in which nothing else happened: whatever concerns who may
+/// hear them has a change of its own, so that no number is missing. Gives back the other rooms.
+async fn load_messages(app: &App, line: &mut Line, taken: Vec<Taken>) -> Result<Vec<Taken>> {
+    let spans: Vec<_> = taken.iter().map(|taken| span(taken, Change(i64::MAX))).collect();
+    let mut found = line
+        .run(async |db| actions::changed(app, db, &spans, CHUNK, false).await)
+        .await?;
+    let mut rest = Vec::new();
+    for taken in taken {
+        let messages = found.remove(&taken.room).unwrap_or_default();
+        let to = messages.last().map_or(taken.delivered, |last| last.change);
+        let is_whole = i64::try_from(messages.len()) == Ok(to.0 - taken.delivered.0);
+        if messages.is_empty() || !is_whole || taken.last.is_none() {
+            rest.push(taken);
+        } else {
+            taken.append(app, messages, to).await;
+        }
+    }
+    Ok(rest)
+}
+
+/// Loads and pushes whatever happened next in each of these rooms, as far as their members may still hear it.
+async fn load_changes(app: &App, line: &mut Line, taken: Vec<Taken>) -> Result<()> {
     let rooms: Vec<_> = taken.iter().map(|taken| taken.room).collect();
-    let states = queries::list_room_states(&app.db, &rooms).await?;
+    let states = line.run(async |db| queries::list_room_states(db, &rooms).await).await?;
     let mut states: HashMap<_, _> = states.into_iter().map(|state| (state.id, state)).collect();
     let (mut there, mut spans) = (Vec::with_capacity(taken.len()), Vec::with_capacity(taken.len()));
     for taken in taken {
@@ -64,16 +106,12 @@ async fn load(app: &App, taken: Vec<Taken>) -> Result<()> {
             taken.forget();
             continue;
         };
-        spans.push(Span {
-            room: taken.room,
-            key: state.key,
-            from: Seq(0),
-            after: taken.delivered,
-            up_to: state.last_change,
-        });
+        spans.push(span(&taken, state.last_change));
         there.push((taken, state));
     }
-    let read = actions::changes(app, &spans, CHUNK).await?;
+    let read = line
+        .run(async |db| actions::changes(app, db, &spans, CHUNK).await)
+        .await?;
     for ((taken, state), (items, to)) in there.into_iter().zip(read) {
         if state.members_change > taken.members_change {
             // Read after the changes: whoever is not a member by now hears none of them.
@@ -90,6 +128,17 @@ async fn load(app: &App, taken: Vec<Taken>) -> Result<()> {
         taken.delivered(&state, to, last);
     }
     Ok(())
+}
+
+/// What comes after the changes of a room that have been delivered.
+fn span(taken: &Taken, up_to: Change) -> Span {
+    Span {
+        room: taken.room,
+        key: taken.key,
+        from: Seq(0),
+        after: taken.delivered,
+        up_to,
+    }
 }
 
 /// Pushes lines as the changes up to `to`. When the room's name or topic changed among them, pages load again, at the

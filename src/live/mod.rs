@@ -35,12 +35,16 @@ pub fn routes(route: Route) -> Route {
 /// doorbell left behind, closes sockets of ended log-ins, and keeps the online counts true.
 pub async fn run(app: App, feed: Arc<Feed>) {
     tokio::join!(
-        load::run(&app, &feed),
         load::listen(&app, &feed),
         load::look_again(&app, &feed),
         online::run(&app, &feed),
         revocations::run(&app),
     );
+}
+
+/// Loads and delivers what other nodes have stored, until the program ends. There may be several of these.
+pub async fn load(app: App, feed: Arc<Feed>) {
+    load::run(&app, &feed).await;
 }
 
 /// Delivers what this node's writer has stored, until the program ends. There may be several of these, each for other

@@ -213,8 +213,7 @@ impl Socket {
     async fn serve(&mut self, shown: Option<Seq>) -> Result<(), End> {
         self.check_login().boxed().await?;
         self.catch_up(shown).boxed().await?;
-        let count = self.app.presence.count(self.member.room.id);
-        self.listener.queue.push(&views::online(count));
+        self.show_online();
         loop {
             let step = tokio::select! {
                 step = self.connection.next() => step,
@@ -273,12 +272,30 @@ impl Socket {
                 after: queue.cursor(),
                 up_to: end,
             };
-            for (items, to) in actions::changes(&self.app, &[span], PART).await? {
+            // Not kept over the sending: a slow page would hold it.
+            let read = {
+                let mut db = self.app.db.acquire().await?;
+                actions::changes(&self.app, &mut db, &[span], PART).await?
+            };
+            for (items, to) in read {
                 self.connection.send(fragments(span.after, to, &items)).await?;
                 queue.advance(to);
             }
         }
         Ok(())
+    }
+
+    /// Shows how many are online. Looked at again afterwards, because a newer count may have been pushed in between.
+    fn show_online(&self) {
+        let mut shown = None;
+        loop {
+            let count = self.app.presence.count(self.member.room.id);
+            if shown == Some(count) {
+                return;
+            }
+            self.listener.queue.push(&views::online(count));
+            shown = Some(count);
+        }
     }
 
     /// Takes what the page sent. What is wrong is answered, never punished by closing; only for text that is not UTF-8

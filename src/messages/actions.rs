@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use sqlx::{PgConnection, PgExecutor};
+
 use super::model::{Body, History, Item, NewMessage, Refusal, Shown, Stored, joint};
 use super::queries::{self, Row};
 use super::writer::Receipt;
@@ -84,7 +86,7 @@ pub async fn history(app: &App, member: &MemberRoom, before: Option<Seq>) -> Res
     let events =
         crate::rooms::queries::list_events_between(&app.db, room.id, first, end, room.last_change, EVENTS).await?;
     let older = more.then_some(first);
-    let messages = open(app, &HashMap::from([(room.id, room.key)]), rows).await?;
+    let messages = open(app, &app.db, &HashMap::from([(room.id, room.key)]), rows).await?;
     Ok(History {
         items: merge(messages, events),
         older,
@@ -94,22 +96,39 @@ pub async fn history(app: &App, member: &MemberRoom, before: Option<Seq>) -> Res
 /// One message as everybody sees it.
 pub async fn find(app: &App, member: &MemberRoom, seq: Seq) -> Result<Shown> {
     let rows = queries::list_before(&app.db, member.room.id, Seq(seq.0 - 2), Seq(seq.0 + 1), 1).await?;
-    open(app, &HashMap::from([(member.room.id, member.room.key)]), rows)
+    open(app, &app.db, &HashMap::from([(member.room.id, member.room.key)]), rows)
         .await?
         .pop()
         .ok_or(Error::NotFound)
 }
 
-/// Everything in these spans, each of another room, at most `limit` lines of each: for every span its lines, in the
-/// order of changes, and the change up to which they go. So many rooms cost no more queries than one.
-pub async fn changes(app: &App, spans: &[Span], limit: i64) -> Result<Vec<(Vec<Item>, Change)>> {
-    let rows = queries::list_changed(&app.db, spans, limit).await?;
-    let mut lines: HashMap<RoomId, Vec<Item>> = HashMap::with_capacity(spans.len());
-    let rooms = rows.iter().map(Row::room).collect::<Vec<_>>();
+/// The messages in these spans, each of another room, in the order of changes, at most `limit` of each. So many rooms
+/// cost no more queries than one. Without `placed` it is left open how each stands to the one before it.
+pub async fn changed(
+    app: &App,
+    db: &mut PgConnection,
+    spans: &[Span],
+    limit: i64,
+    placed: bool,
+) -> Result<HashMap<RoomId, Vec<Shown>>> {
+    let rows = queries::list_changed(&mut *db, spans, limit, placed).await?;
+    let rooms: Vec<_> = rows.iter().map(Row::room).collect();
     let keys = spans.iter().map(|span| (span.room, span.key)).collect();
-    for (room, message) in rooms.into_iter().zip(open(app, &keys, rows).await?) {
-        lines.entry(room).or_default().push(Item::Message(message));
+    let mut found: HashMap<RoomId, Vec<Shown>> = HashMap::with_capacity(spans.len());
+    for (room, message) in rooms.into_iter().zip(open(app, db, &keys, rows).await?) {
+        found.entry(room).or_default().push(message);
     }
+    Ok(found)
+}
+
+/// Everything in these spans, each of another room, at most `limit` lines of each: for every span its lines, in the
+/// order of changes, and the change up to which they go.
+pub async fn changes(app: &App, db: &mut PgConnection, spans: &[Span], limit: i64) -> Result<Vec<(Vec<Item>, Change)>> {
+    let messages = changed(app, db, spans, limit, true).await?;
+    let mut lines: HashMap<RoomId, Vec<Item>> = messages
+        .into_iter()
+        .map(|(room, messages)| (room, messages.into_iter().map(Item::Message).collect()))
+        .collect();
     // Where every change, as far as the messages go, is a message's, there is nothing else to look for.
     let is_mixed = |span: &&Span| {
         let (found, last) = lines.get(&span.room).map_or((0, span.up_to), |lines| {
@@ -121,7 +140,7 @@ pub async fn changes(app: &App, spans: &[Span], limit: i64) -> Result<Vec<(Vec<I
     };
     let mixed: Vec<_> = spans.iter().filter(is_mixed).copied().collect();
     if !mixed.is_empty() {
-        for (room, event) in crate::rooms::queries::list_events_changed(&app.db, &mixed, limit).await? {
+        for (room, event) in crate::rooms::queries::list_events_changed(&mut *db, &mixed, limit).await? {
             lines.entry(room).or_default().push(Item::Event(event));
         }
     }
@@ -153,7 +172,12 @@ fn merge(messages: Vec<Shown>, events: Vec<RoomEvent>) -> Vec<Item> {
 
 /// Opens stored messages of rooms with these data keys, with at most one query for all of the keys. One that does not
 /// open is shown as such and logged; it never takes the page down.
-async fn open(app: &App, rooms: &HashMap<RoomId, KeyId>, rows: Vec<Row>) -> Result<Vec<Shown>> {
+async fn open(
+    app: &App,
+    db: impl PgExecutor<'_>,
+    rooms: &HashMap<RoomId, KeyId>,
+    rows: Vec<Row>,
+) -> Result<Vec<Shown>> {
     let mut wanted: Vec<KeyId> = rows
         .iter()
         .map(Row::author_key)
@@ -161,7 +185,7 @@ async fn open(app: &App, rooms: &HashMap<RoomId, KeyId>, rows: Vec<Row>) -> Resu
         .collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let keys = app.vault.data_keys(&app.db, &wanted).await?;
+    let keys = app.vault.data_keys(db, &wanted).await?;
     let mut ciphers: HashMap<(RoomId, KeyId), Option<MessageCipher>> = HashMap::new();
     let shown = rows.into_iter().map(|row| {
         let cipher = ciphers.entry((row.room(), row.author_key())).or_insert_with(|| {

@@ -72,8 +72,9 @@ pub async fn list_before(
     .await
 }
 
-/// The messages of each span, by room and latest change, at most `limit` of each room.
-pub async fn list_changed(db: impl PgExecutor<'_>, spans: &[Span], limit: i64) -> sqlx::Result<Vec<Row>> {
+/// The messages of each span, by room and latest change, at most `limit` of each room. Only with `placed` it is looked
+/// up what stood before each.
+pub async fn list_changed(db: impl PgExecutor<'_>, spans: &[Span], limit: i64, placed: bool) -> sqlx::Result<Vec<Row>> {
     let rooms: Vec<_> = spans.iter().map(|span| span.room.0).collect();
     let from: Vec<_> = spans.iter().map(|span| span.from.0).collect();
     let after: Vec<_> = spans.iter().map(|span| span.after.0).collect();
@@ -91,14 +92,15 @@ pub async fn list_changed(db: impl PgExecutor<'_>, spans: &[Span], limit: i64) -
            ) m JOIN users u ON u.id = m.author_id
            LEFT JOIN LATERAL (
                SELECT author_id, created_at FROM messages
-               WHERE room_id = m.room_id AND seq < m.seq AND seq > s.from_seq ORDER BY seq DESC LIMIT 1
+               WHERE $6 AND room_id = m.room_id AND seq < m.seq AND seq > s.from_seq ORDER BY seq DESC LIMIT 1
            ) p ON true
            ORDER BY m.room_id, m.change"#,
         &rooms,
         &from,
         &after,
         &up_to,
-        limit
+        limit,
+        placed
     )
     .fetch_all(db)
     .await

@@ -10,8 +10,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, PgPool, Postgres};
+use sqlx::{PgConnection, PgPool};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::model::{Fresh, NewMessage, Outcome, Refusal, Shown, Stored};
 use super::queries;
 use crate::bus::{Bus, Event};
+use crate::database::Line;
 use crate::error::{is_away, is_locked};
 use crate::ids::{Change, RoomId};
 
@@ -30,12 +30,8 @@ const WAITING: usize = 5_000;
 const DEADLINE: Duration = Duration::from_secs(4);
 /// Pause before a batch is run again while PostgreSQL is away, or before locked rooms are tried again.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long one batch may take before the database counts as away.
-const PATIENCE: Duration = Duration::from_secs(3);
 /// How long the next batch waits for the delivery of this one.
 const DELIVERY: Duration = Duration::from_millis(5);
-/// How long the connection is kept when nothing comes: pages need it more, and an old one may be dead.
-const IDLE: Duration = Duration::from_secs(1);
 
 /// What becomes of a message, once it is known.
 pub type Receipt = oneshot::Receiver<Result<Stored, Refusal>>;
@@ -105,13 +101,13 @@ impl Inbox {
         let mut batch = Vec::with_capacity(BATCH);
         // Messages to rooms that somebody else holds locked; before everything newer, so that they keep their order.
         let mut parked = Vec::new();
-        let mut line = Line { pool: db, held: None };
+        let mut line = Line::new(db);
         let mut open = true;
         while open || !parked.is_empty() {
             tokio::select! {
                 taken = self.0.recv_many(&mut batch, BATCH), if open => open = taken > 0,
                 () = sleep(PAUSE), if !parked.is_empty() => {}
-                () = sleep(IDLE), if line.held.is_some() => line.held = None,
+                () = sleep(Line::IDLE), if line.is_held() => line.release(),
                 () = stop.cancelled(), if !self.0.is_closed() => self.0.close(),
             }
             let wait = if parked.is_empty() {
@@ -150,7 +146,7 @@ async fn settle(line: &mut Line, outlet: &Outlet, jobs: Vec<Job>, wait: Wait) ->
         if jobs.is_empty() {
             continue;
         }
-        match line.store(&jobs, wait).await {
+        match line.run(async |db| store(db, &jobs, wait).await).await {
             Ok(outcomes) => parked.append(&mut tell(outlet, jobs, outcomes).await),
             Err(error) if is_locked(&error) && wait == Wait::ForLocks => parts.push((jobs, Wait::ForNothing)),
             Err(error) if is_away(&error) => {
@@ -186,32 +182,6 @@ fn give_back_late(jobs: Vec<Job>) -> Vec<Job> {
         job.answer.send(Err(Refusal::Unavailable)).ok();
     }
     waiting
-}
-
-/// The writer's way to the database.
-struct Line {
-    pool: PgPool,
-    /// The connection of the last batch. Taking one from the pool and giving it back costs a round trip each.
-    held: Option<PoolConnection<Postgres>>,
-}
-
-impl Line {
-    /// Stores a batch, or says that the database is away when it does not answer: the server's own limits do not help
-    /// against a server that is frozen or cut off.
-    async fn store(&mut self, jobs: &[Job], wait: Wait) -> sqlx::Result<Vec<Outcome>> {
-        let mut connection = match self.held.take() {
-            Some(connection) => connection,
-            None => self.pool.acquire().await?,
-        };
-        let Ok(stored) = timeout(PATIENCE, store(&mut connection, jobs, wait)).await else {
-            // Whatever it still says must not be taken for the answer to another question.
-            drop(connection.detach());
-            return Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
-        };
-        // The pool looks at a connection that it is given back, and closes it when it is broken.
-        self.held = Some(connection).filter(|_| !stored.as_ref().is_err_and(is_away));
-        stored
-    }
 }
 
 /// One transaction for the whole batch; the outcomes are in the order of the jobs.

@@ -85,6 +85,50 @@ async fn people_on_two_nodes_chat_at_once(pool: PgPool) {
     assert_eq!(orders[0], orders[1]);
 }
 
+/// How often the changes of a room were asked for, as PostgreSQL counts: by everybody, for whatever reason.
+async fn lookups(pool: &PgPool) -> i64 {
+    // A connection tells of its work when it rests, ten seconds later at the latest.
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    sqlx::query_scalar("SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'messages_change'")
+        .fetch_one(pool)
+        .await
+        .unwrap()
+}
+
+#[sqlx::test]
+async fn a_node_asks_once_for_a_burst_however_many_listen(pool: PgPool) {
+    let (first, second) = two(pool.clone()).await;
+    let Cast { alice, bob, .. } = first.cast().await;
+    let bob = at(bob, &second);
+    let mut at_alice = alice.socket("General").await;
+    let mut crowd = Vec::new();
+    for _ in 0..10 {
+        crowd.push(bob.socket("General").await);
+    }
+    // The first message is asked for more thoroughly.
+    at_alice.say("begin").await;
+    for socket in &mut crowd {
+        socket.until("begin").await;
+    }
+    let before = lookups(&pool).await;
+    for burst in 1..=5 {
+        for n in 1..=20 {
+            at_alice.say(&format!("burst {burst}, message {n}.")).await;
+        }
+        for socket in &mut crowd {
+            socket.until(&format!("burst {burst}, message 20.")).await;
+        }
+    }
+    let asked = lookups(&pool).await - before;
+    let batches: i64 = sqlx::query_scalar("SELECT count(DISTINCT xmin::text) - 1 FROM messages")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert!((5..100).contains(&batches), "{batches} bursts of 100 messages");
+    // The node that stored them asks for nothing.
+    assert!((5..=batches).contains(&asked), "{asked} look-ups for {batches} bursts");
+}
+
 #[sqlx::test]
 async fn logging_out_on_one_node_closes_sockets_on_the_other(pool: PgPool) {
     let (first, second) = two(pool).await;
