@@ -64,8 +64,8 @@ pub async fn serve(
     let feed = Arc::<Feed>::default();
     let mut tasks = Tasks::new(shutdown.clone());
     let drained = CancellationToken::new();
-    // As many as there are cores, so that the writes to the sockets are spread over them.
-    let deliverers = std::thread::available_parallelism().map_or(1, usize::from);
+    // Half of the cores write to the sockets, so that the others serve pages and PostgreSQL meanwhile.
+    let deliverers = (std::thread::available_parallelism().map_or(1, usize::from) / 2).max(1);
     let (ways, fresh): (Vec<_>, Vec<_>) = (0..deliverers).map(|_| mpsc::channel(FRESH)).unzip();
     let outlet = Outlet {
         bus: app.bus.clone(),
