@@ -75,7 +75,7 @@ impl Report {
                 let opened = (crowd.count_ready() - first[0].members.len()).max(1);
                 let each = |before: u64, after: u64| kibibytes(after.saturating_sub(before)) / float(opened);
                 let resident = each(before.0, after.0);
-                self.memory.add(vec![
+                self.memory.tell(vec![
                     "D: idle".into(),
                     kind.name().into(),
                     opened.to_string(),
@@ -115,7 +115,7 @@ impl Report {
             let (usage, seconds) = (bench.usage(&nodes).since(usage), began.elapsed().as_secs_f64());
             let opened = float(crowd.count_ready());
             let each = |cpu: f64| cpu * 1e3 / opened;
-            self.storm.add(vec![
+            self.storm.tell(vec![
                 "F: storm".into(),
                 kind.name().into(),
                 number(opened),

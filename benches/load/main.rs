@@ -71,15 +71,18 @@ fn measure(options: Options) -> Result<bool, Error> {
     let mut talk = talk::Report::new();
     let mut idle = idle::Report::new();
     let mut pages = pages::table();
-    for workload in &bench.options.only {
-        match workload {
-            Workload::D => idle.memory(&bench)?,
-            Workload::F => idle.storm(&bench)?,
-            Workload::I => pages::measure(&bench, &mut pages)?,
-            talking => talk.measure(&bench, *talking)?,
+    for round in 0..bench.options.rounds {
+        for workload in &bench.options.only {
+            match workload {
+                Workload::D | Workload::F | Workload::I if round > 0 => {}
+                Workload::D => idle.memory(&bench)?,
+                Workload::F => idle.storm(&bench)?,
+                Workload::I => pages::measure(&bench, &mut pages)?,
+                talking => talk.measure(&bench, *talking)?,
+            }
         }
     }
-    let tables = [&talk.table, &idle.memory, &idle.storm, &pages].map(report::Table::to_markdown);
+    let tables = [&talk.table(), &idle.memory, &idle.storm, &pages].map(report::Table::to_markdown);
     println!(
         "{}",
         tables

@@ -109,7 +109,7 @@ fn ask(
     let usage = bench.usage(&nodes).since(usage);
     #[expect(clippy::cast_precision_loss, reason = "a small constant")]
     let each = |cpu: f64| number(cpu * 1e3 / PAGES as f64);
-    table.add(vec![
+    table.tell(vec![
         name.into(),
         kind.name().into(),
         rows.to_string(),

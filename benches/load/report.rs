@@ -21,16 +21,15 @@ impl Table {
         }
     }
 
-    /// Adds a row, and shows it at once on standard error.
+    /// Adds a row.
     pub fn add(&mut self, row: Vec<String>) {
-        let shown: Vec<_> = self
-            .head
-            .iter()
-            .zip(&row)
-            .map(|(head, cell)| format!("{head} {cell}"))
-            .collect();
-        let _ = writeln!(std::io::stderr(), "  {}", shown.join(" · "));
         self.rows.push(row);
+    }
+
+    /// Adds a row, and shows it at once on standard error.
+    pub fn tell(&mut self, row: Vec<String>) {
+        show(self.head, &row);
+        self.add(row);
     }
 
     /// The whole table; nothing when it has no row.
@@ -45,6 +44,16 @@ impl Table {
         }
         text
     }
+}
+
+/// Shows a row on standard error.
+pub fn show(head: &[&str], row: &[String]) {
+    let shown: Vec<_> = head
+        .iter()
+        .zip(row)
+        .map(|(head, cell)| format!("{head} {cell}"))
+        .collect();
+    let _ = writeln!(std::io::stderr(), "  {}", shown.join(" · "));
 }
 
 /// A number with as many digits as tell something.

@@ -9,51 +9,64 @@ use crate::member::Door;
 use crate::options::Workload;
 use crate::pace::Pace;
 use crate::process::Server;
-use crate::report::{Table, milliseconds, number, ratio};
+use crate::report::{self, Table, milliseconds, number, ratio};
 use crate::shapes::{Shape, shapes};
 use crate::tally::{Histogram, Tally};
 use crate::{Bench, Kind, PATIENCE, Usage};
 
+const HEAD: &[&str] = &[
+    "workload",
+    "server",
+    "messages/s",
+    "deliveries/s",
+    "CPU s/M: server",
+    "PostgreSQL",
+    "Redis",
+    "all",
+    "× reference",
+    "p50 ms",
+    "p99 ms",
+    "transactions/message",
+    "lost",
+    "doubled",
+    "order",
+    "crossed",
+    "notes",
+];
+/// The column of the ratio.
+const RATIO: usize = 8;
+
 /// What the talking workloads gave.
 pub struct Report {
-    /// A row for each workload and server.
-    pub table: Table,
+    /// Each shape's rounds.
+    shapes: Vec<(&'static str, Vec<Round>)>,
     /// Whether nothing was lost, doubled, out of order or crossed.
     pub faultless: bool,
-    /// What the program needed for B on one node, for H beside it.
+    /// What the program needed for B on one node in this round, for H beside it.
     one_node: Option<f64>,
+    /// Runs so far: each has rooms of its own.
+    runs: usize,
+}
+
+/// A row for each server, measured one after the other.
+struct Round {
+    /// How many times as much CPU as the reference the program needed; without one, how much.
+    score: f64,
+    rows: Vec<Vec<String>>,
 }
 
 impl Report {
     /// Nothing measured yet.
     pub fn new() -> Self {
-        let head = &[
-            "workload",
-            "server",
-            "messages/s",
-            "deliveries/s",
-            "CPU s/M: server",
-            "PostgreSQL",
-            "Redis",
-            "all",
-            "× reference",
-            "p50 ms",
-            "p99 ms",
-            "transactions/message",
-            "lost",
-            "doubled",
-            "order",
-            "crossed",
-            "notes",
-        ];
         Self {
-            table: Table::new("Deliveries", head),
+            shapes: Vec::new(),
             faultless: true,
             one_node: None,
+            runs: 0,
         }
     }
 
-    /// Runs a workload against every server.
+    /// Runs a workload once against every server.
     pub fn measure(&mut self, bench: &Bench, workload: Workload) -> Result<(), Error> {
         for mut shape in shapes(workload) {
             shape.members = bench.options.members.unwrap_or(shape.members);
@@ -68,55 +81,52 @@ impl Report {
                 // Beside it stands the same on one node.
                 reference = self.one_node;
             }
+            let mut round = Round {
+                score: 0.0,
+                rows: Vec::new(),
+            };
             for &kind in bench.kinds() {
                 // The reference knows no other nodes.
                 if kind == Kind::Reference && shape.nodes > 1 {
                     continue;
                 }
-                let outcome = run(bench, shape, kind)?;
-                self.add(shape, kind, &outcome, reference);
+                self.runs += 1;
+                let outcome = run(bench, shape, kind, self.runs)?;
+                self.faultless &= outcome.is_faultless();
+                let row = outcome.row(shape, kind, reference);
+                report::show(HEAD, &row);
+                round.rows.push(row);
+                round.score = outcome.per_million() / reference.unwrap_or(1.0);
                 match kind {
                     Kind::Reference => reference = Some(outcome.per_million()),
                     Kind::Program if workload == Workload::B => self.one_node = Some(outcome.per_million()),
                     Kind::Program => {}
                 }
             }
+            match self.shapes.iter_mut().find(|(name, _)| *name == shape.name) {
+                Some((_, rounds)) => rounds.push(round),
+                None => self.shapes.push((shape.name, vec![round])),
+            }
         }
         Ok(())
     }
 
-    fn add(&mut self, shape: Shape, kind: Kind, outcome: &Outcome, reference: Option<f64>) {
-        let Outcome { usage, tally, .. } = outcome;
-        let per_million = |seconds: f64| number(seconds / outcome.millions());
-        let faults = [
-            outcome.lost,
-            count(tally.doubled),
-            count(tally.disordered),
-            count(tally.crossed),
-        ];
-        self.faultless &= faults == [0; 4] && outcome.notes.is_empty();
-        let against = match kind {
-            Kind::Program if shape.nodes > 1 => format!("{} of one node", ratio(outcome.per_million(), reference)),
-            Kind::Program => ratio(outcome.per_million(), reference),
-            Kind::Reference => "1".into(),
-        };
-        let mut row = vec![
-            shape.name.to_owned(),
-            kind.name().to_owned(),
-            number(outcome.messages / outcome.seconds),
-            number(outcome.deliveries / outcome.seconds),
-            per_million(usage.server),
-            per_million(usage.postgres),
-            per_million(usage.redis),
-            per_million(usage.total()),
-            against,
-            milliseconds(tally.latency.quantile(0.5)),
-            milliseconds(tally.latency.quantile(0.99)),
-            number(outcome.transactions / outcome.messages),
-        ];
-        row.extend(faults.map(|fault| fault.to_string()));
-        row.push(outcome.notes.clone());
-        self.table.add(row);
+    /// Of each shape the round in the middle, with the ratios of the other rounds.
+    pub fn table(&mut self) -> Table {
+        let mut table = Table::new("Deliveries", HEAD);
+        for (_, mut rounds) in self.shapes.drain(..) {
+            rounds.sort_by(|one, other| one.score.total_cmp(&other.score));
+            let (least, most) = (rounds[0].score, rounds[rounds.len() - 1].score);
+            let several = rounds.len() > 1;
+            let mut middle = rounds.swap_remove(rounds.len() / 2);
+            if let Some(cell) = middle.rows.last_mut().and_then(|row| row.get_mut(RATIO))
+                && several
+            {
+                *cell = format!("{cell} ({}–{})", number(least), number(most));
+            }
+            middle.rows.into_iter().for_each(|row| table.add(row));
+        }
+        table
     }
 }
 
@@ -141,15 +151,54 @@ impl Outcome {
     fn per_million(&self) -> f64 {
         self.usage.total() / self.millions()
     }
+
+    /// Deliveries that went wrong: lost, doubled, out of order, crossed.
+    fn faults(&self) -> [i64; 4] {
+        let tally = &self.tally;
+        [
+            self.lost,
+            count(tally.doubled),
+            count(tally.disordered),
+            count(tally.crossed),
+        ]
+    }
+
+    fn is_faultless(&self) -> bool {
+        self.faults() == [0; 4] && self.notes.is_empty()
+    }
+
+    /// The row under [`HEAD`]; `reference` is what the server beside it needed for a million deliveries.
+    fn row(&self, shape: Shape, kind: Kind, reference: Option<f64>) -> Vec<String> {
+        let Self { usage, tally, .. } = self;
+        let per_million = |seconds: f64| number(seconds / self.millions());
+        let against = match kind {
+            Kind::Program if shape.nodes > 1 => format!("{} of one node", ratio(self.per_million(), reference)),
+            Kind::Program => ratio(self.per_million(), reference),
+            Kind::Reference => "1".into(),
+        };
+        let mut row = vec![
+            shape.name.to_owned(),
+            kind.name().to_owned(),
+            number(self.messages / self.seconds),
+            number(self.deliveries / self.seconds),
+            per_million(usage.server),
+            per_million(usage.postgres),
+            per_million(usage.redis),
+            per_million(usage.total()),
+            against,
+            milliseconds(tally.latency.quantile(0.5)),
+            milliseconds(tally.latency.quantile(0.99)),
+            number(self.transactions / self.messages),
+        ];
+        row.extend(self.faults().map(|fault| fault.to_string()));
+        row.push(self.notes.clone());
+        row
+    }
 }
 
-fn run(bench: &Bench, shape: Shape, kind: Kind) -> Result<Outcome, Error> {
-    let prefix = format!(
-        "{}-{}",
-        shape.name.split(':').next().unwrap_or("x").to_lowercase(),
-        shape.window
-    );
-    let groups = bench.cluster.seed(&prefix, shape.rooms, shape.members, kind)?;
+fn run(bench: &Bench, shape: Shape, kind: Kind, number: usize) -> Result<Outcome, Error> {
+    let name = format!("run-{number}");
+    let groups = bench.cluster.seed(&name, shape.rooms, shape.members, kind)?;
     let nodes = start(bench, shape, kind)?;
     let mut crowd = Crowd::new(bench.options.characters)?;
     let senders = enter(&mut crowd, &groups, &nodes)?;
