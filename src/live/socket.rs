@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, FutureExt};
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::future::FutureExt;
 use poem::http::{StatusCode, header};
 use poem::web::{Data, Path, Query};
 use poem::{IntoResponse, Request, Response, handler};
@@ -17,7 +16,7 @@ use crate::accounts::CurrentUser;
 use crate::ids::{Change, ClientId, Seq};
 use crate::messages::actions::{self, Sender};
 use crate::messages::model::{Body, Refusal, Stored};
-use crate::realtime::{CloseCode, Connection, Gone, Listener, Said, Sockets, Step};
+use crate::realtime::{CloseCode, Connection, Gone, Listener, Queue, Said, Sockets, Step};
 use crate::rooms::model::{MemberRoom, Span};
 use crate::rooms::queries;
 use crate::{App, Error, Result, accounts};
@@ -129,14 +128,13 @@ async fn enter(
     feed.follow(room);
     let seen = seen.after.map_or(member.room.last_change, |after| Change(after.max(0)));
     listener.queue.advance(seen);
+    let queue = listener.queue.clone();
     Some(Box::new(Socket {
-        app,
+        visit: Arc::new(Visit { app, member, queue }),
         feed,
         connection,
-        member,
         sender,
         listener,
-        confirmations: FuturesUnordered::new(),
         login_seen: Instant::now(),
     }))
 }
@@ -183,27 +181,47 @@ impl<E: Into<Error>> From<E> for End {
     }
 }
 
-/// A confirmation on its way to its sender.
-type Confirmation = BoxFuture<'static, (ClientId, Result<Stored, Refusal>)>;
-
 /// A member's socket. When it is dropped, they have left.
 struct Socket {
-    app: App,
+    visit: Arc<Visit>,
     feed: Arc<Feed>,
     connection: Connection,
-    member: MemberRoom,
     sender: Sender,
     listener: Listener,
-    confirmations: FuturesUnordered<Confirmation>,
     /// When the log-in was found alive.
     login_seen: Instant,
 }
 
+/// What it takes to tell the page what became of its messages. The messages on their way hold it weakly.
+struct Visit {
+    app: App,
+    member: MemberRoom,
+    queue: Arc<Queue>,
+}
+
+impl Visit {
+    /// A message is stored: its echo comes through the hub. One that was stored before is shown to its sender again,
+    /// who may have missed it.
+    fn confirm(self: Arc<Self>, client_id: ClientId, outcome: Result<Stored, Refusal>) {
+        match outcome {
+            Ok(Stored { again: false, .. }) => {}
+            Ok(stored) => drop(tokio::spawn(async move {
+                let frame = match actions::find(&self.app, &self.member, stored.seq).await {
+                    Ok(message) => views::again(&message),
+                    Err(_) => views::refused(Refusal::Unavailable, Some(client_id)),
+                };
+                self.queue.push(&frame);
+            })),
+            Err(refusal) => self.queue.push(&views::refused(refusal, Some(client_id))),
+        }
+    }
+}
+
 impl Drop for Socket {
     fn drop(&mut self) {
-        let room = self.member.room.id;
-        self.app.hub.unsubscribe(room, &self.listener);
-        self.app.presence.leave(room, self.listener.user);
+        let Visit { app, member, .. } = &*self.visit;
+        app.hub.unsubscribe(member.room.id, &self.listener);
+        app.presence.leave(member.room.id, self.listener.user);
     }
 }
 
@@ -215,14 +233,7 @@ impl Socket {
         self.catch_up(shown).boxed().await?;
         self.show_online();
         loop {
-            let step = tokio::select! {
-                step = self.connection.next() => step,
-                Some((client_id, outcome)) = self.confirmations.next() => {
-                    self.confirm(client_id, outcome).boxed().await;
-                    continue;
-                }
-            };
-            match step {
+            match self.connection.next().await {
                 Step::Behind => self.catch_up(None).boxed().await?,
                 Step::Said(said) => self.hear(&said),
                 Step::Tick => self.beat().boxed().await,
@@ -235,16 +246,16 @@ impl Socket {
     /// Their log-in is alive, now that its end would close the socket.
     async fn check_login(&mut self) -> Result<(), End> {
         let login = self.listener.session;
-        let alive = accounts::queries::find_session_alive(&self.app.db, login, self.app.now()).await?;
+        let alive = accounts::queries::find_session_alive(&self.visit.app.db, login, self.visit.app.now()).await?;
         Ok(alive.map(drop).ok_or(Error::Unauthenticated)?)
     }
 
     /// Sends everything that the page has not seen, in parts, while pushes are held. `shown` is the newest message on a
     /// page that comes back. Membership is looked at again, now that the hub's frames are waiting for us.
     async fn catch_up(&mut self, shown: Option<Seq>) -> Result<(), End> {
-        let room = self.member.room.id;
+        let room = self.visit.member.room.id;
         let state = loop {
-            let state = queries::find_member_state(&self.app.db, self.listener.user, room)
+            let state = queries::find_member_state(&self.visit.app.db, self.listener.user, room)
                 .await?
                 .filter(|state| state.open)
                 .ok_or(Error::NotFound)?;
@@ -268,14 +279,14 @@ impl Socket {
             let span = Span {
                 room,
                 key: state.key,
-                from: self.member.from_seq,
+                from: self.visit.member.from_seq,
                 after: queue.cursor(),
                 up_to: end,
             };
             // Not kept over the sending: a slow page would hold it.
             let read = {
-                let mut db = self.app.db.acquire().await?;
-                actions::changes(&self.app, &mut db, &[span], PART).await?
+                let mut db = self.visit.app.db.acquire().await?;
+                actions::changes(&self.visit.app, &mut db, &[span], PART).await?
             };
             for (items, to) in read {
                 self.connection.send(fragments(span.after, to, &items)).await?;
@@ -289,7 +300,7 @@ impl Socket {
     fn show_online(&self) {
         let mut shown = None;
         loop {
-            let count = self.app.presence.count(self.member.room.id);
+            let count = self.visit.app.presence.count(self.visit.member.room.id);
             if shown == Some(count) {
                 return;
             }
@@ -309,37 +320,24 @@ impl Socket {
     fn take(&self, said: &Said) -> Result<(), (Option<ClientId>, Refusal)> {
         let (body, client_id) = parse(said)?;
         let refused = |refusal| (Some(client_id), refusal);
-        if self.confirmations.len() >= MAX_UNCONFIRMED {
+        // Each message that waits for its confirmation holds the visit.
+        if Arc::weak_count(&self.visit) >= MAX_UNCONFIRMED {
             return Err(refused(Refusal::Busy));
         }
-        let receipt = actions::send(&self.app, &self.sender, body, client_id).map_err(refused)?;
-        self.confirmations.push(
-            actions::settled(receipt)
-                .map(move |outcome| (client_id, outcome))
-                .boxed(),
-        );
-        Ok(())
-    }
-
-    /// A message is stored: its echo comes through the hub. One that was stored before is shown to its sender again,
-    /// who may have missed it.
-    async fn confirm(&mut self, client_id: ClientId, outcome: Result<Stored, Refusal>) {
-        let frame = match outcome {
-            Ok(Stored { again: false, .. }) => return,
-            Ok(stored) => match actions::find(&self.app, &self.member, stored.seq).await {
-                Ok(message) => views::again(&message),
-                Err(_) => views::refused(Refusal::Unavailable, Some(client_id)),
-            },
-            Err(refusal) => views::refused(refusal, Some(client_id)),
+        let visit = Arc::downgrade(&self.visit);
+        let answer = move |outcome| {
+            if let Some(visit) = visit.upgrade() {
+                visit.confirm(client_id, outcome);
+            }
         };
-        self.listener.queue.push(&frame);
+        actions::send(&self.visit.app, &self.sender, body, client_id, Box::new(answer)).map_err(refused)
     }
 
     /// Tells the page how far the room is. Now and then, notes that the log-in is in use; one that is over ends the
     /// socket, because it would not open another.
     async fn beat(&mut self) {
         if self.login_seen.elapsed() >= LOOK_AT_LOGIN {
-            match accounts::actions::note_use(&self.app, self.listener.session).await {
+            match accounts::actions::note_use(&self.visit.app, self.listener.session).await {
                 Ok(true) => self.login_seen = Instant::now(),
                 Ok(false) => self.listener.queue.close(CloseCode::SignedOut),
                 Err(error) => tracing::warn!(%error, "the use of a log-in could not be noted"),
@@ -347,7 +345,7 @@ impl Socket {
         }
         let newest = self
             .feed
-            .newest(self.member.room.id)
+            .newest(self.visit.member.room.id)
             .unwrap_or_else(|| self.listener.queue.cursor());
         self.listener.queue.push(&views::heartbeat(newest));
     }

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use sqlx::{PgConnection, PgExecutor};
+use tokio::sync::oneshot;
 
 use super::model::{Body, History, Item, NewMessage, Refusal, Shown, Stored, joint};
 use super::queries::{self, Row};
-use super::writer::Receipt;
+use super::writer::Answer;
 use crate::accounts::model::{Author, fold};
 use crate::ids::{Change, ClientId, KeyId, MessageId, RoomId, Seq, UserId};
 use crate::rooms::model::{MemberRoom, Room, RoomEvent, Span};
@@ -44,12 +45,12 @@ pub async fn sender(app: &App, author: Author, author_key: KeyId, room: &Room) -
     })
 }
 
-/// Seals the message and hands it to the writer; the receipt says what became of it. Whether the sender still belongs
+/// Seals the message and hands it to the writer; `answer` is told what became of it. Whether the sender still belongs
 /// to the room is checked in the transaction that stores it.
-pub fn send(app: &App, sender: &Sender, body: Body, client_id: ClientId) -> Result<Receipt, Refusal> {
+pub fn send(app: &App, sender: &Sender, body: Body, client_id: ClientId, answer: Answer) -> Result<(), Refusal> {
     app.throttle.check_message(sender.author.id).map_err(Refusal::TooFast)?;
     let id = MessageId::new();
-    app.writer.submit(NewMessage {
+    let message = NewMessage {
         id,
         room: sender.room,
         author: sender.author.clone(),
@@ -58,13 +59,19 @@ pub fn send(app: &App, sender: &Sender, body: Body, client_id: ClientId) -> Resu
         sealed: sender.cipher.seal(id, 1, body.as_str()),
         body,
         created_at: app.now(),
-    })
+    };
+    app.writer.submit(message, answer)
 }
 
-/// Waits for what became of a message.
-pub async fn settled(receipt: Receipt) -> Result<Stored, Refusal> {
-    // The writer always answers, unless it ends with the program.
-    receipt.await.unwrap_or(Err(Refusal::Unavailable))
+/// The same for whoever waits for the answer.
+pub async fn send_and_wait(app: &App, sender: &Sender, body: Body, client_id: ClientId) -> Result<Stored, Refusal> {
+    let (tell, told) = oneshot::channel();
+    let answer = move |outcome| {
+        // Whoever has left does not need it.
+        tell.send(outcome).ok();
+    };
+    send(app, sender, body, client_id, Box::new(answer))?;
+    told.await.unwrap_or(Err(Refusal::Unavailable))
 }
 
 /// The page of history before message `before` (the newest page without), as that member may see it. Nothing newer

@@ -13,4 +13,4 @@ pub mod queries;
 pub mod views;
 mod writer;
 
-pub use writer::{Inbox, Outlet, Receipt, Writer};
+pub use writer::{Answer, Inbox, Outlet, Writer};

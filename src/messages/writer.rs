@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -33,8 +33,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long the next batch waits for the delivery of this one.
 const DELIVERY: Duration = Duration::from_millis(5);
 
-/// What becomes of a message, once it is known.
-pub type Receipt = oneshot::Receiver<Result<Stored, Refusal>>;
+/// Told once what became of a message, by the task that stores all of them: it must not wait for anything. When the
+/// program ends it may be dropped instead.
+pub type Answer = Box<dyn FnOnce(Result<Stored, Refusal>) + Send + Sync>;
 
 /// The way to the task that stores messages.
 #[derive(Debug, Clone)]
@@ -68,11 +69,10 @@ impl Outlet {
     }
 }
 
-#[derive(Debug)]
 struct Job {
     message: NewMessage,
     since: Instant,
-    answer: oneshot::Sender<Result<Stored, Refusal>>,
+    answer: Answer,
 }
 
 impl Writer {
@@ -83,15 +83,13 @@ impl Writer {
     }
 
     /// Hands a message over, in the order of calls. Never waits: a full queue refuses it as busy.
-    pub fn submit(&self, message: NewMessage) -> Result<Receipt, Refusal> {
-        let (answer, receipt) = oneshot::channel();
+    pub fn submit(&self, message: NewMessage, answer: Answer) -> Result<(), Refusal> {
         let job = Job {
             message,
             since: Instant::now(),
             answer,
         };
-        self.0.try_send(job).map_err(|_| Refusal::Busy)?;
-        Ok(receipt)
+        self.0.try_send(job).map_err(|_| Refusal::Busy)
     }
 }
 
@@ -167,7 +165,7 @@ async fn settle(line: &mut Line, outlet: &Outlet, jobs: Vec<Job>, wait: Wait) ->
             Err(error) => {
                 for job in jobs {
                     tracing::error!(%error, message = %job.message.id, "a message could not be stored");
-                    job.answer.send(Err(Refusal::Unavailable)).ok();
+                    (job.answer)(Err(Refusal::Unavailable));
                 }
             }
         }
@@ -179,7 +177,7 @@ async fn settle(line: &mut Line, outlet: &Outlet, jobs: Vec<Job>, wait: Wait) ->
 fn give_back_late(jobs: Vec<Job>) -> Vec<Job> {
     let (late, waiting): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.since.elapsed() > DEADLINE);
     for job in late {
-        job.answer.send(Err(Refusal::Unavailable)).ok();
+        (job.answer)(Err(Refusal::Unavailable));
     }
     waiting
 }
@@ -241,8 +239,7 @@ async fn tell(outlet: &Outlet, jobs: Vec<Job>, outcomes: Vec<Outcome>) -> Vec<Jo
             }
             Err(_) => {}
         }
-        // A sender who has left does not need the answer.
-        job.answer.send(outcome).ok();
+        (job.answer)(outcome);
     }
     // A commit whose answer was lost looks like this too: those who listen may not have heard of it.
     for (room, change) in again {

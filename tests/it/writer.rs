@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{SubsecRound, Utc};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -14,8 +14,8 @@ use umbrachat::accounts::model::Author;
 use umbrachat::bus::Bus;
 use umbrachat::database;
 use umbrachat::ids::{Change, ClientId, KeyId, MessageId, RoomId, UserId};
-use umbrachat::messages::model::{Body, Fresh, NewMessage, Refusal};
-use umbrachat::messages::{Inbox, Outlet, Receipt, Writer};
+use umbrachat::messages::model::{Body, Fresh, NewMessage, Refusal, Stored};
+use umbrachat::messages::{Inbox, Outlet, Writer};
 use uuid::Uuid;
 
 use crate::support::PATIENCE;
@@ -101,7 +101,14 @@ impl Desk {
     }
 
     fn submit(&self, messages: Vec<NewMessage>) -> Vec<Receipt> {
-        let submit = |message| self.writer.submit(message).unwrap();
+        let submit = |message| {
+            let (tell, told) = oneshot::channel();
+            let answer = move |outcome| {
+                tell.send(outcome).ok();
+            };
+            self.writer.submit(message, Box::new(answer)).unwrap();
+            told
+        };
         messages.into_iter().map(submit).collect()
     }
 
@@ -164,6 +171,9 @@ impl Drop for Desk {
         self.stop.cancel();
     }
 }
+
+/// What becomes of a message, once it is known.
+type Receipt = oneshot::Receiver<Result<Stored, Refusal>>;
 
 /// Number, change, and whether it stood there already; or why it was refused.
 type Told = Result<(i64, i64, bool), Refusal>;

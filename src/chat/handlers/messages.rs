@@ -116,10 +116,7 @@ async fn store(
         (Err(refusal), _) | (_, Err(refusal)) => return Ok(Err(refusal)),
     };
     let sender = actions::sender(app, user.author(), user.key, &member.room).await?;
-    match actions::send(app, &sender, body, client_id) {
-        Ok(receipt) => Ok(actions::settled(receipt).await),
-        Err(refusal) => Ok(Err(refusal)),
-    }
+    Ok(actions::send_and_wait(app, &sender, body, client_id).await)
 }
 
 /// The status that fits the refusal, around the page that shows it.
