@@ -217,11 +217,16 @@ impl Options {
     /// What to log, checked.
     pub fn log_filter(&self) -> Result<tracing_subscriber::EnvFilter, Wrong> {
         let text = values::text("RUST_LOG", "info,umbrachat=debug", self.log.as_deref())?.unwrap_or(DEFAULT_LOG);
-        tracing_subscriber::EnvFilter::try_new(text).map_err(|_| Wrong {
+        let wrong = || Wrong {
             name: "RUST_LOG",
             problem: format!("is not a log filter: {text:?}"),
             example: "info,umbrachat=debug",
-        })
+        };
+        // The library counts bytes of what it has trimmed, and panics when it cuts through a character.
+        if !text.is_ascii() {
+            return Err(wrong());
+        }
+        tracing_subscriber::EnvFilter::try_new(text).map_err(|_| wrong())
     }
 }
 

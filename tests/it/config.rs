@@ -23,6 +23,7 @@ fn every_wrong_value_ends_the_start_with_one_line() {
         ("AUTH_RATE", "-3"),
         ("UMBRA_PG_BIN", "/nowhere"),
         ("RUST_LOG", "a=b=c"),
+        ("RUST_LOG", "info, ééé=debug"),
     ] {
         let mut program = command(&folder, &[]);
         program.env(name, value);
