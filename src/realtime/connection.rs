@@ -23,7 +23,7 @@ use super::queue::{Queue, Stirred};
 
 /// How often a ping goes out.
 const PING_EVERY: Duration = Duration::from_secs(20);
-/// A connection that was silent for this long (not even a pong) is gone; looked at with each ping.
+/// A connection that was silent for this long (not even a pong) is gone.
 const SILENCE: Duration = Duration::from_secs(45);
 /// How long the other side has to answer a close.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -171,10 +171,11 @@ impl Connection {
                     return Step::Gone;
                 },
                 _ = self.ping.tick() => {
-                    let silent = self.socket.get_ref().heard.elapsed() > SILENCE;
-                    if silent || self.socket.send(Message::Ping(Bytes::new())).is_err() {
+                    let heard = self.socket.get_ref().heard;
+                    if heard.elapsed() >= SILENCE || self.socket.send(Message::Ping(Bytes::new())).is_err() {
                         return Step::Gone;
                     }
+                    self.ping.reset_at((Instant::now() + PING_EVERY).min(heard + SILENCE));
                     return Step::Tick;
                 }
             }

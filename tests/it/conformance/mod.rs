@@ -3,6 +3,7 @@
 
 mod frames;
 mod handshake;
+mod silence;
 
 use std::io::ErrorKind;
 
@@ -93,27 +94,31 @@ impl Raw {
         self.bytes(&frame(first, payload)).await;
     }
 
+    /// The next frame.
+    async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
+        timeout(PATIENCE, self.read())
+            .await
+            .expect("a frame or the end in time")
+    }
+
     /// The next frame, which must be final and not masked; None at the end, which must be orderly: a reset could
     /// overtake what was said before it.
-    async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
-        let reading = async {
-            let first = match self.0.read_u8().await {
-                Ok(first) => first,
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return None,
-                Err(error) => panic!("no orderly end: {error}"),
-            };
-            assert_eq!(first & 0xF0, FIN, "servers send whole frames without reserved bits");
-            let length = match self.0.read_u8().await.ok()? {
-                126 => u64::from(self.0.read_u16().await.ok()?),
-                127 => self.0.read_u64().await.ok()?,
-                length @ 0..126 => u64::from(length),
-                _ => panic!("servers do not mask"),
-            };
-            let mut payload = vec![0; usize::try_from(length).unwrap()];
-            self.0.read_exact(&mut payload).await.ok()?;
-            Some((first & 0x0F, payload))
+    async fn read(&mut self) -> Option<(u8, Vec<u8>)> {
+        let first = match self.0.read_u8().await {
+            Ok(first) => first,
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return None,
+            Err(error) => panic!("no orderly end: {error}"),
         };
-        timeout(PATIENCE, reading).await.expect("a frame or the end in time")
+        assert_eq!(first & 0xF0, FIN, "servers send whole frames without reserved bits");
+        let length = match self.0.read_u8().await.ok()? {
+            126 => u64::from(self.0.read_u16().await.ok()?),
+            127 => self.0.read_u64().await.ok()?,
+            length @ 0..126 => u64::from(length),
+            _ => panic!("servers do not mask"),
+        };
+        let mut payload = vec![0; usize::try_from(length).unwrap()];
+        self.0.read_exact(&mut payload).await.ok()?;
+        Some((first & 0x0F, payload))
     }
 
     /// The next frame that is not text.
