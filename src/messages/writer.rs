@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::model::{Fresh, NewMessage, Outcome, Refusal, Shown, Stored};
@@ -100,23 +100,26 @@ impl Inbox {
         // Messages to rooms that somebody else holds locked; before everything newer, so that they keep their order.
         let mut parked = Vec::new();
         let mut line = Line::new(db);
+        let mut try_again = Instant::now();
         let mut open = true;
         while open || !parked.is_empty() {
             tokio::select! {
                 taken = self.0.recv_many(&mut batch, BATCH), if open => open = taken > 0,
-                () = sleep(PAUSE), if !parked.is_empty() => {}
+                () = sleep_until(try_again), if !parked.is_empty() => {}
                 () = sleep(Line::IDLE), if line.is_held() => line.release(),
                 () = stop.cancelled(), if !self.0.is_closed() => self.0.close(),
             }
-            let wait = if parked.is_empty() {
-                Wait::ForLocks
-            } else {
-                Wait::ForNothing
-            };
-            let mut jobs = std::mem::take(&mut parked);
+            let mut jobs = Vec::new();
+            let mut wait = Wait::ForLocks;
+            // Not with every batch, because the rest of it gets on without them.
+            if !parked.is_empty() && try_again <= Instant::now() {
+                try_again = Instant::now() + PAUSE;
+                jobs.append(&mut parked);
+                wait = Wait::ForNothing;
+            }
             jobs.append(&mut batch);
             if !jobs.is_empty() {
-                parked = settle(&mut line, &outlet, jobs, wait).await;
+                parked = settle(&mut line, &outlet, jobs, wait, parked).await;
             }
         }
     }
@@ -131,9 +134,9 @@ enum Wait {
     ForNothing,
 }
 
-/// Stores every job, or tells its sender why not. Gives back those whose rooms are locked.
-async fn settle(line: &mut Line, outlet: &Outlet, jobs: Vec<Job>, wait: Wait) -> Vec<Job> {
-    let mut parked = Vec::new();
+/// Stores every job, or tells its sender why not. Gives back those whose rooms are locked, behind those that are
+/// `parked` for that already.
+async fn settle(line: &mut Line, outlet: &Outlet, jobs: Vec<Job>, wait: Wait, mut parked: Vec<Job>) -> Vec<Job> {
     let mut parts = vec![(jobs, wait)];
     while let Some((jobs, wait)) = parts.pop() {
         // What waits for a room keeps its place before what is newer there.
