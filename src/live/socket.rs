@@ -8,6 +8,8 @@ use poem::http::{StatusCode, header};
 use poem::web::{Data, Path, Query};
 use poem::{IntoResponse, Request, Response, handler};
 use serde::Deserialize;
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -229,12 +231,14 @@ impl Socket {
     /// Sends what the page missed, then moves frames out and messages in until either side ends it. `shown` is the
     /// newest message on a page that comes back.
     async fn serve(&mut self, shown: Option<Seq>) -> Result<(), End> {
-        self.check_login().boxed().await?;
-        self.catch_up(shown).boxed().await?;
+        self.arrive(shown).boxed().await?;
         self.show_online();
         loop {
             match self.connection.next().await {
-                Step::Behind => self.catch_up(None).boxed().await?,
+                Step::Behind => {
+                    let db = self.visit.app.db.acquire().await?;
+                    self.catch_up(db, None).boxed().await?;
+                }
                 Step::Said(said) => self.hear(&said),
                 Step::Tick => self.beat().boxed().await,
                 Step::Close(code) => return Err(End::Close(code)),
@@ -243,19 +247,22 @@ impl Socket {
         }
     }
 
-    /// Their log-in is alive, now that its end would close the socket.
-    async fn check_login(&mut self) -> Result<(), End> {
-        let login = self.listener.session;
-        let alive = accounts::queries::find_session_alive(&self.visit.app.db, login, self.visit.app.now()).await?;
-        Ok(alive.map(drop).ok_or(Error::Unauthenticated)?)
+    /// Sees that their log-in is alive, now that its end would close the socket, and sends what the page missed.
+    async fn arrive(&mut self, shown: Option<Seq>) -> Result<(), End> {
+        let (app, login) = (&self.visit.app, self.listener.session);
+        let mut db = app.db.acquire().await?;
+        let alive = accounts::queries::find_session_alive(&mut *db, login, app.now()).await?;
+        alive.ok_or(Error::Unauthenticated)?;
+        self.catch_up(db, shown).await
     }
 
     /// Sends everything that the page has not seen, in parts, while pushes are held. `shown` is the newest message on a
     /// page that comes back. Membership is looked at again, now that the hub's frames are waiting for us.
-    async fn catch_up(&mut self, shown: Option<Seq>) -> Result<(), End> {
-        let room = self.visit.member.room.id;
+    async fn catch_up(&mut self, mut db: PoolConnection<Postgres>, shown: Option<Seq>) -> Result<(), End> {
+        let Visit { app, member, .. } = &*self.visit;
+        let room = member.room.id;
         let state = loop {
-            let state = queries::find_member_state(&self.visit.app.db, self.listener.user, room)
+            let state = queries::find_member_state(&mut *db, self.listener.user, room)
                 .await?
                 .filter(|state| state.open)
                 .ok_or(Error::NotFound)?;
@@ -263,10 +270,13 @@ impl Socket {
                 break state;
             }
         };
+        // Never kept over the sending: a slow page would hold it.
+        let mut db = Some(db);
         let queue = &self.listener.queue;
         let end = state.last_change;
         // A cursor beyond the end is from another life of the database.
         if queue.cursor() > end || end.0.saturating_sub(queue.cursor().0) > MAX_MISSED {
+            drop(db);
             queue.advance(end);
             return Ok(self.connection.send([views::reload(None)]).await?);
         }
@@ -279,14 +289,16 @@ impl Socket {
             let span = Span {
                 room,
                 key: state.key,
-                from: self.visit.member.from_seq,
+                from: member.from_seq,
                 after: queue.cursor(),
                 up_to: end,
             };
-            // Not kept over the sending: a slow page would hold it.
             let read = {
-                let mut db = self.visit.app.db.acquire().await?;
-                actions::changes(&self.visit.app, &mut db, &[span], PART).await?
+                let mut db = match db.take() {
+                    Some(db) => db,
+                    None => app.db.acquire().await?,
+                };
+                actions::changes(app, &mut db, &[span], PART).await?
             };
             for (items, to) in read {
                 self.connection.send(fragments(span.after, to, &items)).await?;
