@@ -79,7 +79,8 @@ pub async fn send_and_wait(app: &App, sender: &Sender, body: Body, client_id: Cl
 pub async fn history(app: &App, member: &MemberRoom, before: Option<Seq>) -> Result<History> {
     let MemberRoom { room, from_seq } = member;
     let end = before.unwrap_or(Seq(room.last_seq.0 + 1)).min(Seq(room.last_seq.0 + 1));
-    let mut rows = queries::list_before(&app.db, room.id, *from_seq, end, PAGE + 1).await?;
+    let mut db = app.db.acquire().await?;
+    let mut rows = queries::list_before(&mut *db, room.id, *from_seq, end, PAGE + 1).await?;
     let more = rows.len() > usize::try_from(PAGE).unwrap_or_default();
     if more {
         rows.remove(0);
@@ -91,9 +92,9 @@ pub async fn history(app: &App, member: &MemberRoom, before: Option<Seq>) -> Res
         *from_seq
     };
     let events =
-        crate::rooms::queries::list_events_between(&app.db, room.id, first, end, room.last_change, EVENTS).await?;
+        crate::rooms::queries::list_events_between(&mut *db, room.id, first, end, room.last_change, EVENTS).await?;
     let older = more.then_some(first);
-    let messages = open(app, &app.db, &HashMap::from([(room.id, room.key)]), rows).await?;
+    let messages = open(app, &mut *db, &HashMap::from([(room.id, room.key)]), rows).await?;
     Ok(History {
         items: merge(messages, events),
         older,
