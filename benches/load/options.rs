@@ -17,9 +17,9 @@ pub struct Options {
     /// Seconds that it runs before that; PostgreSQL may count transactions ten seconds late
     #[arg(long, default_value_t = 12)]
     pub warm_up: u64,
-    /// How often to measure each talking workload, in turn: the round with the middle ratio is told
-    #[arg(long, default_value_t = 1)]
-    pub rounds: usize,
+    /// How often to measure each talking workload, in turn: the round in the middle is told
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    pub rounds: u8,
     /// Characters of a message
     #[arg(long, default_value_t = 200)]
     pub characters: usize,

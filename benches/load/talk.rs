@@ -1,5 +1,6 @@
 //! Workloads in which members talk: A, B, C, E, G and H.
 
+use std::collections::HashSet;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
@@ -33,36 +34,22 @@ const HEAD: &[&str] = &[
     "crossed",
     "notes",
 ];
-/// The column of the ratio.
-const RATIO: usize = 8;
+/// The column of all CPU time.
+const ALL: usize = 7;
 
 /// What the talking workloads gave.
 pub struct Report {
-    /// Each shape's rounds.
-    shapes: Vec<(&'static str, Vec<Round>)>,
+    runs: Vec<(Shape, Kind, Outcome)>,
     /// Whether nothing was lost, doubled, out of order or crossed.
     pub faultless: bool,
-    /// What the program needed for B on one node in this round, for H beside it.
-    one_node: Option<f64>,
-    /// Runs so far: each has rooms of its own.
-    runs: usize,
-}
-
-/// A row for each server, measured one after the other.
-struct Round {
-    /// How many times as much CPU as the reference the program needed; without one, how much.
-    score: f64,
-    rows: Vec<Vec<String>>,
 }
 
 impl Report {
     /// Nothing measured yet.
     pub fn new() -> Self {
         Self {
-            shapes: Vec::new(),
+            runs: Vec::new(),
             faultless: true,
-            one_node: None,
-            runs: 0,
         }
     }
 
@@ -76,55 +63,53 @@ impl Report {
                 continue;
             }
             writeln!(std::io::stderr(), "{}", shape.name)?;
-            let mut reference = None;
-            if shape.nodes > 1 {
-                // Beside it stands the same on one node.
-                reference = self.one_node;
-            }
-            let mut round = Round {
-                score: 0.0,
-                rows: Vec::new(),
-            };
             for &kind in bench.kinds() {
                 // The reference knows no other nodes.
                 if kind == Kind::Reference && shape.nodes > 1 {
                     continue;
                 }
-                self.runs += 1;
-                let outcome = run(bench, shape, kind, self.runs)?;
+                let outcome = run(bench, shape, kind, self.runs.len())?;
                 self.faultless &= outcome.is_faultless();
-                let row = outcome.row(shape, kind, reference);
-                report::show(HEAD, &row);
-                round.rows.push(row);
-                round.score = outcome.per_million() / reference.unwrap_or(1.0);
-                match kind {
-                    Kind::Reference => reference = Some(outcome.per_million()),
-                    Kind::Program if workload == Workload::B => self.one_node = Some(outcome.per_million()),
-                    Kind::Program => {}
-                }
-            }
-            match self.shapes.iter_mut().find(|(name, _)| *name == shape.name) {
-                Some((_, rounds)) => rounds.push(round),
-                None => self.shapes.push((shape.name, vec![round])),
+                report::show(HEAD, &outcome.row(shape, kind, self.beside(shape)));
+                self.runs.push((shape, kind, outcome));
             }
         }
         Ok(())
     }
 
-    /// Of each shape the round in the middle, with the ratios of the other rounds.
-    pub fn table(&mut self) -> Table {
+    /// The rounds of a workload on one kind of server, by what they needed.
+    fn rounds(&self, name: &str, kind: Kind) -> Vec<&Outcome> {
+        let of_these = |run: &&(Shape, Kind, Outcome)| run.0.name == name && run.1 == kind;
+        let mut rounds: Vec<_> = self.runs.iter().filter(of_these).map(|run| &run.2).collect();
+        rounds.sort_by(|one, other| one.per_million().total_cmp(&other.per_million()));
+        rounds
+    }
+
+    /// What is compared with: the reference, or, for several nodes, the same on one.
+    fn beside(&self, shape: Shape) -> Option<f64> {
+        let rounds = if shape.nodes > 1 {
+            self.rounds(shapes(Workload::B)[0].name, Kind::Program)
+        } else {
+            self.rounds(shape.name, Kind::Reference)
+        };
+        Some(rounds.get(rounds.len() / 2)?.per_million())
+    }
+
+    /// Of each workload and server the round in the middle, and how far the CPU times of all rounds lie apart.
+    pub fn table(&self) -> Table {
         let mut table = Table::new("Deliveries", HEAD);
-        for (_, mut rounds) in self.shapes.drain(..) {
-            rounds.sort_by(|one, other| one.score.total_cmp(&other.score));
-            let (least, most) = (rounds[0].score, rounds[rounds.len() - 1].score);
-            let several = rounds.len() > 1;
-            let mut middle = rounds.swap_remove(rounds.len() / 2);
-            if let Some(cell) = middle.rows.last_mut().and_then(|row| row.get_mut(RATIO))
-                && several
-            {
-                *cell = format!("{cell} ({}–{})", number(least), number(most));
+        let mut told = HashSet::new();
+        for (shape, kind, _) in &self.runs {
+            if !told.insert((shape.name, kind.name())) {
+                continue;
             }
-            middle.rows.into_iter().for_each(|row| table.add(row));
+            let rounds = self.rounds(shape.name, *kind);
+            let mut row = rounds[rounds.len() / 2].row(*shape, *kind, self.beside(*shape));
+            if let [least, .., most] = &rounds[..] {
+                let (least, most) = (number(least.per_million()), number(most.per_million()));
+                row[ALL] = format!("{} ({least}–{most})", row[ALL]);
+            }
+            table.add(row);
         }
         table
     }
@@ -196,8 +181,8 @@ impl Outcome {
     }
 }
 
-fn run(bench: &Bench, shape: Shape, kind: Kind, number: usize) -> Result<Outcome, Error> {
-    let name = format!("run-{number}");
+fn run(bench: &Bench, shape: Shape, kind: Kind, run: usize) -> Result<Outcome, Error> {
+    let name = format!("run-{run}");
     let groups = bench.cluster.seed(&name, shape.rooms, shape.members, kind)?;
     let nodes = start(bench, shape, kind)?;
     let mut crowd = Crowd::new(bench.options.characters)?;
