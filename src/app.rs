@@ -36,6 +36,8 @@ const IDLE: Duration = Duration::from_secs(60);
 const GOODBYE: Duration = Duration::from_secs(3);
 /// Batches that may wait between the writer and those who listen; more are loaded from the database again.
 const FRESH: usize = 1024;
+/// Tasks that load what other nodes stored, at most: each may keep one of the pool's connections.
+const LOADERS: usize = 4;
 /// How often what is not needed any more is removed.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
@@ -85,6 +87,8 @@ pub async fn serve(
     tasks.start("live updates", live::run(app.clone(), feed.clone()));
     for fresh in fresh {
         tasks.start("deliveries", live::deliver(app.clone(), feed.clone(), fresh));
+    }
+    for _ in 0..deliverers.min(LOADERS) {
         tasks.start("loads", live::load(app.clone(), feed.clone()));
     }
     if let Some(relay) = relay {

@@ -1,5 +1,5 @@
-//! The connection pool and the migrations. [`Line`] is for tasks that never stop asking. [`private_cluster`] is the PostgreSQL that the program runs itself when
-//! it was given none.
+//! The connection pool and the migrations. [`Line`] is for tasks that never stop asking. [`private_cluster`] is the
+//! PostgreSQL that the program runs itself when it was given none.
 
 mod line;
 pub mod private_cluster;

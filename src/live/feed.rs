@@ -13,12 +13,12 @@ use crate::realtime::Frame;
 use crate::rooms::queries::RoomState;
 
 /// How far each room with listeners has been delivered. What this node has stored itself is delivered as it comes; for
-/// everything else, doorbells collect here until the loading task takes them all at once.
+/// everything else, doorbells collect here until whoever loads takes them all at once.
 #[derive(Debug, Default)]
 pub struct Feed {
     // A std mutex: it is held for a few instructions and never across an await.
     rooms: Mutex<Rooms>,
-    /// Wakes the task that loads.
+    /// Wakes who loads.
     pub(super) rung: Notify,
 }
 
@@ -28,13 +28,13 @@ struct Rooms {
     /// Those that have to be loaded.
     rung: HashSet<RoomId>,
     /// How often a room began to be followed.
-    begun: u64,
+    lives: u64,
 }
 
 #[derive(Debug)]
 struct Progress {
     /// Tells it from the progress of the same room before all had left it.
-    number: u64,
+    life: u64,
     /// Every listener's queue has been given the changes up to this one; None until the room's state was read.
     delivered: Option<Change>,
     /// The change that it was at then: what came before was pushed to nobody.
@@ -67,7 +67,7 @@ impl Progress {
 /// A room taken by the one who delivers what is next in it. When this is dropped the room is given back.
 pub(super) struct Taken {
     feed: Arc<Feed>,
-    number: u64,
+    life: u64,
     pub(super) room: RoomId,
     /// The room's data key.
     pub(super) key: KeyId,
@@ -129,7 +129,7 @@ impl Rooms {
     /// The progress that this was taken from, unless all have left the room since.
     fn of(&mut self, taken: &Taken) -> Option<&mut Progress> {
         let progress = self.followed.get_mut(&taken.room)?;
-        (progress.number == taken.number).then_some(progress)
+        (progress.life == taken.life).then_some(progress)
     }
 }
 
@@ -138,11 +138,11 @@ impl Feed {
     /// state for [`Feed::begin`], so that no change falls between.
     pub fn follow(&self, room: RoomId) {
         let mut rooms = self.lock();
-        let Rooms { followed, begun, .. } = &mut *rooms;
+        let Rooms { followed, lives, .. } = &mut *rooms;
         followed.entry(room).or_insert_with(|| {
-            *begun += 1;
+            *lives += 1;
             Progress {
-                number: *begun,
+                life: *lives,
                 delivered: None,
                 begun: Change::default(),
                 key: None,
@@ -155,7 +155,7 @@ impl Feed {
     }
 
     /// Begins to deliver a followed room from this state on, unless it is delivered already. Gives whether everything
-    /// after this state is pushed; if not, the delivery began at a later one, and the state has to be read again.
+    /// after this state is pushed; if not, the delivery began at a later one, and the state has to be read again, once.
     pub fn begin(&self, state: &RoomState) -> bool {
         let mut is_whole = true;
         if let Some(progress) = self.lock().followed.get_mut(&state.id) {
@@ -178,6 +178,18 @@ impl Feed {
         if !app.hub.is_open(room) {
             rooms.followed.remove(&room);
         }
+    }
+
+    /// How far each followed room is delivered.
+    pub(super) fn delivered(&self) -> HashMap<RoomId, Change> {
+        let rooms = self.lock();
+        let delivered = |(room, progress): (&RoomId, &Progress)| Some((*room, progress.delivered?));
+        rooms.followed.iter().filter_map(delivered).collect()
+    }
+
+    /// Forgets a room: it is gone, or nothing that is known of it holds any more.
+    pub(super) fn forget(&self, room: RoomId) {
+        self.lock().followed.remove(&room);
     }
 
     /// The newest change known of a followed room.
@@ -220,7 +232,7 @@ impl Feed {
         progress.delivering = true;
         Some(Taken {
             feed: self.clone(),
-            number: progress.number,
+            life: progress.life,
             room,
             key,
             delivered,

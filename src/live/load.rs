@@ -50,42 +50,45 @@ pub(super) async fn run(app: &App, feed: &Arc<Feed>) {
                 (kept, loaded)
             });
             let failed = match loading.await {
-                Ok((kept, loaded)) => {
+                Ok((kept, Ok(()))) => {
                     line = kept;
-                    loaded.map_err(|error| error.to_string())
+                    continue;
                 }
-                Err(error) => Err(error.to_string()),
+                Ok((_, Err(error))) => error.to_string(),
+                Err(error) => error.to_string(),
             };
-            if let Err(error) = failed {
-                tracing::warn!(error, "changes could not be loaded; trying again");
-                sleep(PAUSE).await;
-            }
+            tracing::warn!(error = failed, "changes could not be loaded; trying again");
+            sleep(PAUSE).await;
         }
     }
 }
 
 /// Loads and pushes the next changes of each of these rooms.
 async fn load(app: &App, line: &mut Line, taken: Vec<Taken>) -> Result<()> {
-    let rest = load_messages(app, line, taken).await?;
-    if rest.is_empty() {
-        return Ok(());
+    let (known, mut rest): (Vec<_>, Vec<_>) = taken.into_iter().partition(|taken| taken.last.is_some());
+    if !known.is_empty() {
+        rest.append(&mut load_messages(app, line, known).await?);
     }
-    load_changes(app, line, rest).await
+    if !rest.is_empty() {
+        load_changes(app, line, rest).await?;
+    }
+    Ok(())
 }
 
-/// Loads, with one query, and pushes the messages of rooms in which nothing else happened: whatever concerns who may
-/// hear them has a change of its own, so that no number is missing. Gives back the other rooms.
+/// Loads, with one query, and pushes the messages of rooms in which nothing else happened, and whose last message is
+/// known. Whatever concerns who may hear them has a change of its own: where the messages leave out no number, there was
+/// nothing. Gives back the other rooms.
 async fn load_messages(app: &App, line: &mut Line, taken: Vec<Taken>) -> Result<Vec<Taken>> {
     let spans: Vec<_> = taken.iter().map(|taken| span(taken, Change(i64::MAX))).collect();
     let mut found = line
-        .run(async |db| actions::changed(app, db, &spans, CHUNK, false).await)
+        .run(async |db| actions::changed_messages(app, db, &spans, CHUNK, false).await)
         .await?;
     let mut rest = Vec::new();
     for taken in taken {
         let messages = found.remove(&taken.room).unwrap_or_default();
         let to = messages.last().map_or(taken.delivered, |last| last.change);
         let is_whole = i64::try_from(messages.len()) == Ok(to.0 - taken.delivered.0);
-        if messages.is_empty() || !is_whole || taken.last.is_none() {
+        if messages.is_empty() || !is_whole {
             rest.push(taken);
         } else {
             taken.append(app, messages, to).await;
@@ -115,9 +118,9 @@ async fn load_changes(app: &App, line: &mut Line, taken: Vec<Taken>) -> Result<(
     for ((taken, state), (items, to)) in there.into_iter().zip(read) {
         if state.members_change > taken.members_change {
             // Read after the changes: whoever is not a member by now hears none of them.
-            close_strangers(app, state.id).await?;
+            close_strangers(app, line, state.id).await?;
         }
-        push(app, &taken, &items, to).await?;
+        push(app, line, &taken, &items, to).await?;
         if !state.open && to == state.last_change {
             app.hub.close_where(state.id, CloseCode::NotOpen, |_| true);
         }
@@ -143,14 +146,14 @@ fn span(taken: &Taken, up_to: Change) -> Span {
 
 /// Pushes lines as the changes up to `to`. When the room's name or topic changed among them, pages load again, at the
 /// room's new address.
-async fn push(app: &App, taken: &Taken, items: &[Item], to: Change) -> Result<()> {
+async fn push(app: &App, line: &mut Line, taken: &Taken, items: &[Item], to: Change) -> Result<()> {
     let room = taken.room;
     if to > taken.delivered {
         push_all(app, room, views::appended(taken.delivered, to, items)).await;
     }
     let edited = |item: &Item| matches!(item, Item::Event(event) if event.kind == EventKind::Edited);
     if items.iter().any(edited)
-        && let Some(slug) = queries::find_slug(&app.db, room).await?
+        && let Some(slug) = line.run(async |db| queries::find_slug(db, room).await).await?
     {
         app.hub.push(room, &views::reload(Some(&slug))).await;
     }
@@ -158,9 +161,11 @@ async fn push(app: &App, taken: &Taken, items: &[Item], to: Change) -> Result<()
 }
 
 /// Closes the sockets of people who do not belong to the room any more.
-async fn close_strangers(app: &App, room: RoomId) -> Result<()> {
+async fn close_strangers(app: &App, line: &mut Line, room: RoomId) -> Result<()> {
     let listening: Vec<_> = app.hub.people(room).into_iter().collect();
-    let members = queries::list_members_among(&app.db, room, &listening).await?;
+    let members = line
+        .run(async |db| queries::list_members_among(db, room, &listening).await)
+        .await?;
     app.hub.close_where(room, CloseCode::NotOpen, |user| {
         listening.contains(&user) && !members.contains(&user)
     });
@@ -194,10 +199,18 @@ async fn look(app: &App, feed: &Feed) {
     if rooms.is_empty() {
         return;
     }
+    let delivered = feed.delivered();
     match queries::list_room_states(&app.db, &rooms).await {
         Ok(states) => {
             for state in &states {
-                feed.ring(state.id, state.last_change);
+                if delivered
+                    .get(&state.id)
+                    .is_some_and(|delivered| *delivered > state.last_change)
+                {
+                    set_back(app, feed, state.id);
+                } else {
+                    feed.ring(state.id, state.last_change);
+                }
             }
             let there: HashSet<_> = states.iter().map(|state| state.id).collect();
             for room in rooms.into_iter().filter(|room| !there.contains(room)) {
@@ -206,4 +219,12 @@ async fn look(app: &App, feed: &Feed) {
         }
         Err(error) => tracing::warn!(%error, "rooms could not be looked at"),
     }
+}
+
+/// What was delivered of the room does not stand in the database any more: another server has taken over, for instance,
+/// that had not heard of it. Its pages come back and load it as it is.
+fn set_back(app: &App, feed: &Feed, room: RoomId) {
+    tracing::warn!(%room, "the database has lost changes that it had confirmed; the room's pages load again");
+    feed.forget(room);
+    app.hub.close_where(room, CloseCode::TryAgain, |_| true);
 }

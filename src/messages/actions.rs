@@ -112,7 +112,7 @@ pub async fn find(app: &App, member: &MemberRoom, seq: Seq) -> Result<Shown> {
 
 /// The messages in these spans, each of another room, in the order of changes, at most `limit` of each. So many rooms
 /// cost no more queries than one. Without `placed` it is left open how each stands to the one before it.
-pub async fn changed(
+pub async fn changed_messages(
     app: &App,
     db: &mut PgConnection,
     spans: &[Span],
@@ -132,7 +132,7 @@ pub async fn changed(
 /// Everything in these spans, each of another room, at most `limit` lines of each: for every span its lines, in the
 /// order of changes, and the change up to which they go.
 pub async fn changes(app: &App, db: &mut PgConnection, spans: &[Span], limit: i64) -> Result<Vec<(Vec<Item>, Change)>> {
-    let messages = changed(app, db, spans, limit, true).await?;
+    let messages = changed_messages(app, db, spans, limit, true).await?;
     let mut lines: HashMap<RoomId, Vec<Item>> = messages
         .into_iter()
         .map(|(room, messages)| (room, messages.into_iter().map(Item::Message).collect()))

@@ -171,6 +171,7 @@ pub fn account<'a>(name: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, 
 }
 
 /// A browser with its cookies.
+#[derive(Clone)]
 pub struct Person {
     pub client: Client,
     pub jar: Arc<Jar>,
