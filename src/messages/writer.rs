@@ -33,8 +33,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long the next batch waits for the delivery of this one.
 const DELIVERY: Duration = Duration::from_millis(5);
 
-/// Told once what became of a message, by the task that stores all of them: it must not wait for anything. When the
-/// program ends it may be dropped instead.
+/// Told once what became of a message that was taken, by the task that stores all of them: it must not wait for
+/// anything. When the program ends it may be dropped instead.
 pub type Answer = Box<dyn FnOnce(Result<Stored, Refusal>) + Send + Sync>;
 
 /// The way to the task that stores messages.
@@ -109,18 +109,13 @@ impl Inbox {
                 () = sleep(Line::IDLE), if line.is_held() => line.release(),
                 () = stop.cancelled(), if !self.0.is_closed() => self.0.close(),
             }
-            let mut jobs = Vec::new();
-            let mut wait = Wait::ForLocks;
-            // Not with every batch, because the rest of it gets on without them.
+            let mut parts = vec![(std::mem::take(&mut batch), Wait::ForLocks)];
+            // Now and then, and not together with what is new: that gets on without them.
             if !parked.is_empty() && try_again <= Instant::now() {
                 try_again = Instant::now() + PAUSE;
-                jobs.append(&mut parked);
-                wait = Wait::ForNothing;
+                parts.push((std::mem::take(&mut parked), Wait::ForNothing));
             }
-            jobs.append(&mut batch);
-            if !jobs.is_empty() {
-                parked = settle(&mut line, &outlet, jobs, wait, parked).await;
-            }
+            parked = settle(&mut line, &outlet, parts, parked).await;
         }
     }
 }
@@ -134,10 +129,9 @@ enum Wait {
     ForNothing,
 }
 
-/// Stores every job, or tells its sender why not. Gives back those whose rooms are locked, behind those that are
-/// `parked` for that already.
-async fn settle(line: &mut Line, outlet: &Outlet, jobs: Vec<Job>, wait: Wait, mut parked: Vec<Job>) -> Vec<Job> {
-    let mut parts = vec![(jobs, wait)];
+/// Stores every job, the last part first, or tells its sender why not. Gives back those whose rooms are locked, behind
+/// those that are `parked` for that already.
+async fn settle(line: &mut Line, outlet: &Outlet, mut parts: Vec<(Vec<Job>, Wait)>, mut parked: Vec<Job>) -> Vec<Job> {
     while let Some((jobs, wait)) = parts.pop() {
         // What waits for a room keeps its place before what is newer there.
         let locked: HashSet<RoomId> = parked.iter().map(|job: &Job| job.message.room).collect();

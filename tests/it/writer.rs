@@ -344,13 +344,24 @@ async fn messages_to_a_locked_room_wait_and_keep_their_order(_: PgPoolOptions, o
     ]);
     assert_eq!(told(free).await, [Ok((1, 1, false)), REFUSED, REFUSED]);
     assert!(!release.is_finished(), "the others did not wait for the lock");
+    let more = desk.submit(vec![
+        desk.message("General", "three"),
+        desk.message("Random", "free too"),
+    ]);
     assert_eq!(desk.counters("General").await, (1, 1));
+    release.await.unwrap();
+    // The room is free, but what waits for it has not been tried again yet.
+    let last = desk.submit(vec![desk.message("General", "four")]);
     assert_eq!(
         told(held).await,
         [Ok((2, 2, false)), Ok((1, 1, true)), Ok((3, 3, false))]
     );
-    release.await.unwrap();
-    assert_eq!(desk.stored("General").await, ["1 1 known", "2 2 one", "3 3 two"]);
+    assert_eq!(told(more).await, [Ok((4, 4, false)), Ok((2, 2, false))]);
+    assert_eq!(told(last).await, [Ok((5, 5, false))]);
+    assert_eq!(
+        desk.stored("General").await,
+        ["1 1 known", "2 2 one", "3 3 two", "4 4 three", "5 5 four"]
+    );
 }
 
 #[sqlx::test]
