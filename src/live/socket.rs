@@ -8,8 +8,8 @@ use poem::http::{StatusCode, header};
 use poem::web::{Data, Path, Query};
 use poem::{IntoResponse, Request, Response, handler};
 use serde::Deserialize;
-use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, Postgres};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ use crate::messages::actions::{self, Sender};
 use crate::messages::model::{Body, Refusal, Stored};
 use crate::realtime::{CloseCode, Connection, Gone, Listener, Queue, Said, Sockets, Step};
 use crate::rooms::model::{MemberRoom, Span};
-use crate::rooms::queries;
+use crate::rooms::queries::{self, RoomState};
 use crate::{App, Error, Result, accounts};
 
 /// Bytes of a frame that are accepted.
@@ -132,7 +132,12 @@ async fn enter(
     listener.queue.advance(seen);
     let queue = listener.queue.clone();
     Some(Box::new(Socket {
-        visit: Arc::new(Visit { app, member, queue }),
+        visit: Arc::new(Visit {
+            app,
+            member,
+            queue,
+            showing: tokio::sync::Mutex::default(),
+        }),
         feed,
         connection,
         sender,
@@ -199,6 +204,8 @@ struct Visit {
     app: App,
     member: MemberRoom,
     queue: Arc<Queue>,
+    /// Held by the message that is being shown again: one page must not take all connections of the pool.
+    showing: tokio::sync::Mutex<()>,
 }
 
 impl Visit {
@@ -208,6 +215,7 @@ impl Visit {
         match outcome {
             Ok(Stored { again: false, .. }) => {}
             Ok(stored) => drop(tokio::spawn(async move {
+                let _turn = self.showing.lock().await;
                 let frame = match actions::find(&self.app, &self.member, stored.seq).await {
                     Ok(message) => views::again(&message),
                     Err(_) => views::refused(Refusal::Unavailable, Some(client_id)),
@@ -235,10 +243,7 @@ impl Socket {
         self.show_online();
         loop {
             match self.connection.next().await {
-                Step::Behind => {
-                    let db = self.visit.app.db.acquire().await?;
-                    self.catch_up(db, None).boxed().await?;
-                }
+                Step::Behind => self.catch_up(None, None).boxed().await?,
                 Step::Said(said) => self.hear(&said),
                 Step::Tick => self.beat().boxed().await,
                 Step::Close(code) => return Err(End::Close(code)),
@@ -253,23 +258,27 @@ impl Socket {
         let mut db = app.db.acquire().await?;
         let alive = accounts::queries::find_session_alive(&mut *db, login, app.now()).await?;
         alive.ok_or(Error::Unauthenticated)?;
-        self.catch_up(db, shown).await
+        self.catch_up(Some(db), shown).await
     }
 
     /// Sends everything that the page has not seen, in parts, while pushes are held. `shown` is the newest message on a
-    /// page that comes back. Membership is looked at again, now that the hub's frames are waiting for us.
-    async fn catch_up(&mut self, mut db: PoolConnection<Postgres>, shown: Option<Seq>) -> Result<(), End> {
+    /// page that comes back. Membership is looked at again, now that the hub's frames are waiting for us. `db` is a
+    /// connection that is at hand.
+    async fn catch_up(&mut self, db: Option<PoolConnection<Postgres>>, shown: Option<Seq>) -> Result<(), End> {
         let Visit { app, member, .. } = &*self.visit;
         let room = member.room.id;
-        let state = loop {
-            let state = queries::find_member_state(&mut *db, self.listener.user, room)
-                .await?
-                .filter(|state| state.open)
-                .ok_or(Error::NotFound)?;
-            if self.feed.begin(&state) {
-                break state;
-            }
+        let mut db = match db {
+            Some(db) => db,
+            None => app.db.acquire().await?,
         };
+        let mut state = self.find_state(&mut db).await?;
+        if !self.feed.begin(&state) {
+            state = self.find_state(&mut db).await?;
+            if !self.feed.begin(&state) {
+                // The database is behind what was delivered: it is another one now. The look of every few seconds sees it.
+                return Err(End::Close(CloseCode::TryAgain));
+            }
+        }
         // Never kept over the sending: a slow page would hold it.
         let mut db = Some(db);
         let queue = &self.listener.queue;
@@ -308,6 +317,12 @@ impl Socket {
         Ok(())
     }
 
+    /// The room as it is, open and with them among its members.
+    async fn find_state(&self, db: &mut PgConnection) -> Result<RoomState> {
+        let state = queries::find_member_state(db, self.listener.user, self.visit.member.room.id).await?;
+        state.filter(|state| state.open).ok_or(Error::NotFound)
+    }
+
     /// Shows how many are online. Looked at again afterwards, because a newer count may have been pushed in between.
     fn show_online(&self) {
         let mut shown = None;
@@ -332,8 +347,8 @@ impl Socket {
     fn take(&self, said: &Said) -> Result<(), (Option<ClientId>, Refusal)> {
         let (body, client_id) = parse(said)?;
         let refused = |refusal| (Some(client_id), refusal);
-        // Each message that waits for its confirmation holds the visit.
-        if Arc::weak_count(&self.visit) >= MAX_UNCONFIRMED {
+        // Each message that waits for its confirmation holds the visit weakly, each that is shown again strongly.
+        if Arc::weak_count(&self.visit) + Arc::strong_count(&self.visit) > MAX_UNCONFIRMED {
             return Err(refused(Refusal::Busy));
         }
         let visit = Arc::downgrade(&self.visit);
