@@ -4,6 +4,7 @@
 //! through the connection's [`Queue`].
 
 use std::io::{self, Read, Write};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use futures_util::FutureExt;
 use rustix::net::{Shutdown, shutdown};
 use tokio::net::TcpStream;
 use tokio::task::coop::consume_budget;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::frame::coding::CloseCode as Code;
 use tungstenite::protocol::{CloseFrame, Role, WebSocket, WebSocketConfig};
@@ -71,7 +72,8 @@ pub enum Step {
 pub struct Connection {
     socket: WebSocket<Wire>,
     queue: Arc<Queue>,
-    ping: Interval,
+    /// When to ping, and to look whether the other side is silent.
+    ping: Pin<Box<Sleep>>,
     /// Nothing more is read: what came is against the protocol, or the other side has closed.
     failed: bool,
 }
@@ -115,12 +117,10 @@ impl Connection {
             heard,
             reads: READS_A_TURN,
         };
-        let mut ping = interval_at(heard + PING_EVERY, PING_EVERY);
-        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             socket: library(wire, early),
             queue,
-            ping,
+            ping: Box::pin(sleep_until(heard + PING_EVERY)),
             failed: false,
         }
     }
@@ -170,12 +170,13 @@ impl Connection {
                 ready = self.queue.stream().readable() => if ready.is_err() {
                     return Step::Gone;
                 },
-                _ = self.ping.tick() => {
+                () = self.ping.as_mut() => {
                     let heard = self.socket.get_ref().heard;
                     if heard.elapsed() >= SILENCE || self.socket.send(Message::Ping(Bytes::new())).is_err() {
                         return Step::Gone;
                     }
-                    self.ping.reset_at((Instant::now() + PING_EVERY).min(heard + SILENCE));
+                    let next = (Instant::now() + PING_EVERY).min(heard + SILENCE);
+                    self.ping.as_mut().reset(next);
                     return Step::Tick;
                 }
             }
