@@ -14,7 +14,10 @@ const ECHO_MS = 15_000;
 const TRIES = 8;
 const PASSING = new Set(["too_fast", "busy", "unavailable"]);
 
-/** `{id, body, at, state: "pending" | "failed", reason, tries}`; what is only of this page's life is in `live`. */
+/**
+ * `{id, body, at, state: "pending" | "failed", reason, tries}`; what is only of this page's life is in `live`. A pending
+ * one has a reason when the server said that it has to wait.
+ */
 let entries = [];
 /** By client id: the element, and when it was given to the socket that is open now (0: it was not). */
 const live = new Map();
@@ -57,8 +60,9 @@ function drawState(entry) {
   const failed = entry.state === "failed";
   item.classList.toggle("failed", failed);
   item.classList.toggle("pending", !failed);
-  // The note with the reason and the buttons is in the template, and shows with `.failed`.
-  find(".reason", item).textContent = failed ? entry.reason : "";
+  // The note with the reason and the buttons is in the template, and shows with `.failed` and `.waiting`.
+  item.classList.toggle("waiting", !failed && entry.reason !== "");
+  find(".reason", item).textContent = entry.reason;
 }
 
 /** Gives every waiting message to the socket that was not given to it yet, or only the first one. */
@@ -129,6 +133,10 @@ function refuse(error) {
     // Taken back already, with one before it.
     if (live.get(entry.id).givenAt === 0) return;
     entry.tries += 1;
+    // Whoever wrote too fast need not be told: the next try comes before they have read it.
+    if (error.code !== "too_fast") entry.reason = String(error.message);
+    persist();
+    drawState(entry);
     takeBack(entry);
     const seconds = Number(error.retry_after) || 1;
     // A little more each time: the others wait for the same moment.
@@ -140,7 +148,9 @@ function refuse(error) {
 
 function retry(entry) {
   entry.state = "pending";
+  entry.reason = "";
   entry.tries = 0;
+  pausedUntil = 0;
   live.get(entry.id).givenAt = 0;
   persist();
   drawState(entry);
@@ -149,7 +159,7 @@ function retry(entry) {
 
 function onClick(event) {
   const button = event.target.closest(".retry, .discard");
-  const id = button?.closest(".failed")?.dataset.client;
+  const id = button?.closest(".failed, .waiting")?.dataset.client;
   const entry = entries.find((one) => one.id === id);
   if (!entry) return;
   if (button.matches(".retry")) retry(entry);

@@ -40,6 +40,20 @@ test("a refusal that passes is retried by itself, with the same id", async ({ wi
   expect(new Set(wire.sent.map(({ client_id }) => client_id)).size).toBe(1);
 });
 
+test("a server that cannot confirm leaves a message waiting, says so, and can be asked again", async ({ wired }) => {
+  const { page, wire } = wired;
+  wire.hear = ({ client_id }, socket) => refuse(socket, client_id, "unavailable", "It <b>waits</b>.", 60);
+  await say(page, "late");
+  const waiting = page.locator("#messages > .pending.waiting");
+  await expect(waiting.locator(".reason")).toHaveText("It <b>waits</b>.");
+  await expect(waiting.getByRole("button", { name: "Discard" })).toBeHidden();
+  wire.hear = () => true;
+  await waiting.getByRole("button", { name: "Try again" }).click();
+  await expect(unconfirmed(page)).toHaveCount(0);
+  await expect(message(page, "late")).toHaveCount(1);
+  expect(new Set(wire.sent.map(({ client_id }) => client_id)).size).toBe(1);
+});
+
 test("messages that were too fast keep their order", async ({ wired: { page, wire } }) => {
   const texts = ["one", "two", "three"];
   const tries = new Map();
