@@ -2,11 +2,12 @@
 //!
 //! - [`Feed`] notes how far each room has been delivered, and delivers what this node's writer has just stored. What
 //!   doorbells tell of `load` reads, all rooms of a burst together. Either renders once and pushes shared frames.
-//! - `socket` is one page's connection. It counts the changes its page has seen, so that every change arrives once
-//!   and in order, whatever the doorbells do.
+//! - `enter` shakes hands and lets members in; `socket` is one page's connection. Its queue counts the changes that the
+//!   page has been given, so that every change arrives once and in order, whatever the doorbells do.
 //! - Nobody hears a room who is not a member: membership is looked at when a socket opens, again after it has
 //!   subscribed, and whenever the room's members changed before anything later is delivered.
 
+mod enter;
 mod feed;
 mod load;
 mod online;
@@ -28,7 +29,7 @@ use crate::messages::model::Fresh;
 
 /// The sockets of the pages.
 pub fn routes(route: Route) -> Route {
-    route.at("/ws/chatroom/:name", get(socket::connect))
+    route.at("/ws/chatroom/:name", get(enter::connect))
 }
 
 /// Serves the sockets of this node until the program ends: hears doorbells, looks every few seconds for what a lost

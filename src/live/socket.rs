@@ -1,24 +1,21 @@
-//! One page's socket: `ws/chatroom/<name>`.
+//! One page's socket, from its entry to its end.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
-use poem::http::{StatusCode, header};
-use poem::web::{Data, Path, Query};
-use poem::{IntoResponse, Request, Response, handler};
 use serde::Deserialize;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Feed, views};
-use crate::accounts::CurrentUser;
-use crate::ids::{Change, ClientId, Seq};
+use crate::ids::{ClientId, Seq};
 use crate::messages::actions::{self, Sender};
 use crate::messages::model::{Body, Refusal, Stored};
-use crate::realtime::{CloseCode, Connection, Gone, Listener, Queue, Said, Sockets, Step};
+use crate::realtime::{CloseCode, Connection, Gone, Listener, Queue, Said, Step};
 use crate::rooms::model::{MemberRoom, Span};
 use crate::rooms::queries::{self, RoomState};
 use crate::{App, Error, Result, accounts};
@@ -34,15 +31,6 @@ const LOOK_AT_LOGIN: Duration = Duration::from_secs(3600);
 /// Messages of one socket that may wait for their confirmation.
 const MAX_UNCONFIRMED: usize = 256;
 
-/// What the page has seen.
-#[derive(Debug, Clone, Copy, Deserialize)]
-struct Seen {
-    /// The newest change.
-    after: Option<i64>,
-    /// The number of the newest message it shows.
-    seq: Option<i64>,
-}
-
 /// A frame from the page; htmx adds `headers`, which are ignored like every unknown key.
 #[derive(Debug, Deserialize)]
 struct Incoming {
@@ -50,114 +38,8 @@ struct Incoming {
     client_id: Option<Uuid>,
 }
 
-/// The handshake. A wrong Origin is refused; everything else is accepted and, if need be, closed with a code, because
-/// a refused handshake tells a page nothing and makes it try for ever.
-#[handler]
-pub(super) async fn connect(
-    request: &Request,
-    app: Data<&App>,
-    feed: Data<&Arc<Feed>>,
-    sockets: Data<&Arc<Sockets>>,
-    Path(slug): Path<String>,
-    Query(seen): Query<Seen>,
-) -> Result<Response> {
-    if !request
-        .header(header::ORIGIN)
-        .is_some_and(|origin| app.origins.iter().any(|own| own == origin))
-    {
-        return Err(Error::Forbidden(
-            "This address is not one of the server's own. Set PUBLIC_URL to the one you use.",
-        ));
-    }
-    let user = CurrentUser::find(&app, request).await?;
-    let (response, upgraded) = match crate::realtime::accept(request, &sockets) {
-        Ok(accepted) => accepted,
-        Err(status) => return Ok(refuse(status)),
-    };
-    let (app, feed) = (app.clone(), Arc::clone(&feed));
-    tokio::spawn(async move {
-        // What is needed only now and then is boxed, here and below: there may be many thousand sockets.
-        let entered = async move {
-            let connection = upgraded.await?;
-            enter(app, feed, connection, user, &slug, seen).await
-        };
-        if let Some(mut socket) = entered.boxed().await
-            && let Err(End::Close(code)) = socket.serve(seen.seq.map(Seq)).await
-        {
-            socket.connection.close(code).boxed().await;
-        }
-    });
-    Ok(response)
-}
-
-fn refuse(status: StatusCode) -> Response {
-    let text = "This address is a WebSocket (RFC 6455, version 13).";
-    text.with_status(status)
-        .with_header(header::SEC_WEBSOCKET_VERSION, "13")
-        .into_response()
-}
-
-/// Lets a member in; whoever is none is told so by the code with which the connection is closed.
-async fn enter(
-    app: App,
-    feed: Arc<Feed>,
-    mut connection: Connection,
-    user: Option<CurrentUser>,
-    slug: &str,
-    seen: Seen,
-) -> Option<Box<Socket>> {
-    let found = match user {
-        Some(user) => find(&app, &user, slug)
-            .await
-            .map(|(member, sender)| (user, member, sender)),
-        None => Err(Error::Unauthenticated),
-    };
-    let (user, member, sender) = match found {
-        Ok(found) => found,
-        Err(error) => {
-            connection.close(close_code(&error)).await;
-            return None;
-        }
-    };
-    let room = member.room.id;
-    let limit = app.config.sockets_per_user.get();
-    let queue = connection.queue().clone();
-    let Some(listener) = app.hub.subscribe(room, (user.id, user.session_id), queue, limit) else {
-        connection.close(CloseCode::TryAgain).await;
-        return None;
-    };
-    app.presence.enter(room, listener.user);
-    feed.follow(room);
-    let seen = seen.after.map_or(member.room.last_change, |after| Change(after.max(0)));
-    listener.queue.advance(seen);
-    let queue = listener.queue.clone();
-    Some(Box::new(Socket {
-        visit: Arc::new(Visit {
-            app,
-            member,
-            queue,
-            showing: tokio::sync::Mutex::default(),
-        }),
-        feed,
-        connection,
-        sender,
-        listener,
-        login_seen: Instant::now(),
-    }))
-}
-
-/// The room, as a member, and what they need to write in it.
-async fn find(app: &App, user: &CurrentUser, slug: &str) -> Result<(MemberRoom, Sender)> {
-    let member = actions::enter(app, user.id, slug).await?;
-    if member.room.archived_at.is_some() {
-        return Err(Error::NotFound);
-    }
-    let sender = actions::sender(app, user.author(), user.key, &member.room).await?;
-    Ok((member, sender))
-}
-
 /// The code that says why a socket ends; while the database is away the page comes back later.
-fn close_code(error: &Error) -> CloseCode {
+pub(super) fn close_code(error: &Error) -> CloseCode {
     match error {
         Error::Unauthenticated => CloseCode::SignedOut,
         Error::NotFound => CloseCode::NotOpen,
@@ -189,7 +71,7 @@ impl<E: Into<Error>> From<E> for End {
 }
 
 /// A member's socket. When it is dropped, they have left.
-struct Socket {
+pub(super) struct Socket {
     visit: Arc<Visit>,
     feed: Arc<Feed>,
     connection: Connection,
@@ -205,7 +87,7 @@ struct Visit {
     member: MemberRoom,
     queue: Arc<Queue>,
     /// Held by the message that is being shown again: one page must not take all connections of the pool.
-    showing: tokio::sync::Mutex<()>,
+    showing: Mutex<()>,
 }
 
 impl Visit {
@@ -236,9 +118,40 @@ impl Drop for Socket {
 }
 
 impl Socket {
+    /// The socket of a member who listens already.
+    pub(super) fn new(
+        app: App,
+        feed: Arc<Feed>,
+        connection: Connection,
+        member: MemberRoom,
+        sender: Sender,
+        listener: Listener,
+    ) -> Self {
+        let visit = Arc::new(Visit {
+            app,
+            member,
+            queue: listener.queue.clone(),
+            showing: Mutex::default(),
+        });
+        Self {
+            visit,
+            feed,
+            connection,
+            sender,
+            listener,
+            login_seen: Instant::now(),
+        }
+    }
+
     /// Sends what the page missed, then moves frames out and messages in until either side ends it. `shown` is the
     /// newest message on a page that comes back.
-    async fn serve(&mut self, shown: Option<Seq>) -> Result<(), End> {
+    pub(super) async fn serve(&mut self, shown: Option<Seq>) {
+        if let Err(End::Close(code)) = self.go_on(shown).await {
+            self.connection.close(code).boxed().await;
+        }
+    }
+
+    async fn go_on(&mut self, shown: Option<Seq>) -> Result<(), End> {
         self.arrive(shown).boxed().await?;
         self.show_online();
         loop {
