@@ -35,6 +35,8 @@ pub enum Event {
         /// Its `last_change` after the commit.
         change: Change,
     },
+    /// A public room was made, renamed, archived, opened again or deleted.
+    RoomListChanged,
     /// Something was revoked: look at `revocations` now instead of in a second.
     Revoked,
     /// These people are online on a node, and nobody else.

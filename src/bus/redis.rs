@@ -101,7 +101,7 @@ impl Relay {
                     let last = newest.entry(room).or_default();
                     *last = (*last).max(change);
                 }
-                Event::Revoked | Event::Online { .. } | Event::Moved { .. } => {
+                Event::RoomListChanged | Event::Revoked | Event::Online { .. } | Event::Moved { .. } => {
                     messages.entry(self.common()).or_default().push(event);
                 }
             }

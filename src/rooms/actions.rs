@@ -19,7 +19,9 @@ pub async fn create(app: &App, name: RoomName, topic: Topic) -> Result<Room> {
         .await
         .on_constraint("rooms_slug_key_unique", name_taken)?;
     let room = queries::lock_room(&mut tx, id).await?.ok_or(Error::NotFound)?;
+    queries::advance_room_list(&mut tx).await?;
     tx.commit().await?;
+    app.bus.publish(Event::RoomListChanged);
     Ok(room)
 }
 
@@ -31,8 +33,10 @@ pub async fn edit(app: &App, actor: UserId, slug: &str, name: RoomName, topic: T
         .await
         .on_constraint("rooms_slug_key_unique", name_taken)?;
     let change = queries::take_change(&mut tx, room.id, EventKind::Edited, actor, app.now()).await?;
+    queries::advance_room_list(&mut tx).await?;
     tx.commit().await?;
     ring(app, room.id, change);
+    app.bus.publish(Event::RoomListChanged);
     Ok(())
 }
 
@@ -59,8 +63,10 @@ async fn set_archived(app: &App, actor: UserId, slug: &str, archived: bool) -> R
     };
     queries::update_archived(&mut tx, room.id, at).await?;
     let change = queries::take_change(&mut tx, room.id, kind, actor, app.now()).await?;
+    queries::advance_room_list(&mut tx).await?;
     tx.commit().await?;
     ring(app, room.id, change);
+    app.bus.publish(Event::RoomListChanged);
     Ok(())
 }
 
@@ -72,9 +78,11 @@ pub async fn delete(app: &App, slug: &str) -> Result<()> {
         let mut tx = app.db.begin().await?;
         let room = lock_public(&mut tx, &slug).await?;
         queries::delete_room(&mut tx, room.id, room.key).await?;
+        queries::advance_room_list(&mut tx).await?;
         tx.commit().await?;
         // One past its last change: whoever serves it looks, and finds that it is gone.
         ring(&app, room.id, Change(room.last_change.0 + 1));
+        app.bus.publish(Event::RoomListChanged);
         Ok(())
     });
     deleting.await.map_err(Error::internal)?

@@ -164,15 +164,30 @@ pub struct RoomEvent {
     pub at: DateTime<Utc>,
 }
 
+/// The public rooms that one person sees in the side bar.
+#[derive(Debug, Clone, Default)]
+pub struct RoomList {
+    /// How often the list of all public rooms had changed when this was read.
+    pub version: i64,
+    /// By their names.
+    pub rooms: Vec<ListedRoom>,
+}
+
 /// A public room in the side bar and on the chat home.
 #[derive(Debug, Clone)]
-pub struct Listed {
+pub struct ListedRoom {
+    /// Which room.
+    pub id: RoomId,
     /// Its place in addresses.
     pub slug: String,
+    /// What the list is sorted by.
+    pub key: String,
     /// Its name.
     pub title: String,
     /// What it is for; may be empty.
     pub topic: String,
+    /// Whether it can be read only.
+    pub archived: bool,
     /// Whether the viewer is a member.
     pub joined: bool,
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use crate::chat::views::{Open, side_bar};
-use crate::rooms::model::Listed;
+use crate::rooms::model::RoomList;
 use crate::web::icons::icon;
 use crate::web::{Ctx, Viewer, layout};
 
@@ -25,7 +25,7 @@ enum Tab {
 }
 
 /// A page of the administration inside the shell: title, tabs, content.
-fn page(ctx: &Ctx, viewer: &Viewer, listed: &[Listed], tab: Tab, content: &Markup) -> Markup {
+fn page(ctx: &Ctx, viewer: &Viewer, listed: &RoomList, tab: Tab, content: &Markup) -> Markup {
     let tabs = [
         (Tab::Overview, "/admin/", "Overview"),
         (Tab::Rooms, "/admin/rooms", "Rooms"),

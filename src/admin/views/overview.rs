@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{Tab, counted, number, page};
-use crate::rooms::model::Listed;
+use crate::rooms::model::RoomList;
 use crate::web::icons::icon;
 use crate::web::{Ctx, Viewer};
 
@@ -27,7 +27,7 @@ pub struct Overview {
 }
 
 /// The overview.
-pub fn overview(ctx: &Ctx, viewer: &Viewer, listed: &[Listed], numbers: &Overview) -> Markup {
+pub fn overview(ctx: &Ctx, viewer: &Viewer, listed: &RoomList, numbers: &Overview) -> Markup {
     let content = html! {
         h2.visually-hidden { "Overview" }
         dl.numbers {

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::{Tab, ago, counted, number, page, query};
 use crate::error::FieldErrors;
-use crate::rooms::model::{AdminRow, Listed, Show, path};
+use crate::rooms::model::{AdminRow, RoomList, Show, path};
 use crate::web::components::{Field, alert, chip, csrf_field, empty_state, field};
 use crate::web::icons::icon;
 use crate::web::{Ctx, Viewer};
@@ -40,7 +40,7 @@ pub struct RoomsPage {
 }
 
 /// The list of rooms under the form to make one.
-pub fn rooms(ctx: &Ctx, viewer: &Viewer, listed: &[Listed], data: &RoomsPage) -> Markup {
+pub fn rooms(ctx: &Ctx, viewer: &Viewer, listed: &RoomList, data: &RoomsPage) -> Markup {
     let shows = [(Show::All, "All"), (Show::Open, "Open"), (Show::Archived, "Archived")];
     let content = html! {
         section.card.padded aria-labelledby="new-room" {
@@ -83,7 +83,7 @@ pub fn rooms(ctx: &Ctx, viewer: &Viewer, listed: &[Listed], data: &RoomsPage) ->
 pub fn room_edit(
     ctx: &Ctx,
     viewer: &Viewer,
-    listed: &[Listed],
+    listed: &RoomList,
     slug: &str,
     form: &RoomForm,
     errors: &FieldErrors,
@@ -106,7 +106,7 @@ pub fn room_edit(
 }
 
 /// The page that asks before a room is deleted.
-pub fn room_delete(ctx: &Ctx, viewer: &Viewer, listed: &[Listed], room: &AdminRow) -> Markup {
+pub fn room_delete(ctx: &Ctx, viewer: &Viewer, listed: &RoomList, room: &AdminRow) -> Markup {
     let content = html! {
         section.card.padded.ask aria-labelledby="delete-room" {
             h2 #delete-room { "Delete this room?" }

@@ -3,19 +3,19 @@
 use maud::{Markup, html};
 
 use super::side_bar::{Open, side_bar};
-use crate::rooms::model::{Listed, Room, path};
+use crate::rooms::model::{Room, RoomList, path};
 use crate::web::components::{csrf_field, empty_state};
 use crate::web::icons::icon;
 use crate::web::{Ctx, Viewer, layout};
 
 /// The page at `/chat/`: on a phone the list of rooms, on a wide screen the list and a hint what to do.
-pub fn home(ctx: &Ctx, viewer: &Viewer, rooms: &[Listed]) -> Markup {
+pub fn home(ctx: &Ctx, viewer: &Viewer, rooms: &RoomList) -> Markup {
     let sheet = html! {
         section.home {
             h1.visually-hidden { "Chats" }
-            @if rooms.iter().any(|room| room.joined) {
+            @if rooms.rooms.iter().any(|room| room.joined) {
                 (empty_state("Choose a room", "Open one of your rooms on the left and read on.", &html! {}))
-            } @else if !rooms.is_empty() {
+            } @else if !rooms.rooms.is_empty() {
                 (empty_state("Choose a room", "Open a room on the left, look what it is about, and join it.", &html! {}))
             } @else if viewer.is_admin {
                 (empty_state(
@@ -32,7 +32,7 @@ pub fn home(ctx: &Ctx, viewer: &Viewer, rooms: &[Listed]) -> Markup {
 }
 
 /// An open public room seen from outside: what it is about, how many are in it, and the way in.
-pub fn join(ctx: &Ctx, viewer: &Viewer, rooms: &[Listed], room: &Room, members: i64) -> Markup {
+pub fn join(ctx: &Ctx, viewer: &Viewer, rooms: &RoomList, room: &Room, members: i64) -> Markup {
     let sheet = html! {
         section.room {
             header.room-header {

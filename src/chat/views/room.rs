@@ -6,7 +6,7 @@ use super::side_bar::{Open, side_bar};
 use crate::accounts::model::Author;
 use crate::messages::model::History;
 use crate::messages::views::{Draft, composer, history, pending};
-use crate::rooms::model::{Listed, Room, path};
+use crate::rooms::model::{Room, RoomList, path};
 use crate::web::components::{csrf_field, eclipse, empty_state};
 use crate::web::icons::icon;
 use crate::web::{Ctx, Viewer, layout};
@@ -15,7 +15,7 @@ use crate::web::{Ctx, Viewer, layout};
 pub fn room(
     ctx: &Ctx,
     viewer: &Viewer,
-    rooms: &[Listed],
+    rooms: &RoomList,
     room: &Room,
     page: &History,
     here: usize,

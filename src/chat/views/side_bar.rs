@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::rooms::model::{Listed, path};
+use crate::rooms::model::{ListedRoom, RoomList, path};
 use crate::web::components::{THEMES, avatar, csrf_field};
 use crate::web::icons::icon;
 use crate::web::layout::mark;
@@ -20,7 +20,7 @@ pub enum Open<'a> {
 }
 
 /// The side bar: me, the rooms, and the foot.
-pub fn side_bar(ctx: &Ctx, viewer: &Viewer, rooms: &[Listed], open: Open<'_>) -> Markup {
+pub fn side_bar(ctx: &Ctx, viewer: &Viewer, rooms: &RoomList, open: Open<'_>) -> Markup {
     html! {
         aside.side-bar aria-label="Side bar" {
             div.side-top {
@@ -37,14 +37,14 @@ pub fn side_bar(ctx: &Ctx, viewer: &Viewer, rooms: &[Listed], open: Open<'_>) ->
                     }
                 }
                 h2.side-label { "Public rooms" }
-                @if rooms.is_empty() {
+                @if rooms.rooms.is_empty() {
                     p.side-empty {
                         "No rooms yet. "
                         @if viewer.is_admin { a href="/admin/rooms" { "Make one" } }
                     }
                 }
                 ul {
-                    @for room in rooms {
+                    @for room in &rooms.rooms {
                         li { (row(room, open == Open::Room(&room.slug))) }
                     }
                 }
@@ -59,7 +59,7 @@ pub fn side_bar(ctx: &Ctx, viewer: &Viewer, rooms: &[Listed], open: Open<'_>) ->
     }
 }
 
-fn row(room: &Listed, open: bool) -> Markup {
+fn row(room: &ListedRoom, open: bool) -> Markup {
     html! {
         a class={ "row" @if open { " open" } @if !room.joined { " other" } } href=(path(&room.slug))
             aria-current=[open.then_some("page")]

@@ -6,7 +6,7 @@ mod events;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 
-use super::model::{EventKind, Listed, MemberRoom, Room, RoomName, Topic};
+use super::model::{EventKind, ListedRoom, MemberRoom, Room, RoomList, RoomName, Topic};
 use crate::ids::{Change, KeyId, RoomId, Seq, UserId};
 
 pub use admin::*;
@@ -104,18 +104,54 @@ pub async fn find_member_room(
 }
 
 /// The public rooms for somebody's side bar: the open ones, and archived ones they belong to.
-pub async fn list_public_rooms(db: impl PgExecutor<'_>, user: UserId) -> sqlx::Result<Vec<Listed>> {
-    sqlx::query_as!(
-        Listed,
-        r#"SELECT r.slug, r.title, r.topic, m.user_id IS NOT NULL AS "joined!"
-           FROM rooms r LEFT JOIN members m ON m.room_id = r.id AND m.user_id = $1
-           WHERE r.kind = 'public' AND (r.archived_at IS NULL OR m.user_id IS NOT NULL)
-           ORDER BY r.slug_key LIMIT $2"#,
+pub async fn list_public_rooms(db: impl PgExecutor<'_>, user: UserId) -> sqlx::Result<RoomList> {
+    let rows = sqlx::query!(
+        r#"SELECT l.version, r.id AS "id?: RoomId", r.slug AS "slug?", r.slug_key AS "key?", r.title AS "title?",
+                  r.topic AS "topic?", r.archived AS "archived?", r.joined AS "joined?"
+           FROM room_list l LEFT JOIN LATERAL (
+               SELECT r.id, r.slug, r.slug_key, r.title, r.topic, r.archived_at IS NOT NULL AS archived,
+                      m.user_id IS NOT NULL AS joined
+               FROM rooms r LEFT JOIN members m ON m.room_id = r.id AND m.user_id = $1
+               WHERE r.kind = 'public' AND (r.archived_at IS NULL OR m.user_id IS NOT NULL)
+               ORDER BY r.slug_key LIMIT $2
+           ) r ON true ORDER BY r.slug_key"#,
         user.0,
         LISTED
-    )
-    .fetch_all(db)
-    .await
+    );
+    let mut list = RoomList::default();
+    for row in rows.fetch_all(db).await? {
+        list.version = row.version;
+        // One row without a room stands for a list without rooms.
+        let (Some(id), Some(slug), Some(key), Some(title), Some(topic), Some(archived), Some(joined)) = (
+            row.id,
+            row.slug,
+            row.key,
+            row.title,
+            row.topic,
+            row.archived,
+            row.joined,
+        ) else {
+            continue;
+        };
+        list.rooms.push(ListedRoom {
+            id,
+            slug,
+            key,
+            title,
+            topic,
+            archived,
+            joined,
+        });
+    }
+    Ok(list)
+}
+
+/// Notes that the list of public rooms changes, in the transaction that changes it.
+pub async fn advance_room_list(connection: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!("UPDATE room_list SET version = version + 1")
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// How many people belong to the room.
