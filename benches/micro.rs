@@ -14,10 +14,10 @@ use chrono::{TimeDelta, Utc};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use maud::Render;
 use umbrachat::accounts::model::Author;
-use umbrachat::ids::{Change, ClientId, MessageId, RoomId, Seq, SessionId, UserId};
-use umbrachat::messages::model::{History, Item, Shown};
+use umbrachat::ids::{Change, ClientId, MessageId, Position, RoomId, Seq, SessionId, UserId};
+use umbrachat::messages::model::{History, Item, MessageView};
 use umbrachat::messages::views;
-use umbrachat::realtime::{Frame, Hub, Queue};
+use umbrachat::realtime::{Audience, Covers, Frame, Hub, Queue, Subscriber};
 use umbrachat::vault::{DataKey, MessageCipher};
 
 /// A message of 200 characters.
@@ -25,12 +25,16 @@ fn body() -> String {
     "The moon moves before the sun. ".chars().cycle().take(200).collect()
 }
 
-fn shown(seq: i64) -> Shown {
-    Shown {
+fn view(seq: i64) -> MessageView {
+    MessageView {
         seq: Seq(seq),
         change: Change(seq),
         client_id: ClientId::new(),
-        author: Author::new(UserId::new(), "Ada", "Lovelace", "ada"),
+        author: Author {
+            id: UserId::new(),
+            username: "ada".into(),
+            name: "Ada Lovelace".into(),
+        },
         body: Some(body()),
         created_at: Utc::now() + TimeDelta::seconds(seq),
         continued: seq % 3 > 0,
@@ -56,9 +60,9 @@ fn sealing(criterion: &mut Criterion) {
 }
 
 fn rendering(criterion: &mut Criterion) {
-    let one = shown(2);
+    let one = view(2);
     let page = History {
-        items: (1..=50).map(|seq| Item::Message(shown(seq))).collect(),
+        items: (1..=50).map(|seq| Item::Message(view(seq))).collect(),
         older: Some(Seq(1)),
     };
     criterion.bench_function("render a message", |b| {
@@ -70,9 +74,17 @@ fn rendering(criterion: &mut Criterion) {
 }
 
 fn pushing(criterion: &mut Criterion) {
-    let text = views::message(&shown(2)).0;
+    let text = views::message(&view(2)).0;
+    let covers = Covers {
+        after: Change(1),
+        to: Position {
+            change: Change(2),
+            seq: Seq(2),
+        },
+        altered: None,
+    };
     criterion.bench_function("encode a frame", |b| {
-        b.iter(|| Frame::covering(Change(1), Change(2), black_box(&text)));
+        b.iter(|| Frame::covering(covers, black_box(&text)));
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -88,16 +100,16 @@ fn pushing(criterion: &mut Criterion) {
             while reader.read(&mut taken).is_ok_and(|length| length > 0) {}
         }
     };
-    criterion.bench_function("push to 1000 listeners", |b| {
+    criterion.bench_function("push to 1000 subscribers", |b| {
         b.iter_batched(
             &mut read,
-            |()| runtime.block_on(hub.push(room, &frame)),
+            |()| runtime.block_on(hub.publish(Audience::Room(room), &frame)),
             BatchSize::PerIteration,
         );
     });
 }
 
-/// So many listeners of the room, over loopback; gives their readers' ends.
+/// So many subscribers of the room, over loopback; returns their readers' ends.
 async fn crowd(hub: &Hub, room: RoomId, count: usize) -> Vec<std::net::TcpStream> {
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let mut crowd = Vec::with_capacity(count);
@@ -107,8 +119,8 @@ async fn crowd(hub: &Hub, room: RoomId, count: usize) -> Vec<std::net::TcpStream
         crowd.push(reader);
         let queue = Arc::new(Queue::new(Arc::new(listener.accept().await.unwrap().0)));
         queue.resume().await.unwrap();
-        hub.subscribe(room, (UserId::new(), SessionId::new()), queue, 1)
-            .unwrap();
+        let (user, session) = (UserId::new(), SessionId::new());
+        hub.subscribe(room, &Subscriber { user, session, queue }, Position::default());
     }
     crowd
 }

@@ -11,8 +11,9 @@ use umbrachat::bus::Event;
 use umbrachat::config::{Config, Options};
 use umbrachat::error::FieldErrors;
 use umbrachat::ids::MessageId;
+use umbrachat::live::Command;
 use umbrachat::messages::model::Body;
-use umbrachat::realtime::{Said, read_bytes};
+use umbrachat::realtime::{Incoming, read_bytes};
 use umbrachat::rooms::model::{RoomName, Topic};
 use umbrachat::vault::{DataKey, MessageCipher};
 use umbrachat::web::forwarded::client_address;
@@ -22,9 +23,9 @@ use umbrachat::web::session::{Token, session_cookie, theme};
 /// All of them.
 pub const ALL: [fn(&[u8]); 8] = [frames, message, forms, text, headers, events, token, settings];
 
-/// A socket's bytes, and what the room makes of the messages in them.
+/// A socket's bytes, and what the program makes of the messages in them.
 pub fn frames(bytes: &[u8]) {
-    let (said, answer) = read_bytes(bytes);
+    let (received, answer) = read_bytes(bytes);
     // Pongs and one close: never more than came in, but for that close and its reason.
     assert!(
         answer.len() <= bytes.len() + 127,
@@ -32,18 +33,18 @@ pub fn frames(bytes: &[u8]) {
         answer.len(),
         bytes.len()
     );
-    for message in &said {
-        drop(umbrachat::live::parse(message));
+    for message in &received {
+        drop(Command::parse(message));
     }
 }
 
 /// One message of a page.
 pub fn message(bytes: &[u8]) {
-    let said = match String::from_utf8(bytes.to_vec()) {
-        Ok(text) => Said::Text(text.into()),
-        Err(_) => Said::NotUtf8,
+    let received = match String::from_utf8(bytes.to_vec()) {
+        Ok(text) => Incoming::Text(text.into()),
+        Err(_) => Incoming::NotUtf8,
     };
-    if let Ok((body, _)) = umbrachat::live::parse(&said) {
+    if let Ok(Command::Send { body, .. }) = Command::parse(&received) {
         assert!(!body.as_str().is_empty() && !body.as_str().contains('\0'));
     }
 }

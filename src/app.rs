@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bus::{Bus, Relay};
 use crate::config::{Config, Secret};
-use crate::live::Feed;
-use crate::messages::{Inbox, Outlet, Writer};
+use crate::live::Live;
+use crate::messages::{Publisher, Writer, WriterTask};
 use crate::realtime::{Acceptor, Sockets};
 use crate::state::{Clock, session_cache};
 use crate::throttle::{Shared, Throttle};
@@ -35,7 +35,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// How long sockets have to say goodbye at the end, and the last messages to reach them.
 const GOODBYE: Duration = Duration::from_secs(3);
 /// Batches that may wait between the writer and those who listen; more are loaded from the database again.
-const FRESH: usize = 1024;
+const BATCHES: usize = 1024;
 /// Tasks that load what other nodes stored, at most: each may keep one of the pool's connections.
 const LOADERS: usize = 4;
 /// How often what is not needed any more is removed.
@@ -62,16 +62,20 @@ pub async fn serve(
     raise_file_limit();
     let sockets = Sockets::new();
     let acceptor = Acceptor::new(listener, sockets.clone()).map_err(Error::internal)?;
-    let Parts { app, inbox, relay } = assemble(config, pool, clock, port).await?;
-    let feed = Arc::<Feed>::default();
+    let Parts {
+        app,
+        writer_task,
+        relay,
+    } = assemble(config, pool, clock, port).await?;
+    let live_state = Arc::<Live>::default();
     let mut tasks = Tasks::new(shutdown.clone());
     let drained = CancellationToken::new();
     // Half of the cores write to the sockets, so that the others serve pages and PostgreSQL meanwhile.
     let deliverers = (std::thread::available_parallelism().map_or(1, usize::from) / 2).max(1);
-    let (ways, fresh): (Vec<_>, Vec<_>) = (0..deliverers).map(|_| mpsc::channel(FRESH)).unzip();
-    let outlet = Outlet {
+    let (delivery_senders, batches): (Vec<_>, Vec<_>) = (0..deliverers).map(|_| mpsc::channel(BATCHES)).unzip();
+    let publisher = Publisher {
         bus: app.bus.clone(),
-        fresh: ways.clone(),
+        delivery_senders: delivery_senders.clone(),
     };
     // Not one of the tasks below: it ends before the sockets close, not after.
     let watch = Watch {
@@ -79,17 +83,17 @@ pub async fn serve(
         stop: drained.clone(),
         shutdown: shutdown.clone(),
     };
-    let writing = inbox.run(app.db.clone(), outlet, drained.clone());
+    let writing = writer_task.run(app.db.clone(), publisher, drained.clone());
     let writer = tokio::spawn(async move {
         let _watch = watch;
         writing.await;
     });
-    tasks.start("live updates", live::run(app.clone(), feed.clone()));
-    for fresh in fresh {
-        tasks.start("deliveries", live::deliver(app.clone(), feed.clone(), fresh));
+    tasks.start("live updates", live::run(app.clone(), live_state.clone()));
+    for batches in batches {
+        tasks.start("deliveries", live::deliver(app.clone(), live_state.clone(), batches));
     }
     for _ in 0..deliverers.min(LOADERS) {
-        tasks.start("loads", live::load(app.clone(), feed.clone()));
+        tasks.start("loads", live::load(app.clone(), live_state.clone()));
     }
     if let Some(relay) = relay {
         tasks.start("bus", relay.run());
@@ -105,7 +109,7 @@ pub async fn serve(
 
     let served = Server::new_with_acceptor(acceptor)
         .run_with_graceful_shutdown(
-            routes(app.clone(), feed.clone(), sockets),
+            routes(app.clone(), live_state.clone(), sockets),
             shutdown.cancelled_owned(),
             Some(DRAIN),
         )
@@ -114,7 +118,7 @@ pub async fn serve(
     // What was handed over is stored, what was stored is pushed, and only then do the sockets close.
     drained.cancel();
     let written = writer.await.map_err(Error::internal);
-    wait_until(|| ways.iter().all(|way| way.capacity() == FRESH) && feed.is_idle()).await;
+    wait_until(|| delivery_senders.iter().all(|sender| sender.capacity() == BATCHES) && live_state.is_idle()).await;
     app.hub.close_all().await;
     wait_until(|| app.hub.connections() == 0).await;
     tasks.end().await;
@@ -130,7 +134,7 @@ pub async fn create_admin(config: Config, pool: PgPool, username: &str, password
 /// The program's parts, and what their tasks need.
 struct Parts {
     app: App,
-    inbox: Inbox,
+    writer_task: WriterTask,
     relay: Option<Relay>,
 }
 
@@ -143,7 +147,7 @@ async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result
     let vault = Vault::open(&db, keys.expose(), secret)
         .await
         .map_err(|error| Error::Conflict(error.to_string()))?;
-    let (writer, inbox) = Writer::new();
+    let (writer, writer_task) = Writer::new();
     let (bus, relay) = match &config.redis_url {
         Some(url) => {
             let unusable = |error| Error::Conflict(format!("REDIS_URL cannot be used: {error}"));
@@ -170,11 +174,15 @@ async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result
         writer,
         clock,
     };
-    Ok(Parts { app, inbox, relay })
+    Ok(Parts {
+        app,
+        writer_task,
+        relay,
+    })
 }
 
 /// Every address of the program, behind what every request goes through.
-fn routes(app: App, feed: Arc<Feed>, sockets: Arc<Sockets>) -> impl Endpoint<Output = Response> {
+fn routes(app: App, live_state: Arc<Live>, sockets: Arc<Sockets>) -> impl Endpoint<Output = Response> {
     let routes = Route::new().at("/healthz", get(healthz)).at("/readyz", get(readyz));
     let features = [
         accounts::routes,
@@ -187,7 +195,7 @@ fn routes(app: App, feed: Arc<Feed>, sockets: Arc<Sockets>) -> impl Endpoint<Out
     ];
     let routes = features.into_iter().fold(routes, |routes, feature| feature(routes));
     // Boxed, so that the type of the whole does not outgrow the compiler.
-    let routes = routes.data(feed).data(sockets).boxed();
+    let routes = routes.data(live_state).data(sockets).boxed();
     web::around(app, routes.around(accounts::around).around(in_time))
 }
 

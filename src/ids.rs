@@ -66,3 +66,12 @@ number! {
     /// The number of a change in its room (a message, a join, a rename …): without gaps, in commit order.
     Change,
 }
+
+/// How far somebody knows a room: its changes and its messages, up to these numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The latest change.
+    pub change: Change,
+    /// The newest message.
+    pub seq: Seq,
+}

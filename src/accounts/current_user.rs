@@ -47,6 +47,7 @@ impl CurrentUser {
     pub fn author(&self) -> Author {
         Author {
             id: self.id,
+            username: self.viewer.username.clone(),
             name: self.viewer.name.clone(),
         }
     }

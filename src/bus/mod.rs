@@ -7,7 +7,6 @@
 
 mod redis;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,8 +20,8 @@ use crate::ids::{Change, NodeId, RoomId, UserId};
 /// Events that a slow listener may lag behind before it is told to resync instead.
 const BACKLOG: usize = 4096;
 
-/// People by room.
-pub type People = HashMap<RoomId, Vec<UserId>>;
+/// People by the room that they are in; without a room are those on other pages.
+pub type People = Vec<(Option<RoomId>, Vec<UserId>)>;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

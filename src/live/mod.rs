@@ -1,17 +1,45 @@
 //! The sockets of the pages: from a change in the database to the fragment on the screen.
 //!
-//! - [`Feed`] notes how far each room has been delivered, and delivers what this node's writer has just stored. What
-//!   doorbells tell of `load` reads, all rooms of a burst together. Either renders once and pushes shared frames.
-//! - `enter` shakes hands and lets members in; `socket` is one page's connection. Its queue counts the changes that the
-//!   page has been given, so that every change arrives once and in order, whatever the doorbells do.
-//! - Nobody hears a room who is not a member: membership is looked at when a socket opens, again after it has
-//!   subscribed, and whenever the room's members changed before anything later is delivered.
+//! - [`connect`](self): the handshake. [`socket`](self): one page's connection, with a subscription to its person and,
+//!   on the page of a room, one to the room. It sends what the page missed, then carries out [`command`](self)s.
+//! - `event`: everything that may be said to a page, and the frames that carry it.
+//! - `deliveries`: how far each room has been delivered. What this node has stored itself is delivered as it comes, what
+//!   others have stored is loaded by `loading`. Either draws once and publishes shared frames.
+//! - `room_list`: what changes in the list of public rooms. `online`: how many are online. `revocations`: log-ins that
+//!   ended.
+//!
+//! Nobody is sent a room who is not a member: membership is checked when a socket opens, again after it has subscribed,
+//! and whenever the room's members changed before anything later is delivered.
+//!
+//! The delivery of one room, and what moves it on:
+//!
+//! ```text
+//!                                          notify: the room changed elsewhere
+//!                                         ┌───────────────────────────────────┐
+//!  track            start                 │                                   ▼
+//! ───────▶ tracked ────────▶ delivered = target                      delivered < target
+//!          (state not                 ▲   │                              (pending)
+//!           read yet)                 │   │ claim_if_next: a batch           │ claim_pending: a loader
+//!                                     │   │ of this node follows on          │ takes all pending rooms
+//!                                     │   ▼                                  ▼
+//!                                     │  ┌──────────────────────────────────────┐
+//!                                     └──│ claimed: one guard draws and publishes│
+//!            the guard is dropped, and    │ changes (delivered, to]; delivered = to│
+//!            the room is pending again    └──────────────────────────────────────┘
+//!            if it changed meanwhile
+//! ```
+//!
+//! When nobody is subscribed any more the delivery is forgotten; the next one of the same room is another generation, so
+//! that a guard which is still held does not touch it.
 
-mod enter;
-mod feed;
-mod load;
+mod command;
+mod connect;
+mod deliveries;
+mod event;
+mod loading;
 mod online;
 mod revocations;
+mod room_list;
 mod socket;
 mod views;
 
@@ -20,38 +48,55 @@ use std::sync::Arc;
 use poem::{Route, get};
 use tokio::sync::mpsc;
 
-pub use feed::Feed;
-#[doc(hidden)]
-pub use socket::parse;
+pub use command::{Command, CommandError};
 
+use self::deliveries::Deliveries;
+use self::room_list::RoomListVersion;
 use crate::App;
-use crate::messages::model::Fresh;
+use crate::messages::model::StoredBatch;
+
+/// What the sockets of this node have been sent.
+#[derive(Debug, Default)]
+pub struct Live {
+    deliveries: Arc<Deliveries>,
+    room_list: RoomListVersion,
+}
+
+impl Live {
+    /// Whether every change that is known of has been delivered.
+    pub fn is_idle(&self) -> bool {
+        self.deliveries.is_idle()
+    }
+}
 
 /// The sockets of the pages.
 pub fn routes(route: Route) -> Route {
-    route.at("/ws/chatroom/:name", get(enter::connect))
+    route
+        .at("/ws/chatroom/:name", get(connect::room))
+        .at("/ws/inbox", get(connect::inbox))
 }
 
-/// Serves the sockets of this node until the program ends: hears doorbells, looks every few seconds for what a lost
-/// doorbell left behind, closes sockets of ended log-ins, and keeps the online counts true.
-pub async fn run(app: App, feed: Arc<Feed>) {
+/// Serves the sockets of this node until the program ends: receives what other nodes publish, checks every few seconds
+/// for what was lost on the way, closes sockets of ended log-ins, and keeps counts and lists true.
+pub async fn run(app: App, live: Arc<Live>) {
     tokio::join!(
-        load::listen(&app, &feed),
-        load::look_again(&app, &feed),
-        online::run(&app, &feed),
+        loading::receive(&app, &live.deliveries),
+        loading::check_regularly(&app, &live.deliveries),
+        online::run(&app, &live.deliveries),
         revocations::run(&app),
+        room_list::run(&app, &live.room_list),
     );
 }
 
 /// Loads and delivers what other nodes have stored, until the program ends. There may be several of these.
-pub async fn load(app: App, feed: Arc<Feed>) {
-    load::run(&app, &feed).await;
+pub async fn load(app: App, live: Arc<Live>) {
+    loading::run(&app, &live.deliveries).await;
 }
 
 /// Delivers what this node's writer has stored, until the program ends. There may be several of these, each for other
 /// rooms.
-pub async fn deliver(app: App, feed: Arc<Feed>, mut fresh: mpsc::Receiver<Fresh>) {
-    while let Some(batch) = fresh.recv().await {
-        feed.deliver(&app, batch).await;
+pub async fn deliver(app: App, live: Arc<Live>, mut batches: mpsc::Receiver<StoredBatch>) {
+    while let Some(batch) = batches.recv().await {
+        live.deliveries.deliver(&app, batch).await;
     }
 }

@@ -1,70 +1,71 @@
-//! Keeps the online count in every open room true, and tells the other nodes who is online on this one.
+//! Keeps the online count in every open room true, and reports to the other nodes who is online on this one.
 //!
 //! Everything is gathered for a moment: a thousand sockets that open at once become one event to the other nodes, with
-//! those who came, and one push to each room. What waits for Redis is the bus's task alone, never a socket or a page.
+//! those who came, and one frame to each room. What waits for Redis is the bus's task alone, never a socket or a page.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Feed, views};
+use super::deliveries::Deliveries;
+use super::event::Event as PageEvent;
 use crate::App;
 use crate::bus::{Bus, Event, Heard, People};
 use crate::ids::RoomId;
-use crate::realtime::Place;
+use crate::realtime::{Audience, Place};
 
 /// Moves within this time become one push and one event.
-const GATHER: Duration = Duration::from_millis(300);
-/// How often the other nodes are told of everybody here.
-const TELL: Duration = Duration::from_secs(5);
+const GATHER_INTERVAL: Duration = Duration::from_millis(300);
+/// How often everybody here is reported to the other nodes.
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Pushes a room's count whenever it changed, and exchanges with the other nodes who is online.
-pub(super) async fn run(app: &App, feed: &Feed) {
+pub(super) async fn run(app: &App, deliveries: &Deliveries) {
     let mut bus = app.bus.subscribe();
-    let mut gather = interval(GATHER);
+    let mut gather = interval(GATHER_INTERVAL);
     gather.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut shown = HashMap::new();
-    let mut tell_at = Instant::now();
+    let mut published = HashMap::new();
+    let mut publish_at = Instant::now();
     loop {
         tokio::select! {
             _ = gather.tick() => {
                 let now = Instant::now();
-                let moves = app.presence.settle(now);
-                tell_moves(app, &moves.came, &moves.left);
-                if now >= tell_at {
-                    tell_all(app);
-                    tell_at = now + TELL;
+                let moves = app.presence.take_moves(now);
+                publish_moves(app, &moves.came, &moves.left);
+                if now >= publish_at {
+                    publish_everybody(app);
+                    publish_at = now + REPORT_INTERVAL;
                 }
-                show(app, feed, moves.rooms, &mut shown).await;
+                publish_counts(app, deliveries, moves.rooms, &mut published).await;
             }
-            heard = bus.next() => match heard {
-                Some(Heard::Event(event)) => if hear(app, event) {
-                    tell_at = Instant::now();
+            received = bus.next() => match received {
+                Some(Heard::Event(event)) => if receive(app, event) {
+                    publish_at = Instant::now();
                 }
-                Some(Heard::Resync) => tell_at = Instant::now(),
+                Some(Heard::Resync) => publish_at = Instant::now(),
                 None => return,
             },
         }
     }
 }
 
-/// Takes what another node tells; gives whether that node is new, and has to be told of everybody here.
-fn hear(app: &App, event: Event) -> bool {
+/// Takes what another node reports. Returns whether that node is new, and has to be told of everybody here.
+fn receive(app: &App, event: Event) -> bool {
     match event {
         Event::Online { node, sockets, people } if node != app.presence.node() => {
             let people = places(people).collect();
-            app.presence.hear_all(node, sockets, people, Instant::now())
+            app.presence.receive_report(node, sockets, people, Instant::now())
         }
         Event::Moved { node, came, left } if node != app.presence.node() => {
-            app.presence.hear_moves(node, places(came), places(left));
+            app.presence.receive_moves(node, places(came), places(left));
             false
         }
         _ => false,
     }
 }
 
-fn tell_moves(app: &App, came: &[Place], left: &[Place]) {
+fn publish_moves(app: &App, came: &[Place], left: &[Place]) {
     if !came.is_empty() || !left.is_empty() {
         app.bus.publish_elsewhere(Event::Moved {
             node: app.presence.node(),
@@ -74,7 +75,7 @@ fn tell_moves(app: &App, came: &[Place], left: &[Place]) {
     }
 }
 
-fn tell_all(app: &App) {
+fn publish_everybody(app: &App) {
     if matches!(app.bus, Bus::Redis { .. }) {
         app.bus.publish_elsewhere(Event::Online {
             node: app.presence.node(),
@@ -85,11 +86,11 @@ fn tell_all(app: &App) {
 }
 
 fn by_room(places: &[Place]) -> People {
-    let mut people = People::new();
+    let mut people: HashMap<_, Vec<_>> = HashMap::new();
     for (room, user) in places {
         people.entry(*room).or_default().push(*user);
     }
-    people
+    people.into_iter().collect()
 }
 
 fn places(people: People) -> impl Iterator<Item = Place> {
@@ -98,17 +99,24 @@ fn places(people: People) -> impl Iterator<Item = Place> {
         .flat_map(|(room, users)| users.into_iter().map(move |user| (room, user)))
 }
 
-/// Pushes the counts of these rooms, as far as they are others than those that are `shown`.
-async fn show(app: &App, feed: &Feed, rooms: HashSet<RoomId>, shown: &mut HashMap<RoomId, usize>) {
+/// Pushes the counts of these rooms, as far as they are others than those that are `published`.
+async fn publish_counts(
+    app: &App,
+    deliveries: &Deliveries,
+    rooms: HashSet<RoomId>,
+    published: &mut HashMap<RoomId, usize>,
+) {
     for room in rooms {
         if !app.hub.is_open(room) {
-            shown.remove(&room);
-            feed.left(app, room);
+            published.remove(&room);
+            deliveries.forget_unless_open(app, room);
             continue;
         }
         let count = app.presence.count(room);
-        if shown.insert(room, count) != Some(count) {
-            app.hub.push(room, &views::online(count)).await;
+        if published.insert(room, count) != Some(count) {
+            app.hub
+                .publish(Audience::Room(room), &PageEvent::OnlineChanged(count).frame())
+                .await;
         }
     }
 }

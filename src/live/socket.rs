@@ -1,42 +1,35 @@
-//! One page's socket, from its entry to its end.
+//! One page's socket, from its opening to its end: subscribed to what concerns its person and, on the page of a room, to
+//! that room.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
-use serde::Deserialize;
+use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, Postgres};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use uuid::Uuid;
 
-use super::{Feed, views};
-use crate::ids::{ClientId, Seq};
-use crate::messages::actions::{self, Sender};
-use crate::messages::model::{Body, Refusal, Stored};
-use crate::realtime::{CloseCode, Connection, Gone, Listener, Queue, Said, Step};
-use crate::rooms::model::{MemberRoom, Span};
-use crate::rooms::queries::{self, RoomState};
-use crate::{App, Error, Result, accounts};
+use super::Live;
+use super::command::{Command, CommandError, Reason};
+use super::connect::Shown;
+use super::event::{Changes, Event, Placement};
+use crate::ids::{ClientId, Position, RoomId};
+use crate::messages::history;
+use crate::messages::model::{Item, SendError, Stored};
+use crate::messages::sending::{Sender, send};
+use crate::realtime::{Audience, CloseCode, Connection, Disconnected, Incoming, Slot, Step, Subscriber};
+use crate::rooms::model::{Membership, RoomAddress, Span};
+use crate::{App, Error, Result, accounts, rooms};
 
-/// Bytes of a frame that are accepted.
-const MAX_FRAME: usize = 16 << 10;
 /// A page that missed more changes than this loads the newest history instead.
 const MAX_MISSED: i64 = 500;
 /// Changes that are loaded together for a page that missed them.
-const PART: i64 = 100;
-/// How often it is looked whether the log-in still lives, and its use noted.
-const LOOK_AT_LOGIN: Duration = Duration::from_secs(3600);
+const CHANGES_PER_LOAD: i64 = 100;
+/// How often it is checked whether the log-in still lives, and its use noted.
+const LOGIN_CHECK_INTERVAL: Duration = Duration::from_secs(3600);
 /// Messages of one socket that may wait for their confirmation.
 const MAX_UNCONFIRMED: usize = 256;
-
-/// A frame from the page; htmx adds `headers`, which are ignored like every unknown key.
-#[derive(Debug, Deserialize)]
-struct Incoming {
-    body: String,
-    client_id: Option<Uuid>,
-}
 
 /// The code that says why a socket ends; while the database is away the page comes back later.
 pub(super) fn close_code(error: &Error) -> CloseCode {
@@ -53,14 +46,14 @@ pub(super) fn close_code(error: &Error) -> CloseCode {
 /// How a socket ends.
 enum End {
     /// The page has gone.
-    Gone,
+    Disconnected,
     /// The server closes it.
     Close(CloseCode),
 }
 
-impl From<Gone> for End {
-    fn from(_: Gone) -> Self {
-        Self::Gone
+impl From<Disconnected> for End {
+    fn from(_: Disconnected) -> Self {
+        Self::Disconnected
     }
 }
 
@@ -70,240 +63,323 @@ impl<E: Into<Error>> From<E> for End {
     }
 }
 
-/// A member's socket. When it is dropped, they have left.
+/// One page's socket. While it lives it is subscribed, and its person counts as online.
 pub(super) struct Socket {
-    visit: Arc<Visit>,
-    feed: Arc<Feed>,
+    app: App,
+    live: Arc<Live>,
     connection: Connection,
-    sender: Sender,
-    listener: Listener,
+    subscriber: Subscriber,
+    /// The subscription to what concerns the person.
+    person: Slot,
+    room: Option<Room>,
     /// When the log-in was found alive.
-    login_seen: Instant,
+    login_checked_at: Instant,
+}
+
+/// A room that a page enters.
+pub(super) struct Entry {
+    pub(super) membership: Membership,
+    pub(super) sender: Sender,
+    /// How far the page knows the room.
+    pub(super) position: Position,
+}
+
+/// The room that the page shows.
+struct Room {
+    replies: Arc<Replies>,
+    sender: Sender,
+    /// The subscription to it.
+    slot: Slot,
 }
 
 /// What it takes to tell the page what became of its messages. The messages on their way hold it weakly.
-struct Visit {
+struct Replies {
     app: App,
-    member: MemberRoom,
-    queue: Arc<Queue>,
-    /// Held by the message that is being shown again: one page must not take all connections of the pool.
-    showing: Mutex<()>,
+    membership: Membership,
+    subscriber: Subscriber,
+    slot: Slot,
+    /// Held while a message is shown again: one page must not take all connections of the pool.
+    resending: Mutex<()>,
 }
 
-impl Visit {
+impl Replies {
+    fn push(&self, event: Event<'_>) {
+        self.subscriber.queue.push(self.slot, &event.frame());
+    }
+
     /// A message is stored: its echo comes through the hub. One that was stored before is shown to its sender again,
     /// who may have missed it.
-    fn confirm(self: Arc<Self>, client_id: ClientId, outcome: Result<Stored, Refusal>) {
+    fn confirm(self: Arc<Self>, client_id: ClientId, outcome: Result<Stored, SendError>) {
+        let refuse = move |error| CommandError {
+            client_id: Some(client_id),
+            reason: Reason::Send(error),
+        };
         match outcome {
-            Ok(Stored { again: false, .. }) => {}
+            Ok(Stored {
+                is_duplicate: false, ..
+            }) => {}
             Ok(stored) => drop(tokio::spawn(async move {
-                let _turn = self.showing.lock().await;
-                let frame = match actions::find(&self.app, &self.member, stored.seq).await {
-                    Ok(message) => views::again(&message),
-                    Err(_) => views::refused(Refusal::Unavailable, Some(client_id)),
-                };
-                self.queue.push(&frame);
+                let _turn = self.resending.lock().await;
+                match history::find(&self.app, &self.membership, stored.seq).await {
+                    Ok(message) => self.push(Event::MessageResent(&message)),
+                    Err(_) => self.push(Event::CommandRefused(&refuse(SendError::Unavailable))),
+                }
             })),
-            Err(refusal) => self.queue.push(&views::refused(refusal, Some(client_id))),
+            Err(error) => self.push(Event::CommandRefused(&refuse(error))),
         }
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        let Visit { app, member, .. } = &*self.visit;
-        app.hub.unsubscribe(member.room.id, &self.listener);
-        app.presence.leave(member.room.id, self.listener.user);
+        let Self { app, subscriber, .. } = self;
+        let user = subscriber.user;
+        let room = self.room.as_ref().map(Room::id);
+        if let Some(room) = room {
+            app.hub.unsubscribe(Audience::Room(room), subscriber);
+        }
+        app.hub.unsubscribe(Audience::User(user), subscriber);
+        app.presence.leave(room, user);
     }
 }
 
 impl Socket {
-    /// The socket of a member who listens already.
+    /// The socket of a person who is connected to the hub; they enter that room.
     pub(super) fn new(
         app: App,
-        feed: Arc<Feed>,
+        live: Arc<Live>,
         connection: Connection,
-        member: MemberRoom,
-        sender: Sender,
-        listener: Listener,
+        (subscriber, person): (Subscriber, Slot),
+        entry: Option<Entry>,
     ) -> Self {
-        let visit = Arc::new(Visit {
-            app,
-            member,
-            queue: listener.queue.clone(),
-            showing: Mutex::default(),
-        });
+        let room = entry.map(|entry| Room::enter(&app, &live, &subscriber, entry));
+        app.presence.enter(room.as_ref().map(Room::id), subscriber.user);
         Self {
-            visit,
-            feed,
+            app,
+            live,
             connection,
-            sender,
-            listener,
-            login_seen: Instant::now(),
+            subscriber,
+            person,
+            room,
+            login_checked_at: Instant::now(),
         }
     }
 
-    /// Sends what the page missed, then moves frames out and messages in until either side ends it. `shown` is the
-    /// newest message on a page that comes back.
-    pub(super) async fn serve(&mut self, shown: Option<Seq>) {
-        if let Err(End::Close(code)) = self.go_on(shown).await {
+    /// Sends what the page missed, then moves frames out and commands in until either side ends it.
+    pub(super) async fn serve(&mut self, shown: Shown) {
+        if let Err(End::Close(code)) = self.run(shown).await {
             self.connection.close(code).boxed().await;
         }
     }
 
-    async fn go_on(&mut self, shown: Option<Seq>) -> Result<(), End> {
+    async fn run(&mut self, shown: Shown) -> Result<(), End> {
         self.arrive(shown).boxed().await?;
-        self.show_online();
         loop {
             match self.connection.next().await {
-                Step::Behind => self.catch_up(None, None).boxed().await?,
-                Step::Said(said) => self.hear(&said),
+                // Only a room has positions.
+                Step::Behind(_) => self.catch_up(None, Placement::AtEnd).boxed().await?,
+                Step::Ended(_, code) | Step::Close(code) => return Err(End::Close(code)),
+                Step::Received(received) => self.receive(&received),
                 Step::Tick => self.beat().boxed().await,
-                Step::Close(code) => return Err(End::Close(code)),
-                Step::Gone => return Err(End::Gone),
+                Step::Disconnected => return Err(End::Disconnected),
             }
         }
     }
 
-    /// Sees that their log-in is alive, now that its end would close the socket, and sends what the page missed.
-    async fn arrive(&mut self, shown: Option<Seq>) -> Result<(), End> {
-        let (app, login) = (&self.visit.app, self.listener.session);
-        let mut db = app.db.acquire().await?;
-        let alive = accounts::queries::find_session_alive(&mut *db, login, app.now()).await?;
+    /// Checks that the log-in is alive, now that its end would close the socket, and sends what the page missed.
+    async fn arrive(&mut self, shown: Shown) -> Result<(), End> {
+        let mut db = self.app.db.acquire().await?;
+        let (login, now) = (self.subscriber.session, self.app.now());
+        let alive = accounts::queries::find_session_alive(&mut *db, login, now).await?;
         alive.ok_or(Error::Unauthenticated)?;
-        self.catch_up(Some(db), shown).await
+        if shown
+            .rooms
+            .is_some_and(|version| self.live.room_list.is_newer_than(version))
+        {
+            let list = rooms::queries::list_public_rooms(&mut *db, self.subscriber.user).await?;
+            self.push_to_person(Event::RoomListChanged(&list));
+        }
+        if self.room.is_none() {
+            self.push_to_person(Event::Heartbeat(None));
+            return Ok(());
+        }
+        let placement = match shown.seq {
+            Some(_) => Placement::InPlace,
+            None => Placement::AtEnd,
+        };
+        self.catch_up(Some(db), placement).await?;
+        self.push_online();
+        Ok(())
     }
 
-    /// Sends everything that the page has not seen, in parts, while pushes are held. `shown` is the newest message on a
-    /// page that comes back. Membership is looked at again, now that the hub's frames are waiting for us. `db` is a
-    /// connection that is at hand.
-    async fn catch_up(&mut self, db: Option<PoolConnection<Postgres>>, shown: Option<Seq>) -> Result<(), End> {
-        let Visit { app, member, .. } = &*self.visit;
-        let room = member.room.id;
+    /// Sends everything in the room that the page has not been given, in parts, while pushes wait. Membership is checked
+    /// again, now that the hub's frames are waiting for us. `db` is a connection that is at hand.
+    async fn catch_up(&mut self, db: Option<PoolConnection<Postgres>>, placement: Placement) -> Result<(), End> {
+        let Self {
+            app, live, subscriber, ..
+        } = self;
+        let Some(Room { replies, slot, .. }) = &self.room else {
+            return Ok(());
+        };
+        let (room, queue) = (replies.membership.room.id, &subscriber.queue);
         let mut db = match db {
             Some(db) => db,
             None => app.db.acquire().await?,
         };
-        let mut state = self.find_state(&mut db).await?;
-        if !self.feed.begin(&state) {
-            state = self.find_state(&mut db).await?;
-            if !self.feed.begin(&state) {
-                // The database is behind what was delivered: it is another one now. The look of every few seconds sees it.
+        let find = async |db: &mut PoolConnection<Postgres>| {
+            let found = rooms::queries::find_membership(&mut **db, subscriber.user, RoomAddress::Id(room)).await?;
+            found.filter(Membership::may_write).ok_or(Error::NotFound)
+        };
+        let mut membership = find(&mut db).await?;
+        if !live.deliveries.start(&membership.room.state()) {
+            membership = find(&mut db).await?;
+            if !live.deliveries.start(&membership.room.state()) {
+                // The database is behind what was delivered: it is another one now, which the regular check will see.
                 return Err(End::Close(CloseCode::TryAgain));
             }
         }
+        if membership.begins != replies.membership.begins {
+            // They left and came back: the page begins anew with what they may see now.
+            return Err(End::Close(CloseCode::TryAgain));
+        }
         // Never kept over the sending: a slow page would hold it.
         let mut db = Some(db);
-        let queue = &self.listener.queue;
-        let end = state.last_change;
-        // A cursor beyond the end is from another life of the database.
-        if queue.cursor() > end || end.0.saturating_sub(queue.cursor().0) > MAX_MISSED {
+        let state = membership.room.state();
+        let end = state.position();
+        let mut at = queue.position(*slot).unwrap_or(end);
+        // A position beyond the end is from a database that was set back.
+        if at.change > end.change || end.change.0.saturating_sub(at.change.0) > MAX_MISSED {
             drop(db);
-            queue.advance(end);
-            return Ok(self.connection.send([views::reload(None)]).await?);
+            queue.set_position(*slot, end);
+            return Ok(self.connection.send([Event::PageOutdated.frame()]).await?);
         }
-        let fragments = if shown.is_some() {
-            views::caught_up
-        } else {
-            views::appended
-        };
-        while queue.cursor() < end {
+        while at.change < end.change {
             let span = Span {
                 room,
                 key: state.key,
-                from: member.from_seq,
-                after: queue.cursor(),
-                up_to: end,
+                begins: membership.begins.seq,
+                newest: at.seq,
+                after: at.change,
+                up_to: end.change,
             };
             let read = {
                 let mut db = match db.take() {
                     Some(db) => db,
                     None => app.db.acquire().await?,
                 };
-                actions::changes(app, &mut db, &[span], PART).await?
+                history::changes(app, &mut db, &[span], CHANGES_PER_LOAD).await?
             };
-            for (items, to) in read {
-                self.connection.send(fragments(span.after, to, &items)).await?;
-                queue.advance(to);
+            for (items, change) in read {
+                let newest = items.iter().filter_map(|item| match item {
+                    Item::Message(message) => Some(message.seq),
+                    Item::Altered(_) | Item::Event(_) => None,
+                });
+                let seq = newest.max().unwrap_or(at.seq);
+                let to = Position { change, seq };
+                let changes = Changes {
+                    after: at,
+                    to,
+                    items: &items,
+                    placement,
+                };
+                self.connection.send(changes.frames()).await?;
+                queue.set_position(*slot, to);
+                at = to;
             }
         }
         Ok(())
     }
 
-    /// The room as it is, open and with them among its members.
-    async fn find_state(&self, db: &mut PgConnection) -> Result<RoomState> {
-        let state = queries::find_member_state(db, self.listener.user, self.visit.member.room.id).await?;
-        state.filter(|state| state.open).ok_or(Error::NotFound)
-    }
-
-    /// Shows how many are online. Looked at again afterwards, because a newer count may have been pushed in between.
-    fn show_online(&self) {
-        let mut shown = None;
+    /// Pushes how many are online. Looked at again afterwards, because a newer count may have been published in between.
+    fn push_online(&self) {
+        let Some(room) = &self.room else { return };
+        let mut pushed = None;
         loop {
-            let count = self.visit.app.presence.count(self.visit.member.room.id);
-            if shown == Some(count) {
+            let count = self.app.presence.count(room.id());
+            if pushed == Some(count) {
                 return;
             }
-            self.listener.queue.push(&views::online(count));
-            shown = Some(count);
+            room.replies.push(Event::OnlineChanged(count));
+            pushed = Some(count);
         }
     }
 
-    /// Takes what the page sent. What is wrong is answered, never punished by closing; only for text that is not UTF-8
-    /// the protocol wants the connection to end after the answer.
-    fn hear(&self, said: &Said) {
-        if let Err((client_id, refusal)) = self.take(said) {
-            self.listener.queue.push(&views::refused(refusal, client_id));
+    fn push_to_person(&self, event: Event<'_>) {
+        self.subscriber.queue.push(self.person, &event.frame());
+    }
+
+    /// Carries out what the page sent. What is wrong is answered, never punished by closing; only for text that is not
+    /// UTF-8 the protocol wants the connection to end after the answer.
+    fn receive(&self, received: &Incoming) {
+        let done = Command::parse(received).and_then(|command| self.carry_out(command));
+        if let Err(error) = done {
+            self.push_to_person(Event::CommandRefused(&error));
         }
     }
 
-    fn take(&self, said: &Said) -> Result<(), (Option<ClientId>, Refusal)> {
-        let (body, client_id) = parse(said)?;
-        let refused = |refusal| (Some(client_id), refusal);
-        // Each message that waits for its confirmation holds the visit weakly, each that is shown again strongly.
-        if Arc::weak_count(&self.visit) + Arc::strong_count(&self.visit) > MAX_UNCONFIRMED {
-            return Err(refused(Refusal::Busy));
+    fn carry_out(&self, command: Command) -> Result<(), CommandError> {
+        let Command::Send { body, client_id } = command;
+        let refuse = |error| CommandError {
+            client_id: Some(client_id),
+            reason: Reason::Send(error),
+        };
+        let Some(Room { replies, sender, .. }) = &self.room else {
+            return Err(refuse(SendError::NotAMember));
+        };
+        // Each message that waits for its confirmation holds the replies weakly, each that is shown again strongly.
+        if Arc::weak_count(replies) + Arc::strong_count(replies) > MAX_UNCONFIRMED {
+            return Err(refuse(SendError::Busy));
         }
-        let visit = Arc::downgrade(&self.visit);
+        let replies = Arc::downgrade(replies);
         let answer = move |outcome| {
-            if let Some(visit) = visit.upgrade() {
-                visit.confirm(client_id, outcome);
+            if let Some(replies) = replies.upgrade() {
+                replies.confirm(client_id, outcome);
             }
         };
-        actions::send(&self.visit.app, &self.sender, body, client_id, Box::new(answer)).map_err(refused)
+        send(&self.app, sender, body, client_id, Box::new(answer)).map_err(refuse)
     }
 
-    /// Tells the page how far the room is. Now and then, notes that the log-in is in use; one that is over ends the
-    /// socket, because it would not open another.
+    /// Tells the page that the connection lives, and how far the room is. Now and then, notes that the log-in is in use;
+    /// one that is over ends the socket, because it would not open another.
     async fn beat(&mut self) {
-        if self.login_seen.elapsed() >= LOOK_AT_LOGIN {
-            match accounts::actions::note_use(&self.visit.app, self.listener.session).await {
-                Ok(true) => self.login_seen = Instant::now(),
-                Ok(false) => self.listener.queue.close(CloseCode::SignedOut),
+        if self.login_checked_at.elapsed() >= LOGIN_CHECK_INTERVAL {
+            match accounts::actions::note_use(&self.app, self.subscriber.session).await {
+                Ok(true) => self.login_checked_at = Instant::now(),
+                Ok(false) => self.subscriber.queue.close(CloseCode::SignedOut),
                 Err(error) => tracing::warn!(%error, "the use of a log-in could not be noted"),
             }
         }
-        let newest = self
-            .feed
-            .newest(self.visit.member.room.id)
-            .unwrap_or_else(|| self.listener.queue.cursor());
-        self.listener.queue.push(&views::heartbeat(newest));
+        let position = |room: &Room| {
+            let target = self.live.deliveries.target(room.id());
+            target.or_else(|| Some(self.subscriber.queue.position(room.slot)?.change))
+        };
+        self.push_to_person(Event::Heartbeat(self.room.as_ref().and_then(position)));
     }
 }
 
-/// The message in what a page sent; for one that cannot be taken, why, with its id as far as it can be read.
-pub fn parse(said: &Said) -> Result<(Body, ClientId), (Option<ClientId>, Refusal)> {
-    let Said::Text(text) = said else {
-        return Err((None, Refusal::Malformed("Send JSON text in UTF-8.")));
-    };
-    if text.len() > MAX_FRAME {
-        return Err((None, Refusal::TooLong));
+impl Room {
+    /// Subscribes to a room.
+    fn enter(app: &App, live: &Live, subscriber: &Subscriber, entry: Entry) -> Self {
+        let Entry {
+            membership,
+            sender,
+            position,
+        } = entry;
+        let room = membership.room.id;
+        let slot = app.hub.subscribe(room, subscriber, membership.begins);
+        subscriber.queue.set_position(slot, position);
+        live.deliveries.track(room);
+        let replies = Arc::new(Replies {
+            app: app.clone(),
+            membership,
+            subscriber: subscriber.clone(),
+            slot,
+            resending: Mutex::default(),
+        });
+        Self { replies, sender, slot }
     }
-    let Ok(incoming) = serde_json::from_str::<Incoming>(text) else {
-        let form = r#"Send JSON like {"body": "Hello", "client_id": "<uuid>"}."#;
-        return Err((None, Refusal::Malformed(form)));
-    };
-    let client_id = incoming.client_id.map_or_else(ClientId::new, ClientId);
-    let body = Body::parse(&incoming.body).map_err(|refusal| (Some(client_id), refusal))?;
-    Ok((body, client_id))
+
+    fn id(&self) -> RoomId {
+        self.replies.membership.room.id
+    }
 }

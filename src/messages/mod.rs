@@ -4,13 +4,13 @@
 //! - Acknowledged means stored: the sender's ✓ is the echo of the committed message.
 //! - Exactly once: the sender's page makes the `client_id`; sending the same one again stores nothing and is answered
 //!   with the stored message.
-//! - One [`Writer`] per node stores in batches, and tells of it only after the commit.
+//! - One [`Writer`] per node stores in batches, and publishes only after the commit.
 
-pub mod actions;
-
+pub mod history;
 pub mod model;
 pub mod queries;
+pub mod sending;
 pub mod views;
 mod writer;
 
-pub use writer::{Answer, Inbox, Outlet, Writer};
+pub use writer::{Answer, Publisher, Writer, WriterTask};

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 use crate::accounts::model::Author;
-use crate::ids::{Change, ClientId, KeyId, MessageId, RoomId, Seq, UserId};
+use crate::ids::{Change, ClientId, KeyId, MessageId, Position, RoomId, Seq, UserId};
 use crate::rooms::model::RoomEvent;
 
 /// Characters that a body may have after trimming.
@@ -19,18 +19,18 @@ pub struct Body(String);
 
 impl Body {
     /// Checks a typed text.
-    pub fn parse(typed: &str) -> Result<Self, Refusal> {
+    pub fn parse(typed: &str) -> Result<Self, SendError> {
         // Forms send line ends as CR LF, sockets as LF: one text is stored.
         let text = typed.replace("\r\n", "\n");
         let text = text.trim();
         if text.is_empty() {
-            return Err(Refusal::Empty);
+            return Err(SendError::Empty);
         }
         if text.contains('\0') {
-            return Err(Refusal::Malformed("A message cannot hold the NUL character."));
+            return Err(SendError::Malformed("A message cannot hold the NUL character."));
         }
         if text.chars().count() > MAX_CHARS {
-            return Err(Refusal::TooLong);
+            return Err(SendError::TooLong);
         }
         Ok(Self(text.to_owned()))
     }
@@ -48,7 +48,7 @@ impl Body {
 
 /// Why a message was not taken, or not confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum SendError {
     /// It has not the form that is asked for; the sentence says what is wrong.
     Malformed(&'static str),
     /// There is nothing in it.
@@ -65,7 +65,7 @@ pub enum Refusal {
     Unavailable,
 }
 
-impl Refusal {
+impl SendError {
     /// The code that programs read.
     pub fn code(self) -> &'static str {
         match self {
@@ -122,12 +122,12 @@ pub struct NewMessage {
     /// Where.
     pub room: RoomId,
     /// By whom.
-    pub author: Author,
+    pub author: UserId,
     /// The author's data key that it was sealed with.
     pub author_key: KeyId,
     /// The sender's id for it.
     pub client_id: ClientId,
-    /// The text, for those who listen; only its sealed form is stored.
+    /// The text, for those who read it at once; only its sealed form is stored.
     pub body: Body,
     /// The sealed body.
     pub sealed: String,
@@ -143,21 +143,23 @@ pub struct Stored {
     /// The change that stored it.
     pub change: Change,
     /// Whether it stood there already: the same client id had been sent before.
-    pub again: bool,
+    pub is_duplicate: bool,
 }
 
 /// What became of a message in a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is stored, or it never will be.
-    Known(Result<Stored, Refusal>),
+    /// It is stored, and its author is shown like this now.
+    Stored(Stored, Author),
+    /// Its sender does not belong to the room (or it was archived).
+    NotAMember,
     /// Somebody else held its room locked.
     Locked,
 }
 
 /// A message as everybody in the room sees it.
 #[derive(Debug, Clone)]
-pub struct Shown {
+pub struct MessageView {
     /// Its number.
     pub seq: Seq,
     /// Its latest change.
@@ -176,36 +178,36 @@ pub struct Shown {
     pub new_day: bool,
 }
 
-/// Messages that this node has just stored in one room, at hand for those who listen to it.
+/// Messages that this node has just stored in one room, at hand for those who are subscribed to it.
 #[derive(Debug)]
-pub struct Fresh {
+pub struct StoredBatch {
     /// Where.
     pub room: RoomId,
     /// The room's change before them.
-    pub from: Change,
-    /// The change of the last of them.
-    pub to: Change,
-    /// In order. How the first stands to the message before it is not known here: see [`place`].
-    pub messages: Vec<Shown>,
+    pub after: Change,
+    /// Where the last of them brings the room.
+    pub to: Position,
+    /// In order. How the first stands to the message before it is not known here: see [`group`].
+    pub messages: Vec<MessageView>,
     /// Closed by dropping this, once they have been delivered.
     pub undelivered: mpsc::Sender<Infallible>,
 }
 
-/// Says of messages in order how each stands to the one before it; `previous` is the one before the first. Gives the
-/// last one, for those that follow.
-pub fn place(messages: &mut [Shown], mut previous: Option<Previous>) -> Option<Previous> {
+/// Notes in each of these messages, which follow on each other, how it stands to the one before it; `previous` is the
+/// one before the first. Returns the last one, for those that follow.
+pub fn group(messages: &mut [MessageView], mut previous: Option<PreviousMessage>) -> Option<PreviousMessage> {
     for message in messages {
-        (message.continued, message.new_day) = joint(message.author.id, message.created_at, previous);
+        (message.continued, message.new_day) = grouping(message.author.id, message.created_at, previous);
         previous = Some((message.author.id, message.created_at));
     }
     previous
 }
 
 /// Author and time of the message before.
-pub type Previous = (UserId, DateTime<Utc>);
+pub type PreviousMessage = (UserId, DateTime<Utc>);
 
 /// How a message stands to the one before it, `(continued, new_day)`.
-pub fn joint(author: UserId, created_at: DateTime<Utc>, previous: Option<Previous>) -> (bool, bool) {
+pub fn grouping(author: UserId, created_at: DateTime<Utc>, previous: Option<PreviousMessage>) -> (bool, bool) {
     let Some((previous_author, previous_at)) = previous else {
         return (false, true);
     };
@@ -215,11 +217,13 @@ pub fn joint(author: UserId, created_at: DateTime<Utc>, previous: Option<Previou
     (author == previous_author && close && !new_day, new_day)
 }
 
-/// One line of a room's history.
+/// One line of a room's history, or a change of one.
 #[derive(Debug, Clone)]
 pub enum Item {
     /// A message.
-    Message(Shown),
+    Message(MessageView),
+    /// A message that its readers have already, as it is now: it replaces the line that stands.
+    Altered(MessageView),
     /// Something else that happened.
     Event(RoomEvent),
 }
@@ -228,7 +232,7 @@ impl Item {
     /// Its latest change.
     pub fn change(&self) -> Change {
         match self {
-            Self::Message(message) => message.change,
+            Self::Message(message) | Self::Altered(message) => message.change,
             Self::Event(event) => event.change,
         }
     }
@@ -251,9 +255,9 @@ mod tests {
     fn bodies_are_trimmed_and_counted_in_characters() {
         assert_eq!(Body::parse("  hi \r\n there\n").unwrap().as_str(), "hi \n there");
         assert!(Body::parse(&"🌙".repeat(4000)).is_ok());
-        assert_eq!(Body::parse(&"x".repeat(4001)), Err(Refusal::TooLong));
-        assert_eq!(Body::parse(" \n\t "), Err(Refusal::Empty));
-        assert!(matches!(Body::parse("a\0b"), Err(Refusal::Malformed(_))));
+        assert_eq!(Body::parse(&"x".repeat(4001)), Err(SendError::TooLong));
+        assert_eq!(Body::parse(" \n\t "), Err(SendError::Empty));
+        assert!(matches!(Body::parse("a\0b"), Err(SendError::Malformed(_))));
     }
 
     #[test]
@@ -261,18 +265,18 @@ mod tests {
         let (ana, ben) = (UserId::new(), UserId::new());
         let noon: DateTime<Utc> = "2026-03-01T12:00:00Z".parse().unwrap();
         let later = |minutes| noon + chrono::Duration::minutes(minutes);
-        assert_eq!(joint(ana, noon, None), (false, true));
-        assert_eq!(joint(ana, later(5), Some((ana, noon))), (true, false));
-        assert_eq!(joint(ana, later(6), Some((ana, noon))), (false, false));
+        assert_eq!(grouping(ana, noon, None), (false, true));
+        assert_eq!(grouping(ana, later(5), Some((ana, noon))), (true, false));
+        assert_eq!(grouping(ana, later(6), Some((ana, noon))), (false, false));
         assert_eq!(
-            joint(ana, later(-60), Some((ana, noon))),
+            grouping(ana, later(-60), Some((ana, noon))),
             (false, false),
             "the clock was set back"
         );
-        assert_eq!(joint(ben, later(1), Some((ana, noon))), (false, false));
+        assert_eq!(grouping(ben, later(1), Some((ana, noon))), (false, false));
         let midnight: DateTime<Utc> = "2026-03-02T00:00:30Z".parse().unwrap();
         assert_eq!(
-            joint(ana, midnight, Some((ana, midnight - chrono::Duration::minutes(1)))),
+            grouping(ana, midnight, Some((ana, midnight - chrono::Duration::minutes(1)))),
             (false, true)
         );
     }

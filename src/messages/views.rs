@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
-use super::model::{History, Item, MAX_CHARS, Shown};
+use super::model::{History, Item, MAX_CHARS, MessageView};
 use crate::accounts::model::Author;
 use crate::ids::ClientId;
 use crate::rooms::model::path;
@@ -15,7 +15,7 @@ use crate::web::components::{avatar, csrf_field, moon, moon_phase, time};
 use crate::web::icons::icon;
 
 /// A stored message.
-pub fn message(message: &Shown) -> Markup {
+pub fn message(message: &MessageView) -> Markup {
     html! {
         li id={ "m-" (message.seq) } class={ "message" @if message.continued { " continued" } }
             data-seq=(message.seq) data-change=(message.change) data-author=(message.author.id) data-client=(message.client_id)
@@ -36,7 +36,7 @@ pub fn message(message: &Shown) -> Markup {
 /// A message or an event, whichever it is.
 pub fn item(item: &Item) -> Markup {
     match item {
-        Item::Message(shown) => message(shown),
+        Item::Message(view) | Item::Altered(view) => message(view),
         Item::Event(room_event) => event(room_event),
     }
 }

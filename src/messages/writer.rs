@@ -2,12 +2,13 @@
 //!
 //! One task per node takes whatever waits, up to [`BATCH`], and stores it in one round trip that is one transaction:
 //! `store_messages` in the database locks the rooms, looks for duplicates and current members *after* the lock, advances
-//! the counters and inserts. The task does not linger for more to come. Only after the commit are senders answered,
-//! listeners told and doorbells rung. A room that stays locked does not hold up the others: its messages wait. A batch
-//! that fails for one message's sake is split until that message fails alone; a connection that breaks, even during the
-//! commit, means running the same batch again, which the client ids make safe.
+//! the counters and inserts. The task does not linger for more to come. Only after the commit are senders answered and
+//! the messages published. A room that stays locked does not hold up the others: its messages are parked. A batch that
+//! fails for one message's sake is split until that message fails alone; a connection that breaks, even during the
+//! commit, means running the same batch again, which the client ids make safe. While the database is away every message
+//! that waits, in a batch or in the queue, is answered when its time is over.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
@@ -15,247 +16,293 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::model::{Fresh, NewMessage, Outcome, Refusal, Shown, Stored};
-use super::queries;
+use super::model::{MessageView, NewMessage, Outcome, SendError, Stored, StoredBatch};
+use super::queries::{self, LockedRooms};
+use crate::accounts::model::Author;
 use crate::bus::{Bus, Event};
 use crate::database::Line;
 use crate::error::{is_away, is_locked};
-use crate::ids::{Change, RoomId};
+use crate::ids::{Change, Position, RoomId};
 
 /// Messages stored in one transaction at most.
 const BATCH: usize = 500;
 /// Messages that may wait; one more is refused as busy.
-const WAITING: usize = 5_000;
+const QUEUE: usize = 5_000;
 /// A message that is not confirmed after this long is given back to its sender, who sends it again.
-const DEADLINE: Duration = Duration::from_secs(4);
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(4);
 /// Pause before a batch is run again while PostgreSQL is away, or before locked rooms are tried again.
-const PAUSE: Duration = Duration::from_millis(100);
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// How long the next batch waits for the delivery of this one.
-const DELIVERY: Duration = Duration::from_millis(5);
+const DELIVERY_TIMEOUT: Duration = Duration::from_millis(5);
 
-/// Told once what became of a message that was taken, by the task that stores all of them: it must not wait for
+/// Called once with what became of a message that was taken, by the task that stores all of them: it must not wait for
 /// anything. When the program ends it may be dropped instead.
-pub type Answer = Box<dyn FnOnce(Result<Stored, Refusal>) + Send + Sync>;
+pub type Answer = Box<dyn FnOnce(Result<Stored, SendError>) + Send + Sync>;
 
-/// The way to the task that stores messages.
+/// Hands messages to the task that stores them.
 #[derive(Debug, Clone)]
-pub struct Writer(mpsc::Sender<Job>);
+pub struct Writer(mpsc::Sender<Submission>);
 
-/// The task's end: give it to [`Inbox::run`].
+/// The task that stores messages.
 #[derive(Debug)]
-pub struct Inbox(mpsc::Receiver<Job>);
-
-/// Where the writer tells what it has stored.
-#[derive(Debug)]
-pub struct Outlet {
-    /// Reaches every node.
-    pub bus: Bus,
-    /// Each reaches those who listen to some of the rooms on this node, with the messages at hand.
-    pub fresh: Vec<mpsc::Sender<Fresh>>,
+pub struct WriterTask {
+    submissions: mpsc::Receiver<Submission>,
+    /// Taken from the queue while the database was away; they come before what is in the queue.
+    backlog: VecDeque<Submission>,
+    /// Messages to rooms that somebody else holds locked; before everything newer there, so that they keep their order.
+    parked: Vec<Submission>,
 }
 
-impl Outlet {
-    /// Tells what is new in a room: always the same way, so that it stays in order.
-    fn tell(&self, batch: Fresh) {
-        let (room, change) = (batch.room, batch.to);
+/// Publishes what the writer has stored.
+#[derive(Debug)]
+pub struct Publisher {
+    /// Reaches every node.
+    pub bus: Bus,
+    /// Each delivers some of the rooms on this node, with the messages at hand.
+    pub delivery_senders: Vec<mpsc::Sender<StoredBatch>>,
+}
+
+impl Publisher {
+    /// Publishes what is new in a room: always through the same task, so that it stays in order.
+    fn publish(&self, batch: StoredBatch) {
+        let (room, change) = (batch.room, batch.to.change);
         let event = Event::RoomChanged { room, change };
-        let way = room.0.as_u128() % self.fresh.len() as u128;
-        let told = usize::try_from(way).ok().and_then(|way| self.fresh.get(way));
-        match told.map(|fresh| fresh.try_send(batch)) {
+        let index = room.0.as_u128() % self.delivery_senders.len() as u128;
+        let sender = usize::try_from(index)
+            .ok()
+            .and_then(|index| self.delivery_senders.get(index));
+        match sender.map(|sender| sender.try_send(batch)) {
             Some(Ok(())) => self.bus.publish_elsewhere(event),
-            // They load it from the database.
+            // The task has too much to do: it loads them from the database.
             _ => self.bus.publish(event),
         }
     }
 }
 
-struct Job {
+struct Submission {
     message: NewMessage,
-    since: Instant,
+    submitted_at: Instant,
     answer: Answer,
 }
 
+impl std::fmt::Debug for Submission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Submission").field(&self.message.id).finish()
+    }
+}
+
+impl Submission {
+    fn is_late(&self) -> bool {
+        self.submitted_at.elapsed() > CONFIRM_TIMEOUT
+    }
+}
+
 impl Writer {
-    /// A writer and the inbox of its task.
-    pub fn new() -> (Self, Inbox) {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        (Self(sender), Inbox(receiver))
+    /// A writer and its task.
+    pub fn new() -> (Self, WriterTask) {
+        let (sender, submissions) = mpsc::channel(QUEUE);
+        let task = WriterTask {
+            submissions,
+            backlog: VecDeque::new(),
+            parked: Vec::new(),
+        };
+        (Self(sender), task)
     }
 
     /// Hands a message over, in the order of calls. Never waits: a full queue refuses it as busy.
-    pub fn submit(&self, message: NewMessage, answer: Answer) -> Result<(), Refusal> {
-        let job = Job {
+    pub fn submit(&self, message: NewMessage, answer: Answer) -> Result<(), SendError> {
+        let submission = Submission {
             message,
-            since: Instant::now(),
+            submitted_at: Instant::now(),
             answer,
         };
-        self.0.try_send(job).map_err(|_| Refusal::Busy)
+        self.0.try_send(submission).map_err(|_| SendError::Busy)
     }
 }
 
-impl Inbox {
+impl WriterTask {
     /// Stores what comes until `stop` is cancelled; what waits by then is stored too, what comes later is refused.
-    pub async fn run(mut self, db: PgPool, outlet: Outlet, stop: CancellationToken) {
+    pub async fn run(mut self, db: PgPool, publisher: Publisher, stop: CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH);
-        // Messages to rooms that somebody else holds locked; before everything newer, so that they keep their order.
-        let mut parked = Vec::new();
-        let mut line = Line::new(db);
-        let mut try_again = Instant::now();
+        let mut held = Line::new(db);
+        let mut retry_at = Instant::now();
         let mut open = true;
-        while open || !parked.is_empty() {
-            tokio::select! {
-                taken = self.0.recv_many(&mut batch, BATCH), if open => open = taken > 0,
-                () = sleep_until(try_again), if !parked.is_empty() => {}
-                () = sleep(Line::IDLE), if line.is_held() => line.release(),
-                () = stop.cancelled(), if !self.0.is_closed() => self.0.close(),
+        while open || !self.backlog.is_empty() || !self.parked.is_empty() {
+            if self.backlog.is_empty() {
+                tokio::select! {
+                    taken = self.submissions.recv_many(&mut batch, BATCH), if open => open = taken > 0,
+                    () = sleep_until(retry_at), if !self.parked.is_empty() => {}
+                    () = sleep(Line::IDLE), if held.is_held() => held.release(),
+                    () = stop.cancelled(), if !self.submissions.is_closed() => self.submissions.close(),
+                }
+            } else {
+                batch.extend(self.backlog.drain(..BATCH.min(self.backlog.len())));
             }
-            let mut parts = vec![(std::mem::take(&mut batch), Wait::ForLocks)];
+            let mut parts = vec![(std::mem::take(&mut batch), LockedRooms::Wait)];
             // Now and then, and not together with what is new: that gets on without them.
-            if !parked.is_empty() && try_again <= Instant::now() {
-                try_again = Instant::now() + PAUSE;
-                parts.push((std::mem::take(&mut parked), Wait::ForNothing));
+            if !self.parked.is_empty() && retry_at <= Instant::now() {
+                retry_at = Instant::now() + RETRY_PAUSE;
+                parts.push((std::mem::take(&mut self.parked), LockedRooms::Skip));
             }
-            parked = settle(&mut line, &outlet, parts, parked).await;
+            self.store_all(&mut held, &publisher, parts).await;
         }
     }
-}
 
-/// What a batch does about rooms that somebody else holds locked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wait {
-    /// Waits for them: usually another node's writer, for milliseconds.
-    ForLocks,
-    /// Leaves their messages for later, so that one locked room does not hold up the others.
-    ForNothing,
-}
-
-/// Stores every job, the last part first, or tells its sender why not. Gives back those whose rooms are locked, behind
-/// those that are `parked` for that already.
-async fn settle(line: &mut Line, outlet: &Outlet, mut parts: Vec<(Vec<Job>, Wait)>, mut parked: Vec<Job>) -> Vec<Job> {
-    while let Some((jobs, wait)) = parts.pop() {
-        // What waits for a room keeps its place before what is newer there.
-        let locked: HashSet<RoomId> = parked.iter().map(|job: &Job| job.message.room).collect();
-        let (mut behind, mut jobs): (Vec<_>, Vec<_>) =
-            jobs.into_iter().partition(|job| locked.contains(&job.message.room));
-        parked.append(&mut behind);
-        if jobs.is_empty() {
-            continue;
-        }
-        match line.run(async |db| store(db, &jobs, wait).await).await {
-            Ok(outcomes) => parked.append(&mut tell(outlet, jobs, outcomes).await),
-            Err(error) if is_locked(&error) && wait == Wait::ForLocks => parts.push((jobs, Wait::ForNothing)),
-            Err(error) if is_away(&error) => {
-                tracing::warn!(%error, messages = jobs.len(), "messages wait for the database");
-                jobs = give_back_late(jobs);
-                if !jobs.is_empty() {
-                    sleep(PAUSE).await;
-                    parts.push((jobs, wait));
+    /// Stores every submission, the last part first, or tells its sender why not. Those whose rooms are locked are
+    /// parked.
+    async fn store_all(
+        &mut self,
+        held: &mut Line,
+        publisher: &Publisher,
+        mut parts: Vec<(Vec<Submission>, LockedRooms)>,
+    ) {
+        while let Some((submissions, locked)) = parts.pop() {
+            // What waits for a room keeps its place before what is newer there.
+            let waited_for: HashSet<RoomId> = self.parked.iter().map(|parked| parked.message.room).collect();
+            let is_behind = |submission: &Submission| waited_for.contains(&submission.message.room);
+            let (mut behind, mut batch): (Vec<_>, Vec<_>) = submissions.into_iter().partition(is_behind);
+            self.parked.append(&mut behind);
+            if batch.is_empty() {
+                continue;
+            }
+            match held.run(async |db| store(db, &batch, locked).await).await {
+                Ok(outcomes) => self.parked.append(&mut publish(publisher, batch, outcomes).await),
+                Err(error) if is_locked(&error) && locked == LockedRooms::Wait => {
+                    parts.push((batch, LockedRooms::Skip));
+                }
+                Err(error) if is_away(&error) => {
+                    tracing::warn!(%error, messages = batch.len(), "messages wait for the database");
+                    answer_late(&mut batch);
+                    self.answer_late_in_queue();
+                    if !batch.is_empty() {
+                        sleep(RETRY_PAUSE).await;
+                        parts.push((batch, locked));
+                    }
+                }
+                Err(error) if batch.len() > 1 => {
+                    tracing::warn!(%error, messages = batch.len(), "a batch is split to find the message at fault");
+                    let rest = batch.split_off(batch.len() / 2);
+                    // The last part is taken first, so that messages keep their order.
+                    parts.push((rest, locked));
+                    parts.push((batch, locked));
+                }
+                Err(error) => {
+                    for submission in batch {
+                        tracing::error!(%error, message = %submission.message.id, "a message could not be stored");
+                        (submission.answer)(Err(SendError::Unavailable));
+                    }
                 }
             }
-            Err(error) if jobs.len() > 1 => {
-                tracing::warn!(%error, messages = jobs.len(), "a batch is split to find the message at fault");
-                let rest = jobs.split_off(jobs.len() / 2);
-                // The last part is taken first, so that messages keep their order.
-                parts.push((rest, wait));
-                parts.push((jobs, wait));
-            }
-            Err(error) => {
-                for job in jobs {
-                    tracing::error!(%error, message = %job.message.id, "a message could not be stored");
-                    (job.answer)(Err(Refusal::Unavailable));
-                }
-            }
+        }
+        answer_late(&mut self.parked);
+    }
+
+    /// Tells the senders of all messages in the queue whose time is over that they are not confirmed.
+    fn answer_late_in_queue(&mut self) {
+        while self.backlog.len() < QUEUE
+            && let Ok(submission) = self.submissions.try_recv()
+        {
+            self.backlog.push_back(submission);
+        }
+        // The oldest stand first.
+        while self.backlog.front().is_some_and(Submission::is_late)
+            && let Some(late) = self.backlog.pop_front()
+        {
+            (late.answer)(Err(SendError::Unavailable));
         }
     }
-    give_back_late(parked)
 }
 
-/// Tells the senders of messages past their deadline that they are not confirmed; gives the others.
-fn give_back_late(jobs: Vec<Job>) -> Vec<Job> {
-    let (late, waiting): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.since.elapsed() > DEADLINE);
-    for job in late {
-        (job.answer)(Err(Refusal::Unavailable));
+/// Tells the senders of messages whose time is over that they are not confirmed, and keeps the others.
+fn answer_late(submissions: &mut Vec<Submission>) {
+    for late in submissions.extract_if(.., |submission| submission.is_late()) {
+        (late.answer)(Err(SendError::Unavailable));
     }
-    waiting
 }
 
-/// One transaction for the whole batch; the outcomes are in the order of the jobs.
-async fn store(connection: &mut PgConnection, jobs: &[Job], wait: Wait) -> sqlx::Result<Vec<Outcome>> {
-    let mut places = HashMap::with_capacity(jobs.len());
-    let mut messages = Vec::with_capacity(jobs.len());
-    let place_of = jobs.iter().map(|Job { message, .. }| {
-        let key = (message.author.id, message.room, message.client_id);
-        *places.entry(key).or_insert_with(|| {
+/// One transaction for the whole batch; the outcomes are in the order of the submissions.
+async fn store(db: &mut PgConnection, batch: &[Submission], locked: LockedRooms) -> sqlx::Result<Vec<Outcome>> {
+    let mut indices = HashMap::with_capacity(batch.len());
+    let mut messages = Vec::with_capacity(batch.len());
+    let index_of = batch.iter().map(|Submission { message, .. }| {
+        let key = (message.author, message.room, message.client_id);
+        *indices.entry(key).or_insert_with(|| {
             messages.push(message);
             messages.len() - 1
         })
     });
-    let place_of: Vec<usize> = place_of.collect();
-    let mut outcomes = queries::store_messages(connection, &messages, wait == Wait::ForLocks).await?;
-    let outcome_of = |place: usize| {
-        let outcome = outcomes[place];
+    let index_of: Vec<usize> = index_of.collect();
+    let mut outcomes = queries::store_messages(db, &messages, locked).await?;
+    let outcome_of = |index: usize| {
+        let outcome = outcomes[index].clone();
         // The same client id later in this batch is a duplicate of this one.
-        if let Outcome::Known(Ok(stored)) = &mut outcomes[place] {
-            stored.again = true;
+        if let Outcome::Stored(stored, _) = &mut outcomes[index] {
+            stored.is_duplicate = true;
         }
         outcome
     };
-    Ok(place_of.into_iter().map(outcome_of).collect())
+    Ok(index_of.into_iter().map(outcome_of).collect())
 }
 
-/// Answers the senders, hands what is new to those who listen on this node, and rings for everybody else. Gives back
-/// the jobs whose rooms were locked. Returns when all is delivered, or soon: what comes meanwhile is stored together, and
-/// small batches cost more than large ones.
-async fn tell(outlet: &Outlet, jobs: Vec<Job>, outcomes: Vec<Outcome>) -> Vec<Job> {
+/// Answers the senders and publishes what is new. Returns the submissions whose rooms were locked, once all is delivered
+/// or soon: what comes meanwhile is stored together, and small batches cost more than large ones.
+async fn publish(publisher: &Publisher, batch: Vec<Submission>, outcomes: Vec<Outcome>) -> Vec<Submission> {
     let mut locked = Vec::new();
-    let mut fresh: HashMap<RoomId, Fresh> = HashMap::new();
-    let mut again: HashMap<RoomId, Change> = HashMap::new();
+    let mut stored_batches: HashMap<RoomId, StoredBatch> = HashMap::new();
+    let mut duplicates: HashMap<RoomId, Change> = HashMap::new();
     let (undelivered, mut delivered) = mpsc::channel(1);
-    for (job, outcome) in jobs.into_iter().zip(outcomes) {
-        let Outcome::Known(outcome) = outcome else {
-            locked.push(job);
-            continue;
+    for (submission, outcome) in batch.into_iter().zip(outcomes) {
+        let room = submission.message.room;
+        let (stored, author) = match outcome {
+            Outcome::Stored(stored, author) => (stored, author),
+            Outcome::NotAMember => {
+                (submission.answer)(Err(SendError::NotAMember));
+                continue;
+            }
+            Outcome::Locked => {
+                locked.push(submission);
+                continue;
+            }
         };
-        let room = job.message.room;
-        match outcome {
-            Ok(stored) if stored.again => {
-                let last = again.entry(room).or_default();
-                *last = (*last).max(stored.change);
-            }
-            Ok(stored) => {
-                let first = || Fresh {
-                    room,
-                    from: Change(stored.change.0 - 1),
-                    to: stored.change,
-                    messages: Vec::new(),
-                    undelivered: undelivered.clone(),
-                };
-                let batch = fresh.entry(room).or_insert_with(first);
-                batch.to = stored.change;
-                batch.messages.push(shown(job.message, stored));
-            }
-            Err(_) => {}
+        if stored.is_duplicate {
+            let last = duplicates.entry(room).or_default();
+            *last = (*last).max(stored.change);
+        } else {
+            let to = Position {
+                change: stored.change,
+                seq: stored.seq,
+            };
+            let first = || StoredBatch {
+                room,
+                after: Change(stored.change.0 - 1),
+                to,
+                messages: Vec::new(),
+                undelivered: undelivered.clone(),
+            };
+            let stored_batch = stored_batches.entry(room).or_insert_with(first);
+            stored_batch.to = to;
+            stored_batch.messages.push(view(submission.message, stored, author));
         }
-        (job.answer)(outcome);
+        (submission.answer)(Ok(stored));
     }
-    // A commit whose answer was lost looks like this too: those who listen may not have heard of it.
-    for (room, change) in again {
-        outlet.bus.publish(Event::RoomChanged { room, change });
+    // A commit whose answer was lost looks like this too: subscribers may not have received it.
+    for (room, change) in duplicates {
+        publisher.bus.publish(Event::RoomChanged { room, change });
     }
-    for batch in fresh.into_values() {
-        outlet.tell(batch);
+    for stored_batch in stored_batches.into_values() {
+        publisher.publish(stored_batch);
     }
     drop(undelivered);
-    timeout(DELIVERY, delivered.recv()).await.ok();
+    timeout(DELIVERY_TIMEOUT, delivered.recv()).await.ok();
     locked
 }
 
-fn shown(message: NewMessage, stored: Stored) -> Shown {
-    Shown {
+fn view(message: NewMessage, stored: Stored, author: Author) -> MessageView {
+    MessageView {
         seq: stored.seq,
         change: stored.change,
         client_id: message.client_id,
-        author: message.author,
+        author,
         body: Some(message.body.into_string()),
         created_at: message.created_at,
         continued: false,

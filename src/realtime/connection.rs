@@ -1,7 +1,7 @@
 //! One socket after its handshake: reading, pings and closing.
 //!
-//! Reading and control frames are the library's work (`tungstenite`); what it writes goes the way of all frames,
-//! through the connection's [`Queue`].
+//! Reading and control frames are the library's work (`tungstenite`); what it writes goes through the connection's
+//! [`Queue`], like every frame.
 
 use std::io::{self, Read, Write};
 use std::pin::Pin;
@@ -20,30 +20,26 @@ use tungstenite::protocol::{CloseFrame, Role, WebSocket, WebSocketConfig};
 use tungstenite::{Error, Message, Utf8Bytes};
 
 use super::frame::{CloseCode, Frame};
-use super::queue::{Queue, Stirred};
+use super::queue::{Disconnected, Queue, Slot, Wake};
 
 /// How often a ping goes out.
-const PING_EVERY: Duration = Duration::from_secs(20);
+const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// A connection that was silent for this long (not even a pong) is gone.
-const SILENCE: Duration = Duration::from_secs(45);
+const SILENCE_LIMIT: Duration = Duration::from_secs(45);
 /// How long the other side has to answer a close.
-const GOODBYE: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// What the library accepts in one message. Larger than what the program accepts, so that a message a little too
 /// long gets an answer instead of a closed connection.
 const MAX_MESSAGE: usize = 64 << 10;
 /// Bytes that are read in one go: room that every idle connection holds ready.
-const READ_AT_ONCE: usize = 512;
-/// Reads before everything else gets a turn: whoever sends without a pause is answered, but holds nobody up, and the
-/// answers to their pings do not pile up.
-const READS_A_TURN: u32 = 16;
-
-/// The other side is gone: nothing can be sent any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gone;
+const READ_BUFFER: usize = 512;
+/// Reads before other work gets a turn: whoever sends without a pause must not keep others waiting, nor let the answers
+/// to their pings pile up.
+const READS_PER_TURN: u32 = 16;
 
 /// What the other side sent.
 #[derive(Debug)]
-pub enum Said {
+pub enum Incoming {
     /// A text message.
     Text(Utf8Bytes),
     /// A binary message: pages send none.
@@ -56,16 +52,18 @@ pub enum Said {
 /// What happens next on a connection.
 #[derive(Debug)]
 pub enum Step {
-    /// Frames are missing between what the reader has and what was pushed: load them.
-    Behind,
+    /// Frames are missing between what this subscription's reader has and what was pushed: load them.
+    Behind(Slot),
+    /// This subscription was ended, for this reason.
+    Ended(Slot, CloseCode),
     /// The other side sent something.
-    Said(Said),
+    Received(Incoming),
     /// Time for a heartbeat (a ping has just been sent).
     Tick,
     /// The server wants to close it.
     Close(CloseCode),
     /// The other side is gone.
-    Gone,
+    Disconnected,
 }
 
 /// One socket.
@@ -82,7 +80,8 @@ pub struct Connection {
 #[derive(Debug)]
 struct Wire {
     queue: Arc<Queue>,
-    heard: Instant,
+    /// When bytes last came.
+    last_read: Instant,
     /// Reads that are left in this turn.
     reads: u32,
 }
@@ -91,7 +90,7 @@ impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reads = self.reads.checked_sub(1).ok_or(io::ErrorKind::WouldBlock)?;
         let length = self.queue.stream().try_read(buffer)?;
-        self.heard = Instant::now();
+        self.last_read = Instant::now();
         Ok(length)
     }
 }
@@ -111,21 +110,21 @@ impl Connection {
     /// The connection over this socket, from which `early` has been read already.
     pub(super) fn new(stream: Arc<TcpStream>, early: Vec<u8>) -> Self {
         let queue = Arc::new(Queue::new(stream));
-        let heard = Instant::now();
+        let last_read = Instant::now();
         let wire = Wire {
             queue: queue.clone(),
-            heard,
-            reads: READS_A_TURN,
+            last_read,
+            reads: READS_PER_TURN,
         };
         Self {
             socket: library(wire, early),
             queue,
-            ping: Box::pin(sleep_until(heard + PING_EVERY)),
+            ping: Box::pin(sleep_until(last_read + PING_INTERVAL)),
             failed: false,
         }
     }
 
-    /// The way of frames to this connection.
+    /// Where frames for this connection are pushed.
     pub fn queue(&self) -> &Arc<Queue> {
         &self.queue
     }
@@ -133,60 +132,61 @@ impl Connection {
     /// Lets pushed frames out and waits for the next thing to do. Nothing is lost if the future is dropped.
     pub async fn next(&mut self) -> Step {
         loop {
-            // Whoever sends without a pause must not keep the others waiting.
+            // Whoever sends without a pause must not keep other tasks waiting.
             consume_budget().await;
             let more = match self.queue.resume().await {
                 Ok(None) => false,
-                Ok(Some(Stirred::More)) => true,
-                Ok(Some(Stirred::Behind)) => return Step::Behind,
-                Ok(Some(Stirred::Close(code))) => return Step::Close(code),
-                Err(Gone) => return Step::Gone,
+                Ok(Some(Wake::More)) => true,
+                Ok(Some(Wake::Behind(slot))) => return Step::Behind(slot),
+                Ok(Some(Wake::Ended(slot, code))) => return Step::Ended(slot, code),
+                Ok(Some(Wake::Close(code))) => return Step::Close(code),
+                Err(Disconnected) => return Step::Disconnected,
             };
             if self.failed {
                 // This does nothing where a close frame is on its way already, or nobody there to read it.
-                say_close(&mut self.socket, Code::Invalid, "not UTF-8");
+                send_close(&mut self.socket, Code::Invalid, "not UTF-8");
                 if self.queue.flush().await.is_ok() {
                     self.hang_up().boxed().await;
                 }
-                return Step::Gone;
+                return Step::Disconnected;
             }
             match read(&mut self.socket) {
-                Ok(Some(said)) => {
-                    self.failed = matches!(said, Said::NotUtf8);
-                    return Step::Said(said);
+                Ok(Some(received)) => {
+                    self.failed = matches!(received, Incoming::NotUtf8);
+                    return Step::Received(received);
                 }
                 Ok(None) if more => {
-                    self.socket.get_mut().reads = READS_A_TURN;
+                    self.socket.get_mut().reads = READS_PER_TURN;
                     continue;
                 }
                 Ok(None) => {}
-                Err(Gone) => {
+                Err(Disconnected) => {
                     self.failed = true;
                     continue;
                 }
             }
             tokio::select! {
-                () = self.queue.stirred() => {}
+                () = self.queue.woken() => {}
                 ready = self.queue.stream().readable() => if ready.is_err() {
-                    return Step::Gone;
+                    return Step::Disconnected;
                 },
                 () = self.ping.as_mut() => {
-                    let heard = self.socket.get_ref().heard;
-                    if heard.elapsed() >= SILENCE || self.socket.send(Message::Ping(Bytes::new())).is_err() {
-                        return Step::Gone;
+                    let last_read = self.socket.get_ref().last_read;
+                    if last_read.elapsed() >= SILENCE_LIMIT || self.socket.send(Message::Ping(Bytes::new())).is_err() {
+                        return Step::Disconnected;
                     }
-                    let next = (Instant::now() + PING_EVERY).min(heard + SILENCE);
+                    let next = (Instant::now() + PING_INTERVAL).min(last_read + SILENCE_LIMIT);
                     self.ping.as_mut().reset(next);
                     return Step::Tick;
                 }
             }
-            self.socket.get_mut().reads = READS_A_TURN;
+            self.socket.get_mut().reads = READS_PER_TURN;
         }
     }
 
-    /// Sends frames at once, before all that is pushed. Only before the first [`Connection::next`] and after
-    /// [`Step::Behind`]: then pushes are held.
-    pub async fn send(&self, frames: impl IntoIterator<Item = Frame>) -> Result<(), Gone> {
+    /// Sends frames before everything that is pushed. Only before the first [`Connection::next`] and after
+    /// [`Step::Behind`]: then pushes wait.
+    pub async fn send(&self, frames: impl IntoIterator<Item = Frame>) -> Result<(), Disconnected> {
         for frame in frames {
             self.queue.send(&frame).await?;
         }
@@ -196,19 +196,19 @@ impl Connection {
     /// Says why, and ends the connection.
     pub async fn close(&mut self, code: CloseCode) {
         let (number, reason) = code.wire();
-        say_close(&mut self.socket, number.into(), reason);
+        send_close(&mut self.socket, number.into(), reason);
         // Reading on until the other side has closed too lets the code arrive before the connection ends.
         let closing = async {
-            while self.queue.flush().await.is_ok() && !matches!(read(&mut self.socket), Err(Gone)) {
-                // Whoever sends without a pause must not keep the others waiting.
+            while self.queue.flush().await.is_ok() && !matches!(read(&mut self.socket), Err(Disconnected)) {
+                // Whoever sends without a pause must not keep other tasks waiting.
                 consume_budget().await;
-                self.socket.get_mut().reads = READS_A_TURN;
+                self.socket.get_mut().reads = READS_PER_TURN;
                 if self.queue.stream().readable().await.is_err() {
                     return;
                 }
             }
         };
-        timeout(GOODBYE, closing).await.ok();
+        timeout(CLOSE_TIMEOUT, closing).await.ok();
         // The socket itself ends when nobody holds the queue any more; the other side need not wait for that.
         shutdown(self.queue.stream(), Shutdown::Write).ok();
     }
@@ -217,7 +217,7 @@ impl Connection {
     /// reset the connection, and the other side might never see the reason.
     async fn hang_up(&self) {
         let stream = self.queue.stream();
-        let mut rest = [0; READ_AT_ONCE];
+        let mut rest = [0; READ_BUFFER];
         let ending = async {
             shutdown(stream, Shutdown::Write)?;
             loop {
@@ -230,7 +230,7 @@ impl Connection {
                 }
             }
         };
-        timeout(GOODBYE, ending).await.ok();
+        timeout(CLOSE_TIMEOUT, ending).await.ok();
     }
 }
 
@@ -238,7 +238,7 @@ impl Connection {
 fn library<S: Read + Write>(stream: S, early: Vec<u8>) -> WebSocket<S> {
     let config = WebSocketConfig::default()
         // The default of 128 KiB is taken for every connection, whether it speaks or not.
-        .read_buffer_size(READ_AT_ONCE)
+        .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));
@@ -247,29 +247,29 @@ fn library<S: Read + Write>(stream: S, early: Vec<u8>) -> WebSocket<S> {
 
 /// The next message in what has come in; None when more has to come first. Pings and closes are answered by the
 /// library: the answers are on their way out afterwards.
-fn read<S: Read + Write>(socket: &mut WebSocket<S>) -> Result<Option<Said>, Gone> {
+fn read<S: Read + Write>(socket: &mut WebSocket<S>) -> Result<Option<Incoming>, Disconnected> {
     loop {
         match socket.read() {
-            Ok(Message::Text(text)) => return Ok(Some(Said::Text(text))),
-            Ok(Message::Binary(_)) => return Ok(Some(Said::Binary)),
-            Err(Error::Utf8(_)) => return Ok(Some(Said::NotUtf8)),
+            Ok(Message::Text(text)) => return Ok(Some(Incoming::Text(text))),
+            Ok(Message::Binary(_)) => return Ok(Some(Incoming::Binary)),
+            Err(Error::Utf8(_)) => return Ok(Some(Incoming::NotUtf8)),
             Ok(_) => {}
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
-                say_close(socket, Code::Size, "too long");
-                return Err(Gone);
+                send_close(socket, Code::Size, "too long");
+                return Err(Disconnected);
             }
-            Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => return Err(Gone),
+            Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => return Err(Disconnected),
             Err(Error::Protocol(_)) => {
-                say_close(socket, Code::Protocol, "not as RFC 6455 says");
-                return Err(Gone);
+                send_close(socket, Code::Protocol, "not as RFC 6455 says");
+                return Err(Disconnected);
             }
-            Err(_) => return Err(Gone),
+            Err(_) => return Err(Disconnected),
         }
     }
 }
 
-fn say_close<S: Read + Write>(socket: &mut WebSocket<S>, code: Code, reason: &'static str) {
+fn send_close<S: Read + Write>(socket: &mut WebSocket<S>, code: Code, reason: &'static str) {
     let close = CloseFrame {
         code,
         reason: reason.into(),
@@ -281,7 +281,7 @@ fn say_close<S: Read + Write>(socket: &mut WebSocket<S>, code: Code, reason: &'s
 
 /// What a connection makes of these bytes: its messages in order, and what goes back. For tests and fuzzing.
 #[doc(hidden)]
-pub fn read_bytes(bytes: &[u8]) -> (Vec<Said>, Vec<u8>) {
+pub fn read_bytes(bytes: &[u8]) -> (Vec<Incoming>, Vec<u8>) {
     struct Memory<'a>(&'a [u8], Vec<u8>);
     impl Read for Memory<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -301,14 +301,14 @@ pub fn read_bytes(bytes: &[u8]) -> (Vec<Said>, Vec<u8>) {
         }
     }
     let mut socket = library(Memory(bytes, Vec::new()), Vec::new());
-    let mut said = Vec::new();
+    let mut received = Vec::new();
     while let Ok(Some(message)) = read(&mut socket) {
-        said.push(message);
-        if matches!(said.last(), Some(Said::NotUtf8)) {
-            say_close(&mut socket, Code::Invalid, "not UTF-8");
+        received.push(message);
+        if matches!(received.last(), Some(Incoming::NotUtf8)) {
+            send_close(&mut socket, Code::Invalid, "not UTF-8");
             break;
         }
     }
     socket.flush().ok();
-    (said, std::mem::take(&mut socket.get_mut().1))
+    (received, std::mem::take(&mut socket.get_mut().1))
 }

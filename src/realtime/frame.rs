@@ -2,20 +2,30 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::ids::Change;
+use crate::ids::{Change, Position, Seq};
 
 /// A WebSocket text frame, encoded once and shared by all its recipients: what a server sends is not masked, so the
 /// same bytes serve everybody.
 #[derive(Debug, Clone)]
 pub struct Frame {
-    /// The changes that the frame covers, as `(after, up to and including)`; None for what is only of the moment
-    /// (an online count, a heartbeat).
-    pub covers: Option<(Change, Change)>,
+    /// The changes that the frame covers; None for what is only of the moment (an online count, a heartbeat).
+    pub covers: Option<Covers>,
     encoded: Bytes,
 }
 
+/// The changes of its audience that a frame covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Covers {
+    /// Readers must know everything up to this change.
+    pub after: Change,
+    /// Where the frame brings its readers.
+    pub to: Position,
+    /// The message that it alters, if it alters one. Who may not see that message is sent nothing, and only gets on.
+    pub altered: Option<Seq>,
+}
+
 impl Frame {
-    /// A frame that covers no change.
+    /// A frame of the moment: it covers no change.
     pub fn ephemeral(text: &str) -> Self {
         Self {
             covers: None,
@@ -23,10 +33,10 @@ impl Frame {
         }
     }
 
-    /// A frame that brings its reader from change `from` to change `to`.
-    pub fn covering(from: Change, to: Change, text: &str) -> Self {
+    /// A frame that covers these changes.
+    pub fn covering(covers: Covers, text: &str) -> Self {
         Self {
-            covers: Some((from, to)),
+            covers: Some(covers),
             encoded: encode(text),
         }
     }

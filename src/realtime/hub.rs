@@ -1,4 +1,4 @@
-//! Who listens to which room on this node.
+//! Who is subscribed to what on this node.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -10,23 +10,32 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use super::frame::{CloseCode, Frame};
-use super::queue::Queue;
-use crate::ids::{RoomId, SessionId, UserId};
+use super::queue::{Queue, Slot};
+use crate::ids::{Position, RoomId, SessionId, UserId};
 
-/// Rooms are spread over this many locks, so that busy rooms do not wait for each other.
+/// Audiences are spread over this many locks, so that busy rooms do not wait for each other.
 const SHARDS: usize = 32;
 
 /// At the end sockets are closed in at most this many steps, at least so many in each, with this pause between: three
 /// seconds at most.
 const CLOSING_STEPS: usize = 30;
-const CLOSED_AT_ONCE: usize = 100;
+const CLOSED_PER_STEP: usize = 100;
 const CLOSING_PAUSE: Duration = Duration::from_millis(100);
-/// Listeners that are pushed to before other tasks get a turn: each push may be a write to a socket.
-const TURN: usize = 256;
+/// Subscriptions that are pushed to before other tasks get a turn: each push may be a write to a socket.
+const PUSHES_PER_TURN: usize = 256;
 
-/// One socket that shows a room.
+/// Whom a frame is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// Everybody who shows this room.
+    Room(RoomId),
+    /// Every connection of this person: each is subscribed to it for as long as it lives.
+    User(UserId),
+}
+
+/// One connection, as the hub knows it.
 #[derive(Debug, Clone)]
-pub struct Listener {
+pub struct Subscriber {
     /// Whose it is.
     pub user: UserId,
     /// By which login.
@@ -35,17 +44,24 @@ pub struct Listener {
     pub queue: Arc<Queue>,
 }
 
-/// The listeners are shared with the pushes under way, so that nobody waits for those.
-type Shard = HashMap<RoomId, Arc<Vec<Listener>>>;
+/// A subscriber in an audience.
+#[derive(Debug, Clone)]
+struct Subscription {
+    subscriber: Subscriber,
+    slot: Slot,
+}
 
-/// The listeners of every room on this node. No method waits for a socket.
+/// The subscriptions are shared with the pushes under way, so that nobody waits for those.
+type Subscriptions = Arc<Vec<Subscription>>;
+
+type Shard = HashMap<Audience, Subscriptions>;
+
+/// The subscriptions to every audience on this node. No method waits for a socket.
 #[derive(Debug)]
 pub struct Hub {
     shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
-    /// Open sockets per person, over all rooms.
-    sockets: Mutex<HashMap<UserId, u32>>,
-    /// Whether the server ends: who comes now is told so too.
+    /// Whether the server ends: who connects now is told so too.
     ending: AtomicBool,
 }
 
@@ -54,136 +70,162 @@ impl Default for Hub {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
-            sockets: Mutex::default(),
             ending: AtomicBool::new(false),
         }
     }
 }
 
 impl Hub {
-    /// Adds a socket of `user` to `room`; None when they have `limit` sockets open already.
-    pub fn subscribe(
-        &self,
-        room: RoomId,
-        (user, session): (UserId, SessionId),
-        queue: Arc<Queue>,
-        limit: u32,
-    ) -> Option<Listener> {
-        {
-            let mut sockets = lock(&self.sockets);
-            let open = sockets.entry(user).or_default();
-            if *open >= limit {
-                return None;
-            }
-            *open += 1;
+    /// Takes a connection in, subscribed to what concerns its person; None when they have `limit` connections already.
+    pub fn connect(&self, subscriber: &Subscriber, limit: u32) -> Option<Slot> {
+        let audience = Audience::User(subscriber.user);
+        let slot = self.add(audience, subscriber, Position::default());
+        let open = self
+            .shard(audience)
+            .get(&audience)
+            .map_or(0, |connections| connections.len());
+        if open > limit as usize {
+            self.unsubscribe(audience, subscriber);
+            return None;
         }
-        let listener = Listener { user, session, queue };
-        Arc::make_mut(self.shard(room).entry(room).or_default()).push(listener.clone());
         // Looked at only now, so that whoever `close_all` did not find is closed here.
         if self.ending.load(Ordering::SeqCst) {
-            listener.queue.close(CloseCode::Restart);
+            subscriber.queue.close(CloseCode::Restart);
         }
-        Some(listener)
+        Some(slot)
     }
 
-    /// Removes a socket. Call it once per [`Hub::subscribe`].
-    pub fn unsubscribe(&self, room: RoomId, listener: &Listener) {
-        let mut shard = self.shard(room);
-        if let Some(listeners) = shard.get_mut(&room) {
-            Arc::make_mut(listeners).retain(|other| !Arc::ptr_eq(&other.queue, &listener.queue));
-            if listeners.is_empty() {
-                shard.remove(&room);
-            }
-        }
-        drop(shard);
-        let mut sockets = lock(&self.sockets);
-        if let Some(open) = sockets.get_mut(&listener.user) {
-            *open -= 1;
-            if *open == 0 {
-                sockets.remove(&listener.user);
-            }
-        }
+    /// Subscribes a connection to a room, in which its person's membership begins there.
+    pub fn subscribe(&self, room: RoomId, subscriber: &Subscriber, begins: Position) -> Slot {
+        self.add(Audience::Room(room), subscriber, begins)
     }
 
-    /// Sends the frame to every listener of the room. Pushes that cover changes of one room must follow each other.
-    pub async fn push(&self, room: RoomId, frame: &Frame) {
-        let Some(listeners) = self.shard(room).get(&room).cloned() else {
-            return;
-        };
-        for (index, some) in listeners.chunks(TURN).enumerate() {
-            if index > 0 {
-                yield_now().await;
-            }
-            for listener in some {
-                listener.queue.push(frame);
+    fn add(&self, audience: Audience, subscriber: &Subscriber, begins: Position) -> Slot {
+        let slot = subscriber.queue.add(begins);
+        let subscriber = subscriber.clone();
+        let mut shard = self.shard(audience);
+        // Room for just one: most people have one connection.
+        let subscriptions = shard.entry(audience).or_insert_with(|| Arc::new(Vec::with_capacity(1)));
+        Arc::make_mut(subscriptions).push(Subscription { subscriber, slot });
+        slot
+    }
+
+    /// Removes a connection's subscription to an audience.
+    pub fn unsubscribe(&self, audience: Audience, subscriber: &Subscriber) {
+        let mut shard = self.shard(audience);
+        if let Some(subscriptions) = shard.get_mut(&audience) {
+            Arc::make_mut(subscriptions).retain(|other| !Arc::ptr_eq(&other.subscriber.queue, &subscriber.queue));
+            if subscriptions.is_empty() {
+                shard.remove(&audience);
             }
         }
     }
 
-    /// The people who have a socket open in the room.
-    pub fn people(&self, room: RoomId) -> HashSet<UserId> {
-        self.shard(room)
-            .get(&room)
-            .into_iter()
-            .flat_map(|listeners| listeners.iter())
-            .map(|listener| listener.user)
-            .collect()
-    }
-
-    /// Whether somebody listens to the room.
-    pub fn is_open(&self, room: RoomId) -> bool {
-        self.shard(room).contains_key(&room)
-    }
-
-    /// The rooms that somebody listens to.
-    pub fn rooms(&self) -> Vec<RoomId> {
-        self.shards
-            .iter()
-            .flat_map(|shard| lock(shard).keys().copied().collect::<Vec<_>>())
-            .collect()
-    }
-
-    /// Open sockets on this node.
-    pub fn connections(&self) -> usize {
-        lock(&self.sockets).values().map(|&open| open as usize).sum()
-    }
-
-    /// Closes the room's sockets of people for whom `gone` holds.
-    pub fn close_where(&self, room: RoomId, code: CloseCode, gone: impl Fn(UserId) -> bool) {
-        for listener in self
-            .shard(room)
-            .get(&room)
-            .into_iter()
-            .flat_map(|listeners| listeners.iter())
-        {
-            if gone(listener.user) {
-                listener.queue.close(code);
-            }
+    /// Sends the frame to everybody in the audience. Pushes that cover changes of one audience must follow each other.
+    pub async fn publish(&self, audience: Audience, frame: &Frame) {
+        let subscriptions = self.shard(audience).get(&audience).cloned();
+        if let Some(subscriptions) = subscriptions {
+            push_to_all(&subscriptions, frame, 0).await;
         }
     }
 
-    /// Closes every socket of these logins.
-    pub fn close_sessions(&self, sessions: &[SessionId]) {
+    /// Sends everybody who is connected the frame that is for them, if there is one.
+    pub async fn publish_to_people<'a>(&self, frame_for: impl Fn(UserId) -> Option<&'a Frame>) {
+        let mut pushed = 0;
         for shard in &self.shards {
-            for listener in lock(shard).values().flat_map(|listeners| listeners.iter()) {
-                if sessions.contains(&listener.session) {
-                    listener.queue.close(CloseCode::SignedOut);
+            let people = people_in(&lock(shard));
+            for (user, subscriptions) in people {
+                if let Some(frame) = frame_for(user) {
+                    pushed = push_to_all(&subscriptions, frame, pushed).await;
                 }
             }
         }
     }
 
-    /// Closes every socket, for a restart, also those that are only just being opened. Many are closed over a few
+    /// Everybody who is connected.
+    pub fn connected_people(&self) -> Vec<UserId> {
+        let people = self.shards.iter().flat_map(|shard| people_in(&lock(shard)));
+        people.map(|(user, _)| user).collect()
+    }
+
+    /// Everybody who is subscribed to the room.
+    pub fn people(&self, room: RoomId) -> HashSet<UserId> {
+        let audience = Audience::Room(room);
+        let shard = self.shard(audience);
+        let subscriptions = shard
+            .get(&audience)
+            .into_iter()
+            .flat_map(|subscriptions| subscriptions.iter());
+        subscriptions.map(|subscription| subscription.subscriber.user).collect()
+    }
+
+    /// Whether somebody is subscribed to the room.
+    pub fn is_open(&self, room: RoomId) -> bool {
+        let audience = Audience::Room(room);
+        self.shard(audience).contains_key(&audience)
+    }
+
+    /// The rooms that somebody is subscribed to.
+    pub fn rooms(&self) -> Vec<RoomId> {
+        let audiences = self
+            .shards
+            .iter()
+            .flat_map(|shard| lock(shard).keys().copied().collect::<Vec<_>>());
+        let room = |audience| match audience {
+            Audience::Room(room) => Some(room),
+            Audience::User(_) => None,
+        };
+        audiences.filter_map(room).collect()
+    }
+
+    /// Open connections on this node.
+    pub fn connections(&self) -> usize {
+        let counts = self.shards.iter().flat_map(|shard| people_in(&lock(shard)));
+        counts.map(|(_, subscriptions)| subscriptions.len()).sum()
+    }
+
+    /// Ends the subscriptions to the room for which there is a reason. A subscriber is known by who they are, and by
+    /// where their membership began when they subscribed.
+    pub fn end_where(&self, room: RoomId, reason: impl Fn(UserId, Position) -> Option<CloseCode>) {
+        let audience = Audience::Room(room);
+        let Some(subscriptions) = self.shard(audience).get(&audience).cloned() else {
+            return;
+        };
+        for Subscription { subscriber, slot } in subscriptions.iter() {
+            let begins = subscriber.queue.begins(*slot);
+            if let Some(code) = begins.and_then(|begins| reason(subscriber.user, begins)) {
+                subscriber.queue.end(*slot, code);
+            }
+        }
+    }
+
+    /// Closes every connection of these logins.
+    pub fn close_sessions(&self, sessions: &[SessionId]) {
+        for shard in &self.shards {
+            let people = people_in(&lock(shard));
+            for (_, subscriptions) in people {
+                let ended = |subscription: &&Subscription| sessions.contains(&subscription.subscriber.session);
+                for subscription in subscriptions.iter().filter(ended) {
+                    subscription.subscriber.queue.close(CloseCode::SignedOut);
+                }
+            }
+        }
+    }
+
+    /// Closes every connection, for a restart, also those that are only just being opened. Many are closed over a few
     /// seconds, so that their pages do not all knock at the other nodes at once.
     pub async fn close_all(&self) {
         self.ending.store(true, Ordering::SeqCst);
         let mut open: Vec<Arc<Queue>> = Vec::new();
         for shard in &self.shards {
-            let shard = lock(shard);
-            let listeners = shard.values().flat_map(|listeners| listeners.iter());
-            open.extend(listeners.map(|listener| listener.queue.clone()));
+            for (_, subscriptions) in people_in(&lock(shard)) {
+                let queues = subscriptions
+                    .iter()
+                    .map(|subscription| subscription.subscriber.queue.clone());
+                open.extend(queues);
+            }
         }
-        let some = open.len().div_ceil(CLOSING_STEPS).max(CLOSED_AT_ONCE);
+        let some = open.len().div_ceil(CLOSING_STEPS).max(CLOSED_PER_STEP);
         loop {
             // Drained, because a connection ends only when nobody holds its queue any more.
             for queue in open.drain(..some.min(open.len())) {
@@ -196,10 +238,32 @@ impl Hub {
         }
     }
 
-    fn shard(&self, room: RoomId) -> MutexGuard<'_, Shard> {
-        let hash = usize::try_from(self.hasher.hash_one(room) % SHARDS as u64).unwrap_or_default();
+    fn shard(&self, audience: Audience) -> MutexGuard<'_, Shard> {
+        let hash = usize::try_from(self.hasher.hash_one(audience) % SHARDS as u64).unwrap_or_default();
         lock(&self.shards[hash])
     }
+}
+
+/// Pushes a frame, letting other tasks have a turn now and then. `pushed` counts the pushes before this, the result
+/// those before and in it.
+async fn push_to_all(subscriptions: &[Subscription], frame: &Frame, mut pushed: usize) -> usize {
+    for Subscription { subscriber, slot } in subscriptions {
+        if pushed > 0 && pushed.is_multiple_of(PUSHES_PER_TURN) {
+            yield_now().await;
+        }
+        subscriber.queue.push(*slot, frame);
+        pushed += 1;
+    }
+    pushed
+}
+
+/// Whoever is connected and known to this shard, with their connections.
+fn people_in(shard: &Shard) -> Vec<(UserId, Subscriptions)> {
+    let person = |(audience, subscriptions): (&Audience, &Subscriptions)| match audience {
+        Audience::User(user) => Some((*user, subscriptions.clone())),
+        Audience::Room(_) => None,
+    };
+    shard.iter().filter_map(person).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -211,24 +275,54 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use tokio::net::TcpStream;
 
+    use super::super::queue::Wake;
     use super::super::queue::tests::{closed_with, open, received};
     use super::*;
 
-    async fn subscribe(hub: &Hub, room: RoomId, user: UserId, limit: u32) -> Option<(Listener, TcpStream)> {
+    async fn connect(hub: &Hub, user: UserId, limit: u32) -> Option<(Subscriber, TcpStream)> {
         let (queue, reader) = open().await;
-        let listener = hub.subscribe(room, (user, SessionId::new()), queue, limit)?;
-        Some((listener, reader))
+        let session = SessionId::new();
+        let subscriber = Subscriber { user, session, queue };
+        hub.connect(&subscriber, limit)?;
+        Some((subscriber, reader))
+    }
+
+    async fn enter(hub: &Hub, room: RoomId) -> (Subscriber, TcpStream) {
+        let (subscriber, reader) = connect(hub, UserId::new(), 5).await.unwrap();
+        hub.subscribe(room, &subscriber, Position::default());
+        (subscriber, reader)
     }
 
     #[tokio::test]
-    async fn a_push_reaches_the_room_and_nobody_else() {
+    async fn a_frame_reaches_its_audience_and_nobody_else() {
         let hub = Hub::default();
         let (here, there) = (RoomId::new(), RoomId::new());
-        let (_alice, mut alice) = subscribe(&hub, here, UserId::new(), 5).await.unwrap();
-        let (_charlie, mut charlie) = subscribe(&hub, there, UserId::new(), 5).await.unwrap();
-        hub.push(here, &Frame::ephemeral("hello")).await;
-        assert_eq!(received(&mut alice).await, ["hello"]);
-        assert!(received(&mut charlie).await.is_empty());
+        let (alice, mut alice_reads) = enter(&hub, here).await;
+        let (_charlie, mut charlie_reads) = enter(&hub, there).await;
+        hub.publish(Audience::Room(here), &Frame::ephemeral("to the room"))
+            .await;
+        hub.publish(Audience::User(alice.user), &Frame::ephemeral("to alice"))
+            .await;
+        assert_eq!(received(&mut alice_reads).await, ["to the room", "to alice"]);
+        assert!(received(&mut charlie_reads).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn everybody_who_is_connected_is_sent_the_frame_that_is_for_them() {
+        let hub = Hub::default();
+        let (alice, mut alice_reads) = connect(&hub, UserId::new(), 5).await.unwrap();
+        let (bob, mut bob_reads) = enter(&hub, RoomId::new()).await;
+        let (_charlie, mut charlie_reads) = connect(&hub, UserId::new(), 5).await.unwrap();
+        let (one, other) = (Frame::ephemeral("one"), Frame::ephemeral("other"));
+        hub.publish_to_people(|user| match user {
+            user if user == alice.user => Some(&one),
+            user if user == bob.user => Some(&other),
+            _ => None,
+        })
+        .await;
+        assert_eq!(received(&mut alice_reads).await, ["one"]);
+        assert_eq!(received(&mut bob_reads).await, ["other"]);
+        assert!(received(&mut charlie_reads).await.is_empty());
     }
 
     #[tokio::test]
@@ -236,70 +330,93 @@ mod tests {
         let hub = Hub::default();
         let room = RoomId::new();
         let mut crowd = Vec::new();
-        for _ in 0..=TURN {
-            crowd.push(subscribe(&hub, room, UserId::new(), 5).await.unwrap());
+        for _ in 0..=PUSHES_PER_TURN {
+            crowd.push(enter(&hub, room).await);
         }
-        hub.push(room, &Frame::ephemeral("hello")).await;
+        hub.publish(Audience::Room(room), &Frame::ephemeral("hello")).await;
         for (_, reader) in &mut crowd {
             assert_eq!(received(reader).await, ["hello"]);
         }
     }
 
     #[tokio::test]
-    async fn a_person_has_so_many_sockets_and_counts_once() {
+    async fn a_person_has_so_many_connections_and_counts_once() {
         let hub = Hub::default();
         let (room, user) = (RoomId::new(), UserId::new());
-        let (first, _) = subscribe(&hub, room, user, 2).await.unwrap();
-        let _second = subscribe(&hub, room, user, 2).await.unwrap();
-        assert!(subscribe(&hub, room, user, 2).await.is_none());
+        let (first, _) = connect(&hub, user, 2).await.unwrap();
+        let (second, _) = connect(&hub, user, 2).await.unwrap();
+        assert!(connect(&hub, user, 2).await.is_none());
+        for subscriber in [&first, &second] {
+            hub.subscribe(room, subscriber, Position::default());
+        }
         assert_eq!((hub.connections(), hub.people(room).len()), (2, 1));
-        hub.unsubscribe(room, &first);
-        assert!(subscribe(&hub, room, user, 2).await.is_some());
+        hub.unsubscribe(Audience::Room(room), &first);
+        hub.unsubscribe(Audience::User(user), &first);
+        assert!(connect(&hub, user, 2).await.is_some());
     }
 
     #[tokio::test]
     async fn at_the_end_latecomers_are_told_too() {
         let hub = Hub::default();
-        let (early, _) = subscribe(&hub, RoomId::new(), UserId::new(), 5).await.unwrap();
+        let (early, _) = connect(&hub, UserId::new(), 5).await.unwrap();
         hub.close_all().await;
-        let (late, _) = subscribe(&hub, RoomId::new(), UserId::new(), 5).await.unwrap();
-        for listener in [early, late] {
-            assert_eq!(closed_with(&listener.queue).await, Some(CloseCode::Restart));
+        let (late, _) = connect(&hub, UserId::new(), 5).await.unwrap();
+        for subscriber in [early, late] {
+            assert_eq!(closed_with(&subscriber.queue).await, Some(CloseCode::Restart));
         }
     }
 
     #[tokio::test]
-    async fn at_the_end_many_sockets_are_closed_in_steps() {
+    async fn at_the_end_many_connections_are_closed_in_steps() {
         let hub = Hub::default();
         let mut crowd = Vec::new();
-        for _ in 0..=CLOSED_AT_ONCE {
-            crowd.push(subscribe(&hub, RoomId::new(), UserId::new(), 5).await.unwrap());
+        for _ in 0..=CLOSED_PER_STEP {
+            crowd.push(connect(&hub, UserId::new(), 5).await.unwrap());
         }
         let closed = async || {
             let mut closed = 0;
-            for (listener, _) in &crowd {
-                closed += usize::from(closed_with(&listener.queue).await.is_some());
+            for (subscriber, _) in &crowd {
+                closed += usize::from(closed_with(&subscriber.queue).await.is_some());
             }
             closed
         };
         let closing = hub.close_all();
         tokio::pin!(closing);
         assert!(futures_util::poll!(&mut closing).is_pending());
-        assert_eq!(closed().await, CLOSED_AT_ONCE);
+        assert_eq!(closed().await, CLOSED_PER_STEP);
         closing.await;
-        assert_eq!(closed().await, CLOSED_AT_ONCE + 1);
+        assert_eq!(closed().await, CLOSED_PER_STEP + 1);
     }
 
     #[tokio::test]
-    async fn an_ended_login_closes_its_sockets_only() {
+    async fn an_ended_login_closes_its_connections_only() {
         let hub = Hub::default();
-        let (room, user) = (RoomId::new(), UserId::new());
-        let (on_phone, _phone) = subscribe(&hub, room, user, 5).await.unwrap();
-        let (on_desk, mut desk) = subscribe(&hub, room, user, 5).await.unwrap();
-        hub.close_sessions(&[on_phone.session]);
-        hub.push(room, &Frame::ephemeral("still here")).await;
-        assert_eq!(closed_with(&on_phone.queue).await, Some(CloseCode::SignedOut));
-        assert_eq!(closed_with(&on_desk.queue).await, None);
-        assert_eq!(received(&mut desk).await, ["still here"]);
+        let user = UserId::new();
+        let (phone, _) = connect(&hub, user, 5).await.unwrap();
+        let (desk, mut desk_reads) = connect(&hub, user, 5).await.unwrap();
+        hub.close_sessions(&[phone.session]);
+        hub.publish(Audience::User(user), &Frame::ephemeral("still here")).await;
+        assert_eq!(closed_with(&phone.queue).await, Some(CloseCode::SignedOut));
+        assert_eq!(closed_with(&desk.queue).await, None);
+        assert_eq!(received(&mut desk_reads).await, ["still here"]);
+    }
+
+    #[tokio::test]
+    async fn whoever_may_not_hear_a_room_any_more_keeps_their_connection() {
+        let hub = Hub::default();
+        let room = RoomId::new();
+        let (alice, mut alice_reads) = enter(&hub, room).await;
+        let (bob, mut bob_reads) = enter(&hub, room).await;
+        hub.end_where(room, |user, _| (user == bob.user).then_some(CloseCode::NotOpen));
+        hub.publish(Audience::Room(room), &Frame::ephemeral("for members"))
+            .await;
+        let ended = bob.queue.resume().await;
+        assert!(matches!(ended, Ok(Some(Wake::Ended(_, CloseCode::NotOpen)))));
+        assert_eq!(bob.queue.resume().await, Ok(None));
+        hub.publish(Audience::User(bob.user), &Frame::ephemeral("for bob"))
+            .await;
+        assert_eq!(received(&mut bob_reads).await, ["for bob"]);
+        assert_eq!(received(&mut alice_reads).await, ["for members"]);
+        assert_eq!(closed_with(&alice.queue).await, None);
     }
 }

@@ -1,10 +1,10 @@
 //! Who is online in which room, here and on the other nodes.
 //!
-//! A person is online in a room as long as a socket of theirs is open there on any node, and for [`GRACE`] after the
-//! last one closed, so that a reload does not blink. Each node counts its own sockets and tells the others who came and
-//! who left, and everybody every few seconds. So what was lost on the way is healed by the next telling, a node that
-//! stays silent for [`KEPT`] is taken for dead, people and all, and nothing has to be stored where all nodes see it:
-//! while they do not hear each other, each knows its own people and, for that time, what it heard last.
+//! A person is online in a room as long as a connection of theirs shows it on any node, and for [`GRACE`] after the last
+//! one closed, so that a reload does not blink. Each node counts its own connections and reports to the others who came
+//! and who left, and everybody every few seconds. So a report that was lost is made up for by the next one, a node that
+//! is silent for [`NODE_TIMEOUT`] counts as dead with all of its people, and nothing has to be stored where all nodes see
+//! it: nodes that cannot reach each other know their own people and, for that time, the last report of the others.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,11 +14,11 @@ use crate::ids::{NodeId, RoomId, UserId};
 
 /// Whoever is away for longer has left.
 const GRACE: Duration = Duration::from_secs(5);
-/// What another node told holds this long: three of its tellings.
-const KEPT: Duration = Duration::from_secs(15);
+/// A node's report holds this long: it sends three in that time.
+const NODE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// One person in one room.
-pub type Place = (RoomId, UserId);
+/// One person in one room, or on a page without a room.
+pub type Place = (Option<RoomId>, UserId);
 
 /// Who is online where. All methods are quick: what they cost does not grow with the room, where not said otherwise.
 #[derive(Debug)]
@@ -31,17 +31,17 @@ pub struct Presence {
 #[derive(Debug, Default)]
 struct State {
     /// Everybody online, and on how many nodes.
-    online: HashMap<RoomId, HashMap<UserId, u32>>,
+    online: HashMap<Option<RoomId>, HashMap<UserId, u32>>,
     /// Who is online on this node.
     here: HashMap<Place, Visit>,
     /// Whose last socket here closed, and when: the oldest first.
     leaving: VecDeque<(Instant, Place)>,
-    /// What the other nodes told.
-    elsewhere: HashMap<NodeId, Told>,
-    /// Who came here since the last [`Presence::settle`].
+    /// The last report of each other node.
+    elsewhere: HashMap<NodeId, Report>,
+    /// Who came here since the last [`Presence::take_moves`].
     came: Vec<Place>,
-    /// Rooms where somebody came or left since then.
-    moved: HashSet<RoomId>,
+    /// Where somebody came or left since then.
+    moved: HashSet<Option<RoomId>>,
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ struct Visit {
 }
 
 #[derive(Debug)]
-struct Told {
+struct Report {
     until: Instant,
     sockets: usize,
     people: HashSet<Place>,
@@ -84,8 +84,8 @@ impl Presence {
         self.node
     }
 
-    /// A socket of `user` opened in the room.
-    pub fn enter(&self, room: RoomId, user: UserId) {
+    /// A connection of `user` opened, in the room or on a page without one.
+    pub fn enter(&self, room: Option<RoomId>, user: UserId) {
         let (mut state, place) = (self.lock(), (room, user));
         let is_new = !state.here.contains_key(&place);
         let visit = state.here.entry(place).or_default();
@@ -97,8 +97,8 @@ impl Presence {
         }
     }
 
-    /// A socket of `user` closed. Call it once per [`Presence::enter`].
-    pub fn leave(&self, room: RoomId, user: UserId) {
+    /// A connection of `user` closed. Call it once per [`Presence::enter`].
+    pub fn leave(&self, room: Option<RoomId>, user: UserId) {
         let (mut state, place) = (self.lock(), (room, user));
         let Some(visit) = state.here.get_mut(&place) else {
             return;
@@ -113,17 +113,17 @@ impl Presence {
 
     /// How many people are online in the room.
     pub fn count(&self, room: RoomId) -> usize {
-        self.lock().online.get(&room).map_or(0, HashMap::len)
+        self.lock().online.get(&Some(room)).map_or(0, HashMap::len)
     }
 
     /// The same, with `user` among them, whose socket is not open yet.
     pub fn count_with(&self, room: RoomId, user: UserId) -> usize {
         let state = self.lock();
         let others = |people: &HashMap<_, _>| people.len() - usize::from(people.contains_key(&user));
-        1 + state.online.get(&room).map_or(0, others)
+        1 + state.online.get(&Some(room)).map_or(0, others)
     }
 
-    /// How many people are online in any room. It looks at all of them.
+    /// How many people are online anywhere. It looks at all of them.
     pub fn everybody(&self) -> usize {
         let state = self.lock();
         state
@@ -134,13 +134,13 @@ impl Presence {
             .len()
     }
 
-    /// The sockets that are open on the other nodes, as they told.
+    /// The sockets that are open on the other nodes, as they report.
     pub fn sockets_elsewhere(&self) -> usize {
-        self.lock().elsewhere.values().map(|told| told.sockets).sum()
+        self.lock().elsewhere.values().map(|report| report.sockets).sum()
     }
 
-    /// Lets go of those whose grace, or whose node's time, is over by `now`; gives what happened since the last time.
-    pub fn settle(&self, now: Instant) -> Moves {
+    /// Lets go of those whose grace, or whose node's time, is over by `now`; returns what happened since the last call.
+    pub fn take_moves(&self, now: Instant) -> Moves {
         let mut state = self.lock();
         let mut left = Vec::new();
         while let Some(&(since, place)) = state.leaving.front().filter(|(since, _)| *since + GRACE <= now) {
@@ -154,48 +154,48 @@ impl Presence {
                 left.push(place);
             }
         }
-        let dead: Vec<_> = state.elsewhere.extract_if(|_, told| told.until <= now).collect();
-        for place in dead.into_iter().flat_map(|(_, told)| told.people) {
+        let dead: Vec<_> = state.elsewhere.extract_if(|_, report| report.until <= now).collect();
+        for place in dead.into_iter().flat_map(|(_, report)| report.people) {
             state.remove(place);
         }
         Moves {
             came: std::mem::take(&mut state.came),
             left,
-            rooms: std::mem::take(&mut state.moved),
+            rooms: std::mem::take(&mut state.moved).into_iter().flatten().collect(),
         }
     }
 
-    /// Everybody online on this node, to be told to the others. It looks at all of them.
+    /// Everybody online on this node, to be reported to the others. It looks at all of them.
     pub fn here(&self) -> Vec<Place> {
         self.lock().here.keys().copied().collect()
     }
 
-    /// Another node told of everybody there, and how many sockets it has; gives whether it was unknown before.
-    pub fn hear_all(&self, node: NodeId, sockets: usize, people: HashSet<Place>, now: Instant) -> bool {
+    /// Another node reports everybody there, and how many connections it has. Returns whether it was unknown before.
+    pub fn receive_report(&self, node: NodeId, sockets: usize, people: HashSet<Place>, now: Instant) -> bool {
         let mut state = self.lock();
-        let until = now + KEPT;
-        let told = Told { until, sockets, people };
-        for &place in &told.people {
+        let until = now + NODE_TIMEOUT;
+        let report = Report { until, sockets, people };
+        for &place in &report.people {
             state.add(place);
         }
-        let before = state.elsewhere.insert(node, told);
-        for place in before.iter().flat_map(|told| &told.people) {
+        let before = state.elsewhere.insert(node, report);
+        for place in before.iter().flat_map(|report| &report.people) {
             state.remove(*place);
         }
         before.is_none()
     }
 
-    /// A node told who came there and who left; of one that is unknown it says too little.
-    pub fn hear_moves(&self, node: NodeId, came: impl Iterator<Item = Place>, left: impl Iterator<Item = Place>) {
+    /// A node reports who came there and who left. Of a node that is unknown that says too little.
+    pub fn receive_moves(&self, node: NodeId, came: impl Iterator<Item = Place>, left: impl Iterator<Item = Place>) {
         let mut state = self.lock();
-        let Some(mut told) = state.elsewhere.remove(&node) else {
+        let Some(mut report) = state.elsewhere.remove(&node) else {
             return;
         };
-        came.filter(|place| told.people.insert(*place))
+        came.filter(|place| report.people.insert(*place))
             .for_each(|place| state.add(place));
-        left.filter(|place| told.people.remove(place))
+        left.filter(|place| report.people.remove(place))
             .for_each(|place| state.remove(place));
-        state.elsewhere.insert(node, told);
+        state.elsewhere.insert(node, report);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -244,19 +244,19 @@ mod tests {
     #[test]
     fn a_person_counts_once_however_many_sockets_and_nodes() {
         let (presence, room, [alice, bob]) = (Presence::default(), RoomId::new(), [UserId::new(), UserId::new()]);
-        presence.enter(room, alice);
-        presence.enter(room, alice);
+        presence.enter(Some(room), alice);
+        presence.enter(Some(room), alice);
         let now = Instant::now();
-        assert!(presence.hear_all(NodeId::new(), 3, HashSet::from([(room, alice), (room, bob)]), now));
-        assert!(presence.hear_all(
+        assert!(presence.receive_report(
             NodeId::new(),
-            1,
-            HashSet::from([(room, bob), (RoomId::new(), bob)]),
+            3,
+            HashSet::from([(Some(room), alice), (Some(room), bob)]),
             now
         ));
+        assert!(presence.receive_report(NodeId::new(), 1, HashSet::from([(Some(room), bob), (None, bob)]), now));
         assert_eq!((presence.count(room), presence.everybody()), (2, 2));
         assert_eq!(presence.sockets_elsewhere(), 4);
-        assert_eq!(presence.here(), [(room, alice)]);
+        assert_eq!(presence.here(), [(Some(room), alice)]);
         assert_eq!(presence.count_with(room, bob), 2);
         assert_eq!(presence.count_with(room, UserId::new()), 3);
     }
@@ -264,58 +264,61 @@ mod tests {
     #[test]
     fn a_reload_does_not_blink_and_who_stays_away_leaves() {
         let (presence, room, user) = (Presence::default(), RoomId::new(), UserId::new());
-        presence.enter(room, user);
-        assert_eq!(presence.settle(Instant::now()).came, [(room, user)]);
-        presence.leave(room, user);
-        presence.enter(room, user);
-        assert_eq!(presence.settle(after(GRACE)), Moves::default());
+        presence.enter(Some(room), user);
+        assert_eq!(presence.take_moves(Instant::now()).came, [(Some(room), user)]);
+        presence.leave(Some(room), user);
+        presence.enter(Some(room), user);
+        assert_eq!(presence.take_moves(after(GRACE)), Moves::default());
         assert_eq!(presence.count(room), 1);
 
-        presence.leave(room, user);
-        assert_eq!(presence.settle(Instant::now()), Moves::default());
+        presence.leave(Some(room), user);
+        assert_eq!(presence.take_moves(Instant::now()), Moves::default());
         assert_eq!(presence.count(room), 1);
-        let moves = presence.settle(after(GRACE));
-        assert_eq!((moves.left, moves.rooms), (vec![(room, user)], HashSet::from([room])));
+        let moves = presence.take_moves(after(GRACE));
+        assert_eq!(
+            (moves.left, moves.rooms),
+            (vec![(Some(room), user)], HashSet::from([room]))
+        );
         assert_eq!(presence.count(room), 0);
     }
 
     #[test]
     fn the_grace_begins_anew_with_every_leave() {
         let (presence, room, user) = (Presence::default(), RoomId::new(), UserId::new());
-        presence.enter(room, user);
-        presence.leave(room, user);
+        presence.enter(Some(room), user);
+        presence.leave(Some(room), user);
         let first = after(GRACE);
         std::thread::sleep(Duration::from_millis(5));
-        presence.enter(room, user);
-        presence.leave(room, user);
-        assert_eq!(presence.settle(first).left, []);
-        assert_eq!(presence.settle(after(GRACE)).left, [(room, user)]);
+        presence.enter(Some(room), user);
+        presence.leave(Some(room), user);
+        assert_eq!(presence.take_moves(first).left, []);
+        assert_eq!(presence.take_moves(after(GRACE)).left, [(Some(room), user)]);
     }
 
     #[test]
-    fn the_last_telling_counts_and_a_silent_node_is_dead() {
+    fn the_last_report_counts_and_a_silent_node_is_dead() {
         let (presence, room, [alice, bob]) = (Presence::default(), RoomId::new(), [UserId::new(), UserId::new()]);
         let (node, now) = (NodeId::new(), Instant::now());
-        let tell = |people: &[Place], now| presence.hear_all(node, 1, people.iter().copied().collect(), now);
-        assert!(tell(&[(room, alice)], now));
-        assert_eq!(presence.settle(now).rooms, HashSet::from([room]));
-        assert!(!tell(&[(room, alice)], now));
-        assert_eq!(presence.settle(now), Moves::default(), "nothing new");
+        let report = |people: &[Place], now| presence.receive_report(node, 1, people.iter().copied().collect(), now);
+        assert!(report(&[(Some(room), alice)], now));
+        assert_eq!(presence.take_moves(now).rooms, HashSet::from([room]));
+        assert!(!report(&[(Some(room), alice)], now));
+        assert_eq!(presence.take_moves(now), Moves::default(), "nothing new");
 
-        let online = || presence.lock().online[&room].keys().copied().collect::<Vec<_>>();
-        let moves = || (std::iter::once((room, bob)), std::iter::once((room, alice)));
-        // A telling may come twice.
+        let online = || presence.lock().online[&Some(room)].keys().copied().collect::<Vec<_>>();
+        let moves = || (std::iter::once((Some(room), bob)), std::iter::once((Some(room), alice)));
+        // A report may come twice.
         for _ in 0..2 {
-            presence.hear_moves(node, moves().0, moves().1);
+            presence.receive_moves(node, moves().0, moves().1);
         }
         assert_eq!(online(), [bob]);
-        assert!(!tell(&[(room, alice)], now));
+        assert!(!report(&[(Some(room), alice)], now));
         assert_eq!(online(), [alice]);
 
-        assert!(!tell(&[(room, alice)], now + KEPT));
-        presence.settle(now + KEPT);
-        assert_eq!(presence.count(room), 1, "it spoke again");
-        assert_eq!(presence.settle(now + KEPT * 2).rooms, HashSet::from([room]));
+        assert!(!report(&[(Some(room), alice)], now + NODE_TIMEOUT));
+        presence.take_moves(now + NODE_TIMEOUT);
+        assert_eq!(presence.count(room), 1, "it reported again");
+        assert_eq!(presence.take_moves(now + NODE_TIMEOUT * 2).rooms, HashSet::from([room]));
         assert_eq!((presence.count(room), presence.sockets_elsewhere()), (0, 0));
         assert!(presence.lock().online.is_empty(), "nothing is kept of it");
     }

@@ -1,14 +1,22 @@
-//! What changes rooms: each locks the room first, stores, and rings the doorbell after the commit.
+//! The way into a room, and what changes rooms: each change locks the room first, stores, and is published after the
+//! commit.
 
 use sqlx::PgConnection;
 
-use super::model::{EventKind, Room, RoomName, Topic};
+use super::model::{EventKind, Membership, Room, RoomAddress, RoomName, Topic};
 use super::queries;
 use crate::accounts::model::fold;
 use crate::bus::Event;
 use crate::error::{FieldErrors, ResultExt};
 use crate::ids::{Change, RoomId, UserId};
 use crate::{App, Error, Result};
+
+/// The room, as one of its members. What is not open to somebody does not exist for them.
+pub async fn enter(app: &App, user: UserId, room: RoomAddress<'_>) -> Result<Membership> {
+    queries::find_membership(&app.db, user, room)
+        .await?
+        .ok_or(Error::NotFound)
+}
 
 /// Makes a public room. A taken name is an error of the field `name`.
 pub async fn create(app: &App, name: RoomName, topic: Topic) -> Result<Room> {
@@ -19,7 +27,7 @@ pub async fn create(app: &App, name: RoomName, topic: Topic) -> Result<Room> {
         .await
         .on_constraint("rooms_slug_key_unique", name_taken)?;
     let room = queries::lock_room(&mut tx, id).await?.ok_or(Error::NotFound)?;
-    queries::advance_room_list(&mut tx).await?;
+    queries::advance_room_list(&mut tx, id).await?;
     tx.commit().await?;
     app.bus.publish(Event::RoomListChanged);
     Ok(room)
@@ -33,9 +41,9 @@ pub async fn edit(app: &App, actor: UserId, slug: &str, name: RoomName, topic: T
         .await
         .on_constraint("rooms_slug_key_unique", name_taken)?;
     let change = queries::take_change(&mut tx, room.id, EventKind::Edited, actor, app.now()).await?;
-    queries::advance_room_list(&mut tx).await?;
+    queries::advance_room_list(&mut tx, room.id).await?;
     tx.commit().await?;
-    ring(app, room.id, change);
+    publish_change(app, room.id, change);
     app.bus.publish(Event::RoomListChanged);
     Ok(())
 }
@@ -63,9 +71,9 @@ async fn set_archived(app: &App, actor: UserId, slug: &str, archived: bool) -> R
     };
     queries::update_archived(&mut tx, room.id, at).await?;
     let change = queries::take_change(&mut tx, room.id, kind, actor, app.now()).await?;
-    queries::advance_room_list(&mut tx).await?;
+    queries::advance_room_list(&mut tx, room.id).await?;
     tx.commit().await?;
-    ring(app, room.id, change);
+    publish_change(app, room.id, change);
     app.bus.publish(Event::RoomListChanged);
     Ok(())
 }
@@ -78,10 +86,10 @@ pub async fn delete(app: &App, slug: &str) -> Result<()> {
         let mut tx = app.db.begin().await?;
         let room = lock_public(&mut tx, &slug).await?;
         queries::delete_room(&mut tx, room.id, room.key).await?;
-        queries::advance_room_list(&mut tx).await?;
+        queries::advance_room_list(&mut tx, room.id).await?;
         tx.commit().await?;
         // One past its last change: whoever serves it looks, and finds that it is gone.
-        ring(&app, room.id, Change(room.last_change.0 + 1));
+        publish_change(&app, room.id, Change(room.last_change.0 + 1));
         app.bus.publish(Event::RoomListChanged);
         Ok(())
     });
@@ -95,27 +103,26 @@ pub async fn join(app: &App, user: UserId, slug: &str) -> Result<Room> {
     if room.archived_at.is_some() {
         return Err(Error::NotFound);
     }
-    if queries::insert_member(&mut tx, room.id, user).await? {
+    let begins = room.kind.membership_begins(room.state().position());
+    if queries::insert_member(&mut tx, room.id, user, begins).await? {
         let change = queries::take_change(&mut tx, room.id, EventKind::Joined, user, app.now()).await?;
         tx.commit().await?;
-        ring(app, room.id, change);
+        publish_change(app, room.id, change);
     }
     Ok(room)
 }
 
 /// Ends the person's membership; their sockets in the room are closed. What they wrote stays.
 pub async fn leave(app: &App, user: UserId, slug: &str) -> Result<()> {
-    let member = queries::find_member_room(&app.db, user, &fold(slug))
-        .await?
-        .ok_or(Error::NotFound)?;
+    let membership = enter(app, user, RoomAddress::Slug(slug)).await?;
     let mut tx = app.db.begin().await?;
-    let room = queries::lock_room(&mut tx, member.room.id)
+    let room = queries::lock_room(&mut tx, membership.room.id)
         .await?
         .ok_or(Error::NotFound)?;
     if queries::delete_member(&mut tx, room.id, user).await? {
         let change = queries::take_change(&mut tx, room.id, EventKind::Left, user, app.now()).await?;
         tx.commit().await?;
-        ring(app, room.id, change);
+        publish_change(app, room.id, change);
     }
     Ok(())
 }
@@ -127,7 +134,7 @@ async fn lock_public(tx: &mut PgConnection, slug: &str) -> Result<Room> {
     queries::lock_room(tx, found.id).await?.ok_or(Error::NotFound)
 }
 
-fn ring(app: &App, room: RoomId, change: Change) {
+fn publish_change(app: &App, room: RoomId, change: Change) {
     app.bus.publish(Event::RoomChanged { room, change });
 }
 

@@ -10,12 +10,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use umbrachat::accounts::model::Author;
 use umbrachat::bus::Bus;
 use umbrachat::database;
-use umbrachat::ids::{Change, ClientId, KeyId, MessageId, RoomId, UserId};
-use umbrachat::messages::model::{Body, Fresh, NewMessage, Refusal, Stored};
-use umbrachat::messages::{Inbox, Outlet, Writer};
+use umbrachat::ids::{Change, ClientId, KeyId, MessageId, Position, RoomId, Seq, UserId};
+use umbrachat::messages::model::{Body, MessageView, NewMessage, SendError, Stored, StoredBatch};
+use umbrachat::messages::{Publisher, Writer, WriterTask};
 use uuid::Uuid;
 
 use crate::support::PATIENCE;
@@ -27,7 +26,7 @@ struct Desk {
     key: KeyId,
     rooms: BTreeMap<&'static str, RoomId>,
     writer: Writer,
-    inbox: Option<Inbox>,
+    task: Option<WriterTask>,
     stop: CancellationToken,
 }
 
@@ -72,14 +71,14 @@ impl Desk {
             }
             rooms.insert(name, room);
         }
-        let (writer, inbox) = Writer::new();
+        let (writer, task) = Writer::new();
         Self {
             pool,
             alice,
             key,
             rooms,
             writer,
-            inbox: Some(inbox),
+            task: Some(task),
             stop: CancellationToken::new(),
         }
     }
@@ -88,10 +87,7 @@ impl Desk {
         NewMessage {
             id: MessageId::new(),
             room: self.rooms.get(room).copied().unwrap_or_else(RoomId::new),
-            author: Author {
-                id: self.alice,
-                name: "Alice".into(),
-            },
+            author: self.alice,
             author_key: self.key,
             client_id: ClientId(Uuid::new_v4()),
             body: Body::parse(text).unwrap(),
@@ -119,16 +115,16 @@ impl Desk {
         told(receipts).await
     }
 
-    /// Begins to store; gives what those who listen are told.
-    fn begin(&mut self) -> Option<mpsc::Receiver<Fresh>> {
-        let (fresh, told) = mpsc::channel(16);
-        let outlet = Outlet {
+    /// Begins to store; returns what is published.
+    fn begin(&mut self) -> Option<mpsc::Receiver<StoredBatch>> {
+        let (delivery_sender, batches) = mpsc::channel(16);
+        let publisher = Publisher {
             bus: Bus::local(),
-            fresh: vec![fresh],
+            delivery_senders: vec![delivery_sender],
         };
-        let inbox = self.inbox.take()?;
-        tokio::spawn(inbox.run(self.pool.clone(), outlet, self.stop.clone()));
-        Some(told)
+        let task = self.task.take()?;
+        tokio::spawn(task.run(self.pool.clone(), publisher, self.stop.clone()));
+        Some(batches)
     }
 
     /// What is stored in a room: number, change and text of each message.
@@ -173,19 +169,19 @@ impl Drop for Desk {
 }
 
 /// What becomes of a message, once it is known.
-type Receipt = oneshot::Receiver<Result<Stored, Refusal>>;
+type Receipt = oneshot::Receiver<Result<Stored, SendError>>;
 
 /// Number, change, and whether it stood there already; or why it was refused.
-type Told = Result<(i64, i64, bool), Refusal>;
+type Told = Result<(i64, i64, bool), SendError>;
 
-const REFUSED: Told = Err(Refusal::NotAMember);
+const REFUSED: Told = Err(SendError::NotAMember);
 
 /// What becomes of messages, once that is known.
 async fn told(receipts: Vec<Receipt>) -> Vec<Told> {
     let mut told = Vec::new();
     for receipt in receipts {
         let outcome = timeout(PATIENCE, receipt).await.expect("an answer in time").unwrap();
-        told.push(outcome.map(|stored| (stored.seq.0, stored.change.0, stored.again)));
+        told.push(outcome.map(|stored| (stored.seq.0, stored.change.0, stored.is_duplicate)));
     }
     told
 }
@@ -263,7 +259,7 @@ async fn each_message_of_a_batch_is_judged_by_itself(pool: PgPool) {
 }
 
 #[sqlx::test]
-async fn those_who_listen_are_told_each_room_once_with_its_changes(pool: PgPool) {
+async fn each_room_is_published_once_with_its_changes(pool: PgPool) {
     let mut desk = Desk::new(pool).await;
     let message = desk.message("General", "one");
     let receipts = desk.submit(vec![
@@ -273,19 +269,26 @@ async fn those_who_listen_are_told_each_room_once_with_its_changes(pool: PgPool)
         desk.message("General", "two"),
         desk.message("Closed", "never"),
     ]);
-    let mut heard = desk.begin().unwrap();
+    let mut published = desk.begin().unwrap();
     let stored = told(receipts).await;
     assert_eq!(stored[..2], [Ok((1, 1, false)), Ok((1, 1, true))]);
     let mut batches = BTreeMap::new();
     for _ in 0..2 {
-        let fresh = timeout(PATIENCE, heard.recv()).await.unwrap().unwrap();
-        let bodies: Vec<_> = fresh.messages.into_iter().filter_map(|message| message.body).collect();
-        batches.insert(fresh.room, (fresh.from, fresh.to, bodies));
+        let batch = timeout(PATIENCE, published.recv()).await.unwrap().unwrap();
+        let is_by_alice =
+            |message: &MessageView| (message.author.id, message.author.name.as_str()) == (desk.alice, "alice");
+        assert!(batch.messages.iter().all(is_by_alice), "{:?}", batch.messages);
+        let bodies: Vec<_> = batch.messages.into_iter().filter_map(|message| message.body).collect();
+        batches.insert(batch.room, (batch.after, batch.to, bodies));
     }
-    let expected = |to, bodies: &[&str]| (Change(0), Change(to), bodies.iter().map(ToString::to_string).collect());
+    let expected = |to, bodies: &[&str]| {
+        let (change, seq) = (Change(to), Seq(to));
+        let bodies: Vec<_> = bodies.iter().map(ToString::to_string).collect();
+        (Change(0), Position { change, seq }, bodies)
+    };
     assert_eq!(batches[&desk.rooms["General"]], expected(2, &["one", "two"]));
     assert_eq!(batches[&desk.rooms["Random"]], expected(1, &["elsewhere"]));
-    assert!(heard.try_recv().is_err(), "the closed room's members hear nothing");
+    assert!(published.try_recv().is_err(), "nothing of the closed room");
 }
 
 /// Before the wait Alice was a member, and the id was new: what counts is what holds after it.
@@ -383,7 +386,7 @@ async fn a_message_that_cannot_be_stored_fails_alone(pool: PgPool) {
         [
             Ok((1, 1, false)),
             Ok((1, 1, false)),
-            Err(Refusal::Unavailable),
+            Err(SendError::Unavailable),
             Ok((2, 2, false)),
             Ok((3, 3, false))
         ]
@@ -410,7 +413,7 @@ async fn a_commit_that_fails_acknowledges_nothing(pool: PgPool) {
     ];
     assert_eq!(
         desk.batch(messages).await,
-        [Ok((1, 1, false)), Err(Refusal::Unavailable), Ok((2, 2, false))]
+        [Ok((1, 1, false)), Err(SendError::Unavailable), Ok((2, 2, false))]
     );
     assert_eq!(desk.stored("General").await, ["1 1 one", "2 2 two"]);
     assert_eq!(desk.counters("General").await, (2, 2));

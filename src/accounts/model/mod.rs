@@ -24,23 +24,15 @@ pub fn fold(text: &str) -> String {
     text.nfkc().default_case_fold().nfkc().collect()
 }
 
-/// A person as the author of something.
+/// A person as others see them: the author of a message, somebody in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Author {
     /// Who.
     pub id: UserId,
-    /// First and last name, or the username where there is none.
+    /// The name to log in with, without @.
+    pub username: String,
+    /// The name that they are shown by.
     pub name: String,
-}
-
-impl Author {
-    /// An author by the parts of their name.
-    pub fn new(id: UserId, first_name: &str, last_name: &str, username: &str) -> Self {
-        Self {
-            id,
-            name: full_name(first_name, last_name, username),
-        }
-    }
 }
 
 /// First and last name; people without either go by their username.

@@ -10,10 +10,12 @@ use super::{Page, rooms};
 use crate::accounts::CurrentUser;
 use crate::chat::views::unsent;
 use crate::ids::{ClientId, Seq};
-use crate::messages::actions;
-use crate::messages::model::{Body, Refusal, Stored};
+use crate::messages::history;
+use crate::messages::model::{Body, SendError, Stored};
+use crate::messages::sending::{Sender, send_and_wait};
 use crate::messages::views::{self, Draft};
-use crate::rooms::model::{MemberRoom, path};
+use crate::rooms::actions::enter;
+use crate::rooms::model::{Membership, RoomAddress, path};
 use crate::web::errors::set_retry_after;
 use crate::web::{Ctx, see_other};
 use crate::{App, Error, Result};
@@ -35,13 +37,13 @@ impl NewMessageForm {
         self
     }
 
-    fn client_id(&self) -> Result<ClientId, Refusal> {
+    fn client_id(&self) -> Result<ClientId, SendError> {
         let id = Uuid::parse_str(&self.client_id).map(ClientId);
-        id.map_err(|_| Refusal::Malformed("client_id must be a UUID."))
+        id.map_err(|_| SendError::Malformed("client_id must be a UUID."))
     }
 
     /// What the composer shows again: the same text under the same id, so that it cannot be stored twice.
-    fn draft(&self, refusal: Refusal) -> Draft<'_> {
+    fn draft(&self, refusal: SendError) -> Draft<'_> {
         Draft {
             body: &self.body,
             client_id: self.client_id().unwrap_or_else(|_| ClientId::new()),
@@ -59,14 +61,14 @@ pub async fn index(
     Path(slug): Path<String>,
     Query(page): Query<Page>,
 ) -> Result<Response> {
-    let member = actions::enter(&app, user.id, &slug).await?;
+    let membership = enter(&app, user.id, RoomAddress::Slug(&slug)).await?;
     let before = page.before.map(Seq);
     if !ctx.htmx {
         let query = before.map(|seq| format!("?before={seq}")).unwrap_or_default();
-        return Ok(see_other(&format!("{}{query}", path(&member.room.slug))));
+        return Ok(see_other(&format!("{}{query}", path(&membership.room.slug))));
     }
-    let history = actions::history(&app, &member, before).await?;
-    Ok(views::history(&member.room.slug, &history).into_response())
+    let history = history::page(&app, &membership, before).await?;
+    Ok(views::history(&membership.room.slug, &history).into_response())
 }
 
 /// Sends without a socket: the stored message for htmx, the room for everybody else.
@@ -83,23 +85,23 @@ pub async fn create(
         // Not even the room can be drawn: what was typed is, so that it can be sent from there.
         Err(Error::Unavailable(cause)) if !ctx.htmx => {
             tracing::warn!(cause, request = ctx.request_id, "a message could not be taken");
-            let page = unsent(&ctx, &slug, form.draft(Refusal::Unavailable));
-            Ok(answer(Refusal::Unavailable, page.into_response()))
+            let page = unsent(&ctx, &slug, form.draft(SendError::Unavailable));
+            Ok(answer(SendError::Unavailable, page.into_response()))
         }
         answer => answer,
     }
 }
 
 async fn send(app: &App, ctx: &Ctx, user: &CurrentUser, slug: &str, form: &NewMessageForm) -> Result<Response> {
-    let member = actions::enter(app, user.id, slug).await?;
-    match store(app, user, &member, form).await? {
+    let membership = enter(app, user.id, RoomAddress::Slug(slug)).await?;
+    match store(app, user, &membership, form).await? {
         Ok(stored) if ctx.htmx => {
-            let message = actions::find(app, &member, stored.seq).await?;
+            let message = history::find(app, &membership, stored.seq).await?;
             Ok(views::message(&message).into_response())
         }
-        Ok(stored) => Ok(see_other(&format!("{}#m-{}", path(&member.room.slug), stored.seq))),
+        Ok(stored) => Ok(see_other(&format!("{}#m-{}", path(&membership.room.slug), stored.seq))),
         Err(refusal) => {
-            let page = rooms::draw(app, ctx, user, &member, None, form.draft(refusal)).await?;
+            let page = rooms::draw(app, ctx, user, &membership, None, form.draft(refusal)).await?;
             Ok(answer(refusal, page.into_response()))
         }
     }
@@ -108,24 +110,24 @@ async fn send(app: &App, ctx: &Ctx, user: &CurrentUser, slug: &str, form: &NewMe
 async fn store(
     app: &App,
     user: &CurrentUser,
-    member: &MemberRoom,
+    membership: &Membership,
     form: &NewMessageForm,
-) -> Result<Result<Stored, Refusal>> {
+) -> Result<Result<Stored, SendError>> {
     let (body, client_id) = match (Body::parse(&form.body), form.client_id()) {
         (Ok(body), Ok(client_id)) => (body, client_id),
         (Err(refusal), _) | (_, Err(refusal)) => return Ok(Err(refusal)),
     };
-    let sender = actions::sender(app, user.author(), user.key, &member.room).await?;
-    Ok(actions::send_and_wait(app, &sender, body, client_id).await)
+    let sender = Sender::new(app, membership, user.key).await?;
+    Ok(send_and_wait(app, &sender, body, client_id).await)
 }
 
 /// The status that fits the refusal, around the page that shows it.
-fn answer(refusal: Refusal, page: Response) -> Response {
+fn answer(refusal: SendError, page: Response) -> Response {
     let status = match refusal {
-        Refusal::Malformed(_) | Refusal::Empty | Refusal::TooLong => StatusCode::UNPROCESSABLE_ENTITY,
-        Refusal::TooFast(_) => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::NotAMember => StatusCode::FORBIDDEN,
-        Refusal::Busy | Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        SendError::Malformed(_) | SendError::Empty | SendError::TooLong => StatusCode::UNPROCESSABLE_ENTITY,
+        SendError::TooFast(_) => StatusCode::TOO_MANY_REQUESTS,
+        SendError::NotAMember => StatusCode::FORBIDDEN,
+        SendError::Busy | SendError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     };
     let mut response = page.with_status(status).into_response();
     if let Some(wait) = refusal.retry_after() {

@@ -9,9 +9,10 @@ use crate::accounts::CurrentUser;
 use crate::accounts::model::fold;
 use crate::chat::views;
 use crate::ids::Seq;
-use crate::messages::actions;
+use crate::messages::history;
 use crate::messages::views::Draft;
-use crate::rooms::model::MemberRoom;
+use crate::rooms::actions::enter;
+use crate::rooms::model::{Membership, RoomAddress};
 use crate::rooms::queries;
 use crate::web::Ctx;
 use crate::{App, Error, Result};
@@ -32,8 +33,8 @@ pub async fn show(
     Path(slug): Path<String>,
     Query(page): Query<Page>,
 ) -> Result<Markup> {
-    match actions::enter(&app, user.id, &slug).await {
-        Ok(member) => draw(&app, &ctx, &user, &member, page.before.map(Seq), Draft::default()).await,
+    match enter(&app, user.id, RoomAddress::Slug(&slug)).await {
+        Ok(membership) => draw(&app, &ctx, &user, &membership, page.before.map(Seq), Draft::default()).await,
         Err(Error::NotFound) => {
             let room = queries::find_public_room(&app.db, &fold(&slug)).await?;
             let room = room.filter(|room| room.archived_at.is_none()).ok_or(Error::NotFound)?;
@@ -50,18 +51,18 @@ pub(super) async fn draw(
     app: &App,
     ctx: &Ctx,
     user: &CurrentUser,
-    member: &MemberRoom,
+    membership: &Membership,
     before: Option<Seq>,
     draft: Draft<'_>,
 ) -> Result<Markup> {
     let rooms = queries::list_public_rooms(&app.db, user.id).await?;
-    let history = actions::history(app, member, before).await?;
-    let online = app.presence.count_with(member.room.id, user.id);
+    let history = history::page(app, membership, before).await?;
+    let online = app.presence.count_with(membership.room.id, user.id);
     Ok(views::room(
         ctx,
         &user.viewer,
         &rooms,
-        &member.room,
+        &membership.room,
         &history,
         online,
         draft,

@@ -6,4 +6,4 @@ mod side_bar;
 
 pub use home::{home, join};
 pub use room::{online, room, unsent};
-pub use side_bar::{Open, side_bar};
+pub use side_bar::{Open, room_row, side_bar};

@@ -23,6 +23,7 @@ pub fn room(
 ) -> Markup {
     let me = Author {
         id: viewer.id,
+        username: viewer.username.clone(),
         name: viewer.name.clone(),
     };
     let sheet = html! {

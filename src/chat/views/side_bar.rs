@@ -43,10 +43,8 @@ pub fn side_bar(ctx: &Ctx, viewer: &Viewer, rooms: &RoomList, open: Open<'_>) ->
                         @if viewer.is_admin { a href="/admin/rooms" { "Make one" } }
                     }
                 }
-                ul {
-                    @for room in &rooms.rooms {
-                        li { (row(room, open == Open::Room(&room.slug))) }
-                    }
+                ul #public-rooms {
+                    @for room in &rooms.rooms { (room_row(room)) }
                 }
             }
             div.side-foot {
@@ -59,17 +57,18 @@ pub fn side_bar(ctx: &Ctx, viewer: &Viewer, rooms: &RoomList, open: Open<'_>) ->
     }
 }
 
-fn row(room: &ListedRoom, open: bool) -> Markup {
+/// A row of the list of public rooms: the same in the page and in what is pushed.
+pub fn room_row(room: &ListedRoom) -> Markup {
     html! {
-        a class={ "row" @if open { " open" } @if !room.joined { " other" } } href=(path(&room.slug))
-            aria-current=[open.then_some("page")]
-        {
-            span.tile { (icon("hash")) }
-            span.row-text {
-                span.row-name dir="auto" { (room.title) }
-                @if !room.topic.is_empty() { span.row-more dir="auto" { (room.topic) } }
+        li id={ "room-" (room.id) } data-room=(room.id) data-key=(room.key) {
+            a class={ "row" @if !room.joined { " other" } } href=(path(&room.slug)) {
+                span.tile { (icon(if room.archived { "archive" } else { "hash" })) }
+                span.row-text {
+                    span.row-name dir="auto" { (room.title) }
+                    @if !room.topic.is_empty() { span.row-more dir="auto" { (room.topic) } }
+                }
+                @if !room.joined { span.row-hint { "Join" } }
             }
-            @if !room.joined { span.row-hint { "Join" } }
         }
     }
 }

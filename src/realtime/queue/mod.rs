@@ -1,9 +1,11 @@
-//! The bounded way of frames to one connection.
+//! The bounded way of frames to one connection, which carries any number of subscriptions.
 //!
 //! While the reader keeps up, whoever pushes a frame writes it to the socket at once: no task wakes and nothing is
-//! copied. What the socket does not take waits here, within bounds, for the connection's own task.
+//! copied. What the socket does not take waits here, within bounds, for the connection's own task. Each subscription
+//! has its own position, so that every change reaches the reader once and in order.
 
-use std::collections::VecDeque;
+mod state;
+
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,18 +16,20 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::connection::Gone;
+use self::state::{Follows, Progress, State};
 use super::frame::{CloseCode, Frame};
-use crate::ids::Change;
+use crate::ids::Position;
 
-/// Frames that may wait for a slow reader.
-const MAX_FRAMES: usize = 512;
-/// Bytes of frames that may wait for a slow reader.
-const MAX_BYTES: usize = 1 << 20;
-/// Bytes of waiting frames that are put together for one write.
-const WRITE_AT_ONCE: usize = 64 << 10;
-/// A write that is stuck for this long ends the connection.
-const STUCK: Duration = Duration::from_secs(10);
+/// A write that gets on with nothing for this long ends the connection.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The other side is gone: nothing can be sent any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disconnected;
+
+/// Which of a connection's subscriptions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot(u32);
 
 /// Pushes never wait: a queue that overflows is cleared and says "you are behind" instead.
 #[derive(Debug)]
@@ -33,33 +37,18 @@ pub struct Queue {
     stream: Arc<TcpStream>,
     // A std mutex: it is held for a few instructions or one write that does not block, and never across an await.
     state: Mutex<State>,
-    stirred: Notify,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Whether pushes go straight to the socket: then nothing waits.
-    live: bool,
-    /// The reader has been given every change up to this one.
-    cursor: Change,
-    /// Bytes that the socket did not take yet; they begin or go on within a frame, so they go out before all else.
-    rest: BytesMut,
-    /// Since when the socket takes nothing.
-    blocked: Option<Instant>,
-    frames: VecDeque<Frame>,
-    bytes: usize,
-    closing: Option<CloseCode>,
-    /// A close frame is on its way: nothing may follow it.
-    ended: bool,
+    wake: Notify,
 }
 
 /// Why a connection's own task has something to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stirred {
+pub enum Wake {
     /// Something went out; look again.
     More,
-    /// The next frame does not follow on what the reader has: what is between has to be loaded.
-    Behind,
+    /// The subscription's next frame does not follow on what its reader has: what is between has to be loaded.
+    Behind(Slot),
+    /// The subscription was ended, for this reason.
+    Ended(Slot, CloseCode),
     /// The connection is to be closed.
     Close(CloseCode),
 }
@@ -77,37 +66,59 @@ impl Queue {
         Self {
             stream,
             state: Mutex::default(),
-            stirred: Notify::new(),
+            wake: Notify::new(),
         }
     }
 
-    /// Sends a frame, each change once: what the reader has is left out. A full queue is cleared and will close with
-    /// 1013.
-    pub fn push(&self, frame: &Frame) {
+    /// Adds a subscription whose reader may see what comes after `begins`, and has nothing of it yet.
+    pub(super) fn add(&self, begins: Position) -> Slot {
         let mut state = self.lock();
-        if state.closing.is_some() || state.ended {
+        let slot = Slot(u32::try_from(state.subscriptions.len()).unwrap_or(u32::MAX));
+        // Room for just this one: there are many connections, and most have two.
+        state.subscriptions.reserve_exact(1);
+        let position = begins;
+        state.subscriptions.push(Some(Progress { begins, position }));
+        slot
+    }
+
+    /// Sends a frame to the reader of a subscription, each change once: what the reader has is left out. A full queue
+    /// is cleared and will close with 1013.
+    pub fn push(&self, slot: Slot, frame: &Frame) {
+        let mut state = self.lock();
+        if state.closing.is_some() || state.close_sent {
             return;
         }
-        if !state.live {
-            // The task looks at what waits before it sets pushes free again.
-            return state.wait(frame);
+        if !state.direct {
+            // The task looks at what waits before it lets pushes go straight to the socket again.
+            return state.wait(slot, frame);
         }
-        match state.follows(frame) {
+        match state.follows(slot, frame) {
             Follows::Known => return,
-            Follows::AfterGap => state.wait(frame),
+            Follows::Unseen => return state.advance(slot, frame),
+            Follows::AfterGap => state.wait(slot, frame),
             Follows::Next => {
-                state.pass(frame);
+                state.advance(slot, frame);
                 match self.write(&mut state, frame.encoded()) {
                     Ok(Wrote::All) => return,
                     Ok(Wrote::Part) => {}
                     // The task finds out for itself when it writes.
-                    Err(Gone) => state.rest.extend_from_slice(frame.encoded()),
+                    Err(Disconnected) => state.unsent.extend_from_slice(frame.encoded()),
                 }
             }
         }
-        state.live = false;
-        drop(state);
-        self.stirred.notify_one();
+        self.wake_task(state);
+    }
+
+    /// Ends one subscription: nothing more of it goes out, and the connection's task is told why.
+    pub fn end(&self, slot: Slot, code: CloseCode) {
+        let mut state = self.lock();
+        let subscription = state.subscriptions.get_mut(slot.0 as usize);
+        if subscription.and_then(Option::take).is_none() {
+            return;
+        }
+        state.drop_waiting(slot);
+        state.ended.push((slot, code));
+        self.wake_task(state);
     }
 
     /// Closes the connection; the first reason stays. Frames that wait are dropped, because the reader may not hear them
@@ -118,19 +129,24 @@ impl Queue {
             state.clear();
         }
         state.closing.get_or_insert(code);
-        state.live = false;
-        drop(state);
-        self.stirred.notify_one();
+        self.wake_task(state);
     }
 
-    /// The reader has been given every change up to this one.
-    pub fn cursor(&self) -> Change {
-        self.lock().cursor
+    /// How far the reader of a subscription is; None once it has ended.
+    pub fn position(&self, slot: Slot) -> Option<Position> {
+        self.lock().progress(slot).map(|progress| progress.position)
     }
 
-    /// Notes that the reader has been given every change up to this one, by [`Queue::send`].
-    pub fn advance(&self, to: Change) {
-        self.lock().cursor = to;
+    /// Where the membership of a subscription's reader begins, as it was when they subscribed.
+    pub(super) fn begins(&self, slot: Slot) -> Option<Position> {
+        self.lock().progress(slot).map(|progress| progress.begins)
+    }
+
+    /// Notes that the reader of a subscription has been given everything up to here, by [`Queue::send`] or by a page.
+    pub fn set_position(&self, slot: Slot, position: Position) {
+        if let Some(progress) = self.lock().progress_mut(slot) {
+            progress.position = position;
+        }
     }
 
     /// The connection that it leads to.
@@ -138,38 +154,41 @@ impl Queue {
         &self.stream
     }
 
-    /// Something has to be done: look with [`Queue::resume`]. May come once too often.
-    pub(super) async fn stirred(&self) {
-        self.stirred.notified().await;
+    /// Returns when something has to be done: call [`Queue::resume`] then. May return once too often.
+    pub(super) async fn woken(&self) {
+        self.wake.notified().await;
     }
 
-    /// Writes some of what waits, with patience. When nothing does, lets pushes go straight to the socket from then on,
-    /// and gives None. Nothing is lost if the future is dropped.
-    pub async fn resume(&self) -> Result<Option<Stirred>, Gone> {
+    /// Writes some of what waits, as long as the reader gets on. Returns None when nothing waits: from then on pushes go
+    /// straight to the socket. Nothing is lost if the future is dropped.
+    pub async fn resume(&self) -> Result<Option<Wake>, Disconnected> {
         {
             let mut state = self.lock();
-            if state.live || state.ended {
+            if state.direct || state.close_sent {
                 return Ok(None);
             }
-            if state.rest.is_empty() {
+            if let Some((slot, code)) = state.ended.pop() {
+                return Ok(Some(Wake::Ended(slot, code)));
+            }
+            if state.unsent.is_empty() {
                 let next = state.fill();
                 if next.is_some() {
                     return Ok(next);
                 }
-                if state.rest.is_empty() {
-                    state.live = true;
+                if state.unsent.is_empty() {
+                    state.direct = true;
                     return Ok(None);
                 }
             }
         }
         self.flush().await?;
-        Ok(Some(Stirred::More))
+        Ok(Some(Wake::More))
     }
 
-    /// Writes a frame before all that waits, with patience. Only while pushes are held: before the first
-    /// [`Queue::resume`], and after it said [`Stirred::Behind`].
-    pub(super) async fn send(&self, frame: &Frame) -> Result<(), Gone> {
-        self.lock().rest.extend_from_slice(frame.encoded());
+    /// Writes a frame before all that waits. Only while pushes wait: before the first [`Queue::resume`], and after it
+    /// returned [`Wake::Behind`].
+    pub(super) async fn send(&self, frame: &Frame) -> Result<(), Disconnected> {
+        self.lock().unsent.extend_from_slice(frame.encoded());
         self.flush().await
     }
 
@@ -178,62 +197,60 @@ impl Queue {
         const OPCODE: u8 = 0x0f;
         const CLOSE: u8 = 0x08;
         let mut state = self.lock();
-        if state.ended {
+        if state.close_sent {
             return Ok(());
         }
-        state.ended = bytes.first().is_some_and(|first| first & OPCODE == CLOSE);
+        state.close_sent = bytes.first().is_some_and(|first| first & OPCODE == CLOSE);
         match self.write(&mut state, bytes) {
             Ok(Wrote::All) => Ok(()),
             Ok(Wrote::Part) => {
-                state.live = false;
-                drop(state);
-                self.stirred.notify_one();
+                self.wake_task(state);
                 Ok(())
             }
-            Err(Gone) => Err(io::ErrorKind::BrokenPipe.into()),
+            Err(Disconnected) => Err(io::ErrorKind::BrokenPipe.into()),
         }
     }
 
-    /// Writes the rest, with patience.
-    pub(super) async fn flush(&self) -> Result<(), Gone> {
+    /// Writes what is unsent, as long as the reader takes something now and then.
+    pub(super) async fn flush(&self) -> Result<(), Disconnected> {
         loop {
             let until = {
                 let mut state = self.lock();
                 match self.write(&mut state, &[])? {
                     Wrote::All => return Ok(()),
-                    // The patience is for each write: a slow reader that gets on is not stuck.
-                    Wrote::Part => *state.blocked.get_or_insert_with(Instant::now) + STUCK,
+                    // The limit is for each write: a slow reader that gets on is not stuck.
+                    Wrote::Part => *state.blocked_since.get_or_insert_with(Instant::now) + WRITE_TIMEOUT,
                 }
             };
             match timeout_at(until, self.stream.writable()).await {
                 Ok(Ok(())) => {}
-                _ => return Err(Gone),
+                _ => return Err(Disconnected),
             }
         }
     }
 
-    /// Writes the rest and then these bytes, as far as the socket takes them now.
-    fn write(&self, state: &mut State, bytes: &[u8]) -> Result<Wrote, Gone> {
-        if state.rest.is_empty() {
+    /// Writes what is unsent and then these bytes, as far as the socket takes them now.
+    fn write(&self, state: &mut State, bytes: &[u8]) -> Result<Wrote, Disconnected> {
+        if state.unsent.is_empty() {
             let taken = self.try_write(bytes)?;
             if taken < bytes.len() {
-                state.rest.extend_from_slice(&bytes[taken..]);
+                state.unsent.extend_from_slice(&bytes[taken..]);
             }
         } else {
-            state.rest.extend_from_slice(bytes);
-            while !state.rest.is_empty() {
-                let taken = self.try_write(&state.rest)?;
+            state.unsent.extend_from_slice(bytes);
+            while !state.unsent.is_empty() {
+                let taken = self.try_write(&state.unsent)?;
                 if taken == 0 {
                     break;
                 }
-                state.rest.advance(taken);
-                state.blocked = None;
+                state.unsent.advance(taken);
+                state.blocked_since = None;
             }
         }
-        if state.rest.is_empty() {
-            state.blocked = None;
+        if state.unsent.is_empty() {
+            state.blocked_since = None;
             // Memory that only slow readers need.
-            state.rest = BytesMut::new();
+            state.unsent = BytesMut::new();
             Ok(Wrote::All)
         } else {
             Ok(Wrote::Part)
@@ -241,7 +258,7 @@ impl Queue {
     }
 
     /// How many bytes the socket took: none when it is full.
-    fn try_write(&self, bytes: &[u8]) -> Result<usize, Gone> {
+    fn try_write(&self, bytes: &[u8]) -> Result<usize, Disconnected> {
         if bytes.is_empty() {
             return Ok(0);
         }
@@ -253,85 +270,20 @@ impl Queue {
         match self.stream.try_write(bytes) {
             Ok(taken) => Ok(taken),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-            Err(_) => Err(Gone),
+            Err(_) => Err(Disconnected),
         }
+    }
+
+    /// Lets pushes wait until the connection's task has looked at the queue.
+    fn wake_task(&self, mut state: MutexGuard<'_, State>) {
+        state.direct = false;
+        drop(state);
+        self.wake.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code panics while it holds the lock, so a poisoned state is whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// How a frame stands to what its reader has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Follows {
-    /// The reader has it.
-    Known,
-    /// It is next, or of no change at all.
-    Next,
-    AfterGap,
-}
-
-impl State {
-    fn follows(&self, frame: &Frame) -> Follows {
-        match frame.covers {
-            Some((_, to)) if to <= self.cursor => Follows::Known,
-            Some((from, _)) if from != self.cursor => Follows::AfterGap,
-            _ => Follows::Next,
-        }
-    }
-
-    /// Notes that a frame has gone out.
-    fn pass(&mut self, frame: &Frame) {
-        if let Some((_, to)) = frame.covers {
-            self.cursor = self.cursor.max(to);
-        }
-    }
-
-    fn clear(&mut self) {
-        self.frames = VecDeque::new();
-        self.bytes = 0;
-    }
-
-    /// Lets a frame wait, within bounds.
-    fn wait(&mut self, frame: &Frame) {
-        let is_full = self.frames.len() >= MAX_FRAMES || self.bytes + frame.encoded().len() > MAX_BYTES;
-        // An empty queue takes any frame: its reader is not behind.
-        if is_full && !self.frames.is_empty() {
-            self.clear();
-            self.closing = Some(CloseCode::TryAgain);
-        } else {
-            self.bytes += frame.encoded().len();
-            self.frames.push_back(frame.clone());
-        }
-    }
-
-    /// Puts waiting frames that follow on each other into the rest; says so when there is none, but something else.
-    fn fill(&mut self) -> Option<Stirred> {
-        while self.rest.len() < WRITE_AT_ONCE
-            && let Some(frame) = self.frames.front()
-        {
-            let follows = self.follows(frame);
-            if follows == Follows::AfterGap && !self.rest.is_empty() {
-                return None;
-            }
-            let Some(frame) = self.frames.pop_front() else { break };
-            self.bytes -= frame.encoded().len();
-            match follows {
-                // What is loaded then goes as far as this frame, and further.
-                Follows::AfterGap => return Some(Stirred::Behind),
-                Follows::Known => {}
-                Follows::Next => {
-                    self.rest.extend_from_slice(frame.encoded());
-                    self.pass(&frame);
-                }
-            }
-        }
-        if self.frames.is_empty() {
-            self.frames = VecDeque::new();
-        }
-        self.closing.filter(|_| self.rest.is_empty()).map(Stirred::Close)
     }
 }
 

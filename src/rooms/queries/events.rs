@@ -18,41 +18,45 @@ pub async fn list_events_changed(
     let up_to: Vec<_> = spans.iter().map(|span| span.up_to.0).collect();
     let rows = sqlx::query_as!(
         EventRow,
-        "SELECT e.room_id, e.change, e.after_seq, e.kind, e.at, e.actor_id, u.first_name, u.last_name, u.username
-         FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[]) AS s (room_id, after, up_to)
+        r#"SELECT e.room_id AS "room: RoomId", e.change AS "change: Change", e.after_seq AS "after_seq: Seq", e.kind,
+                  e.at AS "at: DateTime<Utc>", e.actor_id AS "actor: UserId", a.username AS "username!",
+                  a.name AS "name!"
+           FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[]) AS s (room_id, after, up_to)
          CROSS JOIN LATERAL (
              SELECT * FROM room_events e WHERE e.room_id = s.room_id AND e.change > s.after AND e.change <= s.up_to
              ORDER BY e.change LIMIT $4
-         ) e JOIN users u ON u.id = e.actor_id ORDER BY e.room_id, e.change",
+         ) e JOIN authors a ON a.id = e.actor_id ORDER BY e.room_id, e.change"#,
         &rooms,
         &after,
         &up_to,
         limit
     );
     let events = rows.fetch_all(db).await?.into_iter();
-    Ok(events
-        .filter_map(|row| Some((RoomId(row.room_id), row.into_event()?)))
-        .collect())
+    Ok(events.filter_map(|row| Some((row.room, row.into_event()?))).collect())
 }
 
-/// The newest events drawn after messages in `[from, to)` and not newer than `up_to`, oldest first, at most `limit`.
+/// The newest events drawn after messages in `[from, to)`, with changes in `(after, up_to]`, oldest first, at most
+/// `limit`.
 pub async fn list_events_between(
     db: impl PgExecutor<'_>,
     room: RoomId,
     from: Seq,
     to: Seq,
-    up_to: Change,
+    (after, up_to): (Change, Change),
     limit: i64,
 ) -> sqlx::Result<Vec<RoomEvent>> {
     let rows = sqlx::query_as!(
         EventRow,
-        "SELECT e.room_id, e.change, e.after_seq, e.kind, e.at, e.actor_id, u.first_name, u.last_name, u.username
-         FROM room_events e JOIN users u ON u.id = e.actor_id
-         WHERE e.room_id = $1 AND e.after_seq >= $2 AND e.after_seq < $3 AND e.change <= $4
-         ORDER BY e.after_seq DESC, e.change DESC LIMIT $5",
+        r#"SELECT e.room_id AS "room: RoomId", e.change AS "change: Change", e.after_seq AS "after_seq: Seq", e.kind,
+                  e.at AS "at: DateTime<Utc>", e.actor_id AS "actor: UserId", a.username AS "username!",
+                  a.name AS "name!"
+           FROM room_events e JOIN authors a ON a.id = e.actor_id
+         WHERE e.room_id = $1 AND e.after_seq >= $2 AND e.after_seq < $3 AND e.change > $4 AND e.change <= $5
+         ORDER BY e.after_seq DESC, e.change DESC LIMIT $6"#,
         room.0,
         from.0,
         to.0,
+        after.0,
         up_to.0,
         limit
     );
@@ -67,25 +71,28 @@ pub async fn list_events_between(
 }
 
 struct EventRow {
-    room_id: uuid::Uuid,
-    change: i64,
-    after_seq: i64,
+    room: RoomId,
+    change: Change,
+    after_seq: Seq,
     kind: String,
     at: DateTime<Utc>,
-    actor_id: uuid::Uuid,
-    first_name: String,
-    last_name: String,
+    actor: UserId,
     username: String,
+    name: String,
 }
 
 impl EventRow {
     /// None for a kind that a newer version wrote.
     fn into_event(self) -> Option<RoomEvent> {
         Some(RoomEvent {
-            change: Change(self.change),
-            after_seq: Seq(self.after_seq),
+            change: self.change,
+            after_seq: self.after_seq,
             kind: EventKind::parse(&self.kind)?,
-            actor: Author::new(UserId(self.actor_id), &self.first_name, &self.last_name, &self.username),
+            actor: Author {
+                id: self.actor,
+                username: self.username,
+                name: self.name,
+            },
             at: self.at,
         })
     }

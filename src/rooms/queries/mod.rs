@@ -1,44 +1,50 @@
-//! The SQL of rooms and members; of what happened in them in `events`, for administrators in `admin`.
+//! The SQL of rooms and members; of what happened in them in `events`, of the list of public rooms in `list`, for
+//! administrators in `admin`.
 
 mod admin;
 mod events;
+mod list;
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 
-use super::model::{EventKind, ListedRoom, MemberRoom, Room, RoomList, RoomName, Topic};
-use crate::ids::{Change, KeyId, RoomId, Seq, UserId};
+use super::model::{EventKind, Kind, MemberRole, Membership, Room, RoomAddress, RoomName, RoomState, Topic};
+use crate::accounts::model::fold;
+use crate::ids::{Change, KeyId, Position, RoomId, Seq, UserId};
 
 pub use admin::*;
 pub use events::*;
+pub use list::*;
 
-/// Public rooms drawn into one side bar at most.
-const LISTED: i64 = 500;
-
-/// A room row as the queries below select it.
+/// A room as the queries below select it.
 struct RoomRow {
-    id: uuid::Uuid,
+    id: RoomId,
+    kind: String,
     slug: String,
     title: String,
     topic: String,
-    data_key_id: uuid::Uuid,
-    last_seq: i64,
-    last_change: i64,
+    key: KeyId,
+    last_seq: Seq,
+    last_change: Change,
+    members_change: Change,
     archived_at: Option<DateTime<Utc>>,
 }
 
-impl From<RoomRow> for Room {
-    fn from(row: RoomRow) -> Self {
-        Self {
-            id: RoomId(row.id),
-            slug: row.slug,
-            title: row.title,
-            topic: row.topic,
-            key: KeyId(row.data_key_id),
-            last_seq: Seq(row.last_seq),
-            last_change: Change(row.last_change),
-            archived_at: row.archived_at,
-        }
+impl RoomRow {
+    /// None for a kind that a newer version wrote: this one does not know who may see it.
+    fn into_room(self) -> Option<Room> {
+        Some(Room {
+            id: self.id,
+            kind: Kind::parse(&self.kind)?,
+            slug: self.slug,
+            title: self.title,
+            topic: self.topic,
+            key: self.key,
+            last_seq: self.last_seq,
+            last_change: self.last_change,
+            members_change: self.members_change,
+            archived_at: self.archived_at,
+        })
     }
 }
 
@@ -67,91 +73,86 @@ pub async fn insert_public_room(
 pub async fn find_public_room(db: impl PgExecutor<'_>, slug_key: &str) -> sqlx::Result<Option<Room>> {
     let row = sqlx::query_as!(
         RoomRow,
-        "SELECT id, slug, title, topic, data_key_id, last_seq, last_change, archived_at
-         FROM rooms WHERE slug_key = $1 AND kind = 'public'",
+        r#"SELECT id AS "id: RoomId", kind, slug, title, topic, data_key_id AS "key: KeyId",
+                  last_seq AS "last_seq: Seq", last_change AS "last_change: Change",
+                  members_change AS "members_change: Change", archived_at AS "archived_at: DateTime<Utc>"
+           FROM rooms WHERE slug_key = $1 AND kind = 'public'"#,
         slug_key
     );
-    Ok(row.fetch_optional(db).await?.map(Room::from))
+    Ok(row.fetch_optional(db).await?.and_then(RoomRow::into_room))
 }
 
-/// The room of that name through the person's membership: None when there is no such room *or* they are no member.
-pub async fn find_member_room(
+/// A membership as the queries below select it.
+struct MembershipRow {
+    id: RoomId,
+    kind: String,
+    slug: String,
+    title: String,
+    topic: String,
+    key: KeyId,
+    last_seq: Seq,
+    last_change: Change,
+    members_change: Change,
+    archived_at: Option<DateTime<Utc>>,
+    user: UserId,
+    role: String,
+    from_seq: Seq,
+    from_change: Change,
+}
+
+impl MembershipRow {
+    fn into_membership(self) -> Option<Membership> {
+        let (user, role) = (self.user, MemberRole::parse(&self.role)?);
+        let begins = Position {
+            change: self.from_change,
+            seq: self.from_seq,
+        };
+        let room = RoomRow {
+            id: self.id,
+            kind: self.kind,
+            slug: self.slug,
+            title: self.title,
+            topic: self.topic,
+            key: self.key,
+            last_seq: self.last_seq,
+            last_change: self.last_change,
+            members_change: self.members_change,
+            archived_at: self.archived_at,
+        };
+        let room = room.into_room()?;
+        Some(Membership {
+            room,
+            user,
+            role,
+            begins,
+        })
+    }
+}
+
+/// The room through the person's membership: None when there is no such room *or* they are no member.
+pub async fn find_membership(
     db: impl PgExecutor<'_>,
     user: UserId,
-    slug_key: &str,
-) -> sqlx::Result<Option<MemberRoom>> {
-    let row = sqlx::query!(
-        "SELECT r.id, r.slug, r.title, r.topic, r.data_key_id, r.last_seq, r.last_change, r.archived_at, m.from_seq
-         FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND r.slug_key = $2",
+    room: RoomAddress<'_>,
+) -> sqlx::Result<Option<Membership>> {
+    let (id, slug) = match room {
+        RoomAddress::Id(id) => (Some(id.0), None),
+        RoomAddress::Slug(slug) => (None, Some(fold(slug))),
+    };
+    let row = sqlx::query_as!(
+        MembershipRow,
+        r#"SELECT r.id AS "id: RoomId", r.kind, r.slug, r.title, r.topic, r.data_key_id AS "key: KeyId",
+                  r.last_seq AS "last_seq: Seq", r.last_change AS "last_change: Change",
+                  r.members_change AS "members_change: Change", r.archived_at AS "archived_at: DateTime<Utc>",
+                  m.user_id AS "user: UserId", m.role, m.from_seq AS "from_seq: Seq",
+                  m.from_change AS "from_change: Change"
+           FROM members m JOIN rooms r ON r.id = m.room_id
+           WHERE m.user_id = $1 AND m.room_id = coalesce($2, (SELECT id FROM rooms WHERE slug_key = $3))"#,
         user.0,
-        slug_key
-    )
-    .fetch_optional(db)
-    .await?;
-    Ok(row.map(|row| MemberRoom {
-        room: Room {
-            id: RoomId(row.id),
-            slug: row.slug,
-            title: row.title,
-            topic: row.topic,
-            key: KeyId(row.data_key_id),
-            last_seq: Seq(row.last_seq),
-            last_change: Change(row.last_change),
-            archived_at: row.archived_at,
-        },
-        from_seq: Seq(row.from_seq),
-    }))
-}
-
-/// The public rooms for somebody's side bar: the open ones, and archived ones they belong to.
-pub async fn list_public_rooms(db: impl PgExecutor<'_>, user: UserId) -> sqlx::Result<RoomList> {
-    let rows = sqlx::query!(
-        r#"SELECT l.version, r.id AS "id?: RoomId", r.slug AS "slug?", r.slug_key AS "key?", r.title AS "title?",
-                  r.topic AS "topic?", r.archived AS "archived?", r.joined AS "joined?"
-           FROM room_list l LEFT JOIN LATERAL (
-               SELECT r.id, r.slug, r.slug_key, r.title, r.topic, r.archived_at IS NOT NULL AS archived,
-                      m.user_id IS NOT NULL AS joined
-               FROM rooms r LEFT JOIN members m ON m.room_id = r.id AND m.user_id = $1
-               WHERE r.kind = 'public' AND (r.archived_at IS NULL OR m.user_id IS NOT NULL)
-               ORDER BY r.slug_key LIMIT $2
-           ) r ON true ORDER BY r.slug_key"#,
-        user.0,
-        LISTED
+        id,
+        slug
     );
-    let mut list = RoomList::default();
-    for row in rows.fetch_all(db).await? {
-        list.version = row.version;
-        // One row without a room stands for a list without rooms.
-        let (Some(id), Some(slug), Some(key), Some(title), Some(topic), Some(archived), Some(joined)) = (
-            row.id,
-            row.slug,
-            row.key,
-            row.title,
-            row.topic,
-            row.archived,
-            row.joined,
-        ) else {
-            continue;
-        };
-        list.rooms.push(ListedRoom {
-            id,
-            slug,
-            key,
-            title,
-            topic,
-            archived,
-            joined,
-        });
-    }
-    Ok(list)
-}
-
-/// Notes that the list of public rooms changes, in the transaction that changes it.
-pub async fn advance_room_list(connection: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::query!("UPDATE room_list SET version = version + 1")
-        .execute(connection)
-        .await?;
-    Ok(())
+    Ok(row.fetch_optional(db).await?.and_then(MembershipRow::into_membership))
 }
 
 /// How many people belong to the room.
@@ -165,11 +166,13 @@ pub async fn count_members(db: impl PgExecutor<'_>, room: RoomId) -> sqlx::Resul
 pub async fn lock_room(connection: &mut PgConnection, room: RoomId) -> sqlx::Result<Option<Room>> {
     let row = sqlx::query_as!(
         RoomRow,
-        "SELECT id, slug, title, topic, data_key_id, last_seq, last_change, archived_at
-         FROM rooms WHERE id = $1 FOR NO KEY UPDATE",
+        r#"SELECT id AS "id: RoomId", kind, slug, title, topic, data_key_id AS "key: KeyId",
+                  last_seq AS "last_seq: Seq", last_change AS "last_change: Change",
+                  members_change AS "members_change: Change", archived_at AS "archived_at: DateTime<Utc>"
+           FROM rooms WHERE id = $1 FOR NO KEY UPDATE"#,
         room.0
     );
-    Ok(row.fetch_optional(connection).await?.map(Room::from))
+    Ok(row.fetch_optional(connection).await?.and_then(RoomRow::into_room))
 }
 
 /// Takes the room's next change and stores what happened with it. The room must be locked. A change of `members`
@@ -205,12 +208,20 @@ pub async fn take_change(
     Ok(Change(row.last_change))
 }
 
-/// Makes the person a member; false when they are one already.
-pub async fn insert_member(connection: &mut PgConnection, room: RoomId, user: UserId) -> sqlx::Result<bool> {
+/// Makes the person a member who sees what comes after `begins`; false when they are one already.
+pub async fn insert_member(
+    connection: &mut PgConnection,
+    room: RoomId,
+    user: UserId,
+    begins: Position,
+) -> sqlx::Result<bool> {
     let done = sqlx::query!(
-        "INSERT INTO members (room_id, user_id, role) VALUES ($1, $2, 'member') ON CONFLICT DO NOTHING",
+        "INSERT INTO members (room_id, user_id, role, from_seq, from_change) VALUES ($1, $2, 'member', $3, $4)
+         ON CONFLICT DO NOTHING",
         room.0,
-        user.0
+        user.0,
+        begins.seq.0,
+        begins.change.0
     );
     Ok(done.execute(connection).await?.rows_affected() == 1)
 }
@@ -225,15 +236,25 @@ pub async fn delete_member(connection: &mut PgConnection, room: RoomId, user: Us
     Ok(done.execute(connection).await?.rows_affected() == 1)
 }
 
-/// Of these people, those who are members of the room.
-pub async fn list_members_among(db: impl PgExecutor<'_>, room: RoomId, people: &[UserId]) -> sqlx::Result<Vec<UserId>> {
+/// Of these people, those who are members of the room, and where their memberships begin.
+pub async fn list_members_among(
+    db: impl PgExecutor<'_>,
+    room: RoomId,
+    people: &[UserId],
+) -> sqlx::Result<Vec<(UserId, Position)>> {
     let people: Vec<_> = people.iter().map(|user| user.0).collect();
-    let rows = sqlx::query_scalar!(
-        "SELECT user_id FROM members WHERE room_id = $1 AND user_id = ANY($2)",
+    let rows = sqlx::query!(
+        r#"SELECT user_id AS "user: UserId", from_seq AS "seq: Seq", from_change AS "change: Change"
+           FROM members WHERE room_id = $1 AND user_id = ANY($2)"#,
         room.0,
         &people
     );
-    Ok(rows.fetch_all(db).await?.into_iter().map(UserId).collect())
+    let rows = rows.fetch_all(db).await?.into_iter();
+    let member = rows.map(|row| {
+        let (change, seq) = (row.change, row.seq);
+        (row.user, Position { change, seq })
+    });
+    Ok(member.collect())
 }
 
 /// Changes name and topic of a locked room.
@@ -282,63 +303,19 @@ pub async fn delete_room(connection: &mut PgConnection, room: RoomId, key: KeyId
     Ok(())
 }
 
-/// What a node needs to know before it delivers a room's changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RoomState {
-    /// Which room.
-    pub id: RoomId,
-    /// Its data key.
-    pub key: KeyId,
-    /// Changes so far.
-    pub last_change: Change,
-    /// The last change of who belongs to it.
-    pub members_change: Change,
-    /// Whether it can be written in.
-    pub open: bool,
-}
-
-struct StateRow {
-    id: uuid::Uuid,
-    data_key_id: uuid::Uuid,
-    last_change: i64,
-    members_change: i64,
-    open: bool,
-}
-
-impl From<StateRow> for RoomState {
-    fn from(row: StateRow) -> Self {
-        Self {
-            id: RoomId(row.id),
-            key: KeyId(row.data_key_id),
-            last_change: Change(row.last_change),
-            members_change: Change(row.members_change),
-            open: row.open,
-        }
-    }
-}
-
 /// The state of those of these rooms that exist.
 pub async fn list_room_states(db: impl PgExecutor<'_>, rooms: &[RoomId]) -> sqlx::Result<Vec<RoomState>> {
     let ids: Vec<_> = rooms.iter().map(|room| room.0).collect();
-    let rows = sqlx::query_as!(
-        StateRow,
-        r#"SELECT id, data_key_id, last_change, members_change, archived_at IS NULL AS "open!"
+    sqlx::query_as!(
+        RoomState,
+        r#"SELECT id AS "id: RoomId", data_key_id AS "key: KeyId", last_seq AS "last_seq: Seq",
+                  last_change AS "last_change: Change", members_change AS "members_change: Change",
+                  archived_at IS NULL AS "is_open!"
            FROM rooms WHERE id = ANY($1)"#,
         &ids
-    );
-    Ok(rows.fetch_all(db).await?.into_iter().map(RoomState::from).collect())
-}
-
-/// The state of the room through the person's membership: None when it is gone *or* they are no member.
-pub async fn find_member_state(db: impl PgExecutor<'_>, user: UserId, room: RoomId) -> sqlx::Result<Option<RoomState>> {
-    let row = sqlx::query_as!(
-        StateRow,
-        r#"SELECT r.id, r.data_key_id, r.last_change, r.members_change, r.archived_at IS NULL AS "open!"
-           FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND m.room_id = $2"#,
-        user.0,
-        room.0
-    );
-    Ok(row.fetch_optional(db).await?.map(RoomState::from))
+    )
+    .fetch_all(db)
+    .await
 }
 
 /// The room's place in addresses.

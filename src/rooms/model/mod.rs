@@ -1,87 +1,31 @@
-//! Rooms, their names, and what happens in them besides messages.
+//! Rooms, who belongs to them, and what happens in them besides messages.
+
+mod membership;
+mod names;
 
 use chrono::{DateTime, Utc};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::accounts::model::{Author, fold};
-use crate::ids::{Change, KeyId, RoomId, Seq};
+pub use membership::{Kind, MemberRole, Membership};
+pub use names::{RoomName, Topic, path};
 
-/// Changes of a room that somebody has to be told of.
+use crate::accounts::model::Author;
+use crate::ids::{Change, KeyId, Position, RoomId, Seq};
+
+/// A part of a room's changes that is to be read.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
     /// Which room.
     pub room: RoomId,
     /// Its data key.
     pub key: KeyId,
-    /// Only messages with numbers greater than this may be seen.
-    pub from: Seq,
+    /// Only messages with greater numbers may be seen.
+    pub begins: Seq,
+    /// The newest message that the readers have: one up to here that comes again has been altered.
+    pub newest: Seq,
     /// Only what came after this change.
     pub after: Change,
     /// Nothing that came after this change.
     pub up_to: Change,
-}
-
-/// A public room's name: 1 to 64 letters, digits, `-` and `_` of any script, NFKC. It is the room's slug.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoomName(String);
-
-impl RoomName {
-    /// Checks a typed name; the error is a sentence for the field.
-    pub fn parse(typed: &str) -> Result<Self, String> {
-        use unicode_normalization::UnicodeNormalization;
-        let name: String = typed.trim().nfkc().collect();
-        if name.is_empty() {
-            return Err("Give the room a name.".into());
-        }
-        if name.chars().count() > 64 {
-            return Err("Use at most 64 characters.".into());
-        }
-        if !name.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_') {
-            return Err("Use letters, digits, - and _ only.".into());
-        }
-        Ok(Self(name))
-    }
-
-    /// The name as it is shown, and as it stands in addresses.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// What names are compared by.
-    pub fn key(&self) -> String {
-        fold(&self.0)
-    }
-}
-
-/// What a room is for: at most 200 characters in one line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Topic(String);
-
-impl Topic {
-    /// Checks a typed topic; the error is a sentence for the field.
-    pub fn parse(typed: &str) -> Result<Self, String> {
-        let topic = typed.trim();
-        if topic.chars().count() > 200 {
-            return Err("Use at most 200 characters.".into());
-        }
-        if topic.chars().any(char::is_control) {
-            return Err("Write the topic in one line, without control characters.".into());
-        }
-        Ok(Self(topic.to_owned()))
-    }
-
-    /// The topic as it is shown.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// What is encoded in a path: everything that is ASCII and may not stand in a room's name.
-const OUTSIDE_NAMES: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_');
-
-/// Where a room's page is. A slug may be of any script, so it is encoded for headers and data as well.
-pub fn path(slug: &str) -> String {
-    format!("/chat/room/{}", utf8_percent_encode(slug, &OUTSIDE_NAMES))
 }
 
 /// A room, as somebody sees it to whom it is open.
@@ -89,6 +33,8 @@ pub fn path(slug: &str) -> String {
 pub struct Room {
     /// Which room.
     pub id: RoomId,
+    /// What kind of room.
+    pub kind: Kind,
     /// Its place in addresses: `/chat/room/<slug>`.
     pub slug: String,
     /// Its name for people.
@@ -101,17 +47,60 @@ pub struct Room {
     pub last_seq: Seq,
     /// Changes so far.
     pub last_change: Change,
+    /// The last change of who belongs to it.
+    pub members_change: Change,
     /// Since when it can be read only.
     pub archived_at: Option<DateTime<Utc>>,
 }
 
-/// A room as one of its members sees it.
-#[derive(Debug, Clone)]
-pub struct MemberRoom {
-    /// The room.
-    pub room: Room,
-    /// The member may see messages with a greater number than this.
-    pub from_seq: Seq,
+impl Room {
+    /// What matters for the delivery of its changes.
+    pub fn state(&self) -> RoomState {
+        RoomState {
+            id: self.id,
+            key: self.key,
+            last_seq: self.last_seq,
+            last_change: self.last_change,
+            members_change: self.members_change,
+            is_open: self.archived_at.is_none(),
+        }
+    }
+}
+
+/// How a room is asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum RoomAddress<'a> {
+    /// By its place in addresses, as somebody typed it.
+    Slug(&'a str),
+    /// By its id, which a new name does not change.
+    Id(RoomId),
+}
+
+/// What a node needs to know before it delivers a room's changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomState {
+    /// Which room.
+    pub id: RoomId,
+    /// Its data key.
+    pub key: KeyId,
+    /// Messages so far.
+    pub last_seq: Seq,
+    /// Changes so far.
+    pub last_change: Change,
+    /// The last change of who belongs to it.
+    pub members_change: Change,
+    /// Whether it can be written in.
+    pub is_open: bool,
+}
+
+impl RoomState {
+    /// How far it is.
+    pub fn position(&self) -> Position {
+        Position {
+            change: self.last_change,
+            seq: self.last_seq,
+        }
+    }
 }
 
 /// What happened in a room besides messages.
@@ -243,43 +232,4 @@ pub struct AdminRow {
     pub archived_at: Option<DateTime<Utc>>,
     /// When the last message was written.
     pub last_active: Option<DateTime<Utc>>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn room_names_keep_to_letters_digits_and_two_signs() {
-        for good in ["General", "a", "geo-2_x", "Übersicht", "天文", &"x".repeat(64)] {
-            assert_eq!(
-                RoomName::parse(good).map(|name| name.as_str().to_owned()),
-                Ok(good.to_owned())
-            );
-        }
-        for bad in ["", "  ", "two words", "a/b", "a.b", "<b>", "a\0", &"x".repeat(65)] {
-            assert!(RoomName::parse(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn names_that_differ_in_case_or_form_only_have_one_key() {
-        let key = |name| RoomName::parse(name).unwrap().key();
-        assert_eq!(key("GENERAL"), key("general"));
-        assert_eq!(key("Straße"), key("STRASSE"));
-        assert_eq!(key("ｇeneral"), key("general"));
-    }
-
-    #[test]
-    fn paths_hold_ascii_only() {
-        assert_eq!(path("General"), "/chat/room/General");
-        assert_eq!(path("Über"), "/chat/room/%C3%9Cber");
-    }
-
-    #[test]
-    fn topics_are_one_short_line() {
-        assert_eq!(Topic::parse(" news ").unwrap().as_str(), "news");
-        assert!(Topic::parse(&"x".repeat(201)).is_err());
-        assert!(Topic::parse("two\nlines").is_err());
-    }
 }

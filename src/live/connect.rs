@@ -1,0 +1,176 @@
+//! The handshakes of `ws/chatroom/<name>` and `ws/inbox`, and who may come in.
+
+use std::sync::Arc;
+
+use futures_util::future::FutureExt;
+use poem::http::{StatusCode, header};
+use poem::web::{Data, Path, Query};
+use poem::{IntoResponse, Request, Response, handler};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::Live;
+use super::socket::{Entry, Socket, close_code};
+use crate::accounts::CurrentUser;
+use crate::ids::{Change, Position, RoomId, Seq};
+use crate::messages::sending::Sender;
+use crate::realtime::{CloseCode, Connection, Sockets, Subscriber};
+use crate::rooms::actions::enter;
+use crate::rooms::model::{Membership, RoomAddress};
+use crate::{App, Error, Result};
+
+/// What the page shows.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct Shown {
+    /// The newest change.
+    after: Option<i64>,
+    /// The number of the newest message.
+    pub(super) seq: Option<i64>,
+    /// Its room: the name in the address may mean another one by now.
+    room: Option<Uuid>,
+    /// The version of the list of public rooms.
+    pub(super) rooms: Option<i64>,
+}
+
+/// Connects a page that shows a room.
+#[handler]
+pub(super) async fn room(
+    request: &Request,
+    app: Data<&App>,
+    live: Data<&Arc<Live>>,
+    sockets: Data<&Arc<Sockets>>,
+    Path(slug): Path<String>,
+    Query(shown): Query<Shown>,
+) -> Result<Response> {
+    connect(request, &app, &live, &sockets, Some(slug), shown).await
+}
+
+/// Connects a page without a room.
+#[handler]
+pub(super) async fn inbox(
+    request: &Request,
+    app: Data<&App>,
+    live: Data<&Arc<Live>>,
+    sockets: Data<&Arc<Sockets>>,
+    Query(shown): Query<Shown>,
+) -> Result<Response> {
+    connect(request, &app, &live, &sockets, None, shown).await
+}
+
+/// The handshake. A wrong Origin is refused; everything else is accepted and, if need be, closed with a code, because
+/// a refused handshake tells a page nothing and makes it try for ever.
+async fn connect(
+    request: &Request,
+    app: &App,
+    live: &Arc<Live>,
+    sockets: &Sockets,
+    slug: Option<String>,
+    shown: Shown,
+) -> Result<Response> {
+    let origin = request.header(header::ORIGIN);
+    if !origin.is_some_and(|origin| app.origins.iter().any(|own| own == origin)) {
+        return Err(Error::Forbidden(
+            "This address is not one of the server's own. Set PUBLIC_URL to the one you use.",
+        ));
+    }
+    let user = CurrentUser::find(app, request).await?;
+    let (response, upgraded) = match crate::realtime::accept(request, sockets) {
+        Ok(accepted) => accepted,
+        Err(status) => return Ok(refuse(status)),
+    };
+    let (app, live) = (app.clone(), live.clone());
+    tokio::spawn(async move {
+        // What is needed only now and then is boxed, here and below: there may be many thousand sockets.
+        let opened = async move {
+            let connection = upgraded.await?;
+            open(app, live, connection, user, slug, shown).await
+        };
+        if let Some(mut socket) = opened.boxed().await {
+            socket.serve(shown).await;
+        }
+    });
+    Ok(response)
+}
+
+fn refuse(status: StatusCode) -> Response {
+    let text = "This address is a WebSocket (RFC 6455, version 13).";
+    text.with_status(status)
+        .with_header(header::SEC_WEBSOCKET_VERSION, "13")
+        .into_response()
+}
+
+/// Opens the page's socket; whoever may not have one is told so by the code with which the connection is closed.
+async fn open(
+    app: App,
+    live: Arc<Live>,
+    mut connection: Connection,
+    user: Option<CurrentUser>,
+    slug: Option<String>,
+    shown: Shown,
+) -> Option<Box<Socket>> {
+    let (user, entry) = match find(&app, user, slug, shown).await {
+        Ok(found) => found,
+        Err(error) => {
+            connection.close(close_code(&error)).await;
+            return None;
+        }
+    };
+    let subscriber = Subscriber {
+        user: user.id,
+        session: user.session_id,
+        queue: connection.queue().clone(),
+    };
+    let Some(person) = app.hub.connect(&subscriber, app.config.sockets_per_user.get()) else {
+        connection.close(CloseCode::TryAgain).await;
+        return None;
+    };
+    Some(Box::new(Socket::new(
+        app,
+        live,
+        connection,
+        (subscriber, person),
+        entry,
+    )))
+}
+
+/// Who comes, and the room that they enter, if they ask for one.
+async fn find(
+    app: &App,
+    user: Option<CurrentUser>,
+    slug: Option<String>,
+    shown: Shown,
+) -> Result<(CurrentUser, Option<Entry>)> {
+    let user = user.ok_or(Error::Unauthenticated)?;
+    let Some(slug) = slug else {
+        return Ok((user, None));
+    };
+    let address = shown
+        .room
+        .map_or(RoomAddress::Slug(&slug), |id| RoomAddress::Id(RoomId(id)));
+    let membership = enter(app, user.id, address).await?;
+    if !membership.may_write() {
+        return Err(Error::NotFound);
+    }
+    let sender = Sender::new(app, &membership, user.key).await?;
+    let position = shown.position(&membership);
+    let entry = Entry {
+        membership,
+        sender,
+        position,
+    };
+    Ok((user, Some(entry)))
+}
+
+impl Shown {
+    /// How far the page knows the room, as far as its reader may.
+    fn position(&self, membership: &Membership) -> Position {
+        let Some(after) = self.after else {
+            return membership.room.state().position();
+        };
+        let begins = membership.begins;
+        Position {
+            change: Change(after).max(begins.change),
+            seq: Seq(self.seq.unwrap_or_default()).max(begins.seq),
+        }
+    }
+}

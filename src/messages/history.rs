@@ -1,0 +1,185 @@
+//! Reading messages: pages of history, and what changed since.
+
+use std::collections::HashMap;
+
+use sqlx::{PgConnection, PgExecutor};
+
+use super::model::{History, Item, MessageView, grouping};
+use super::queries::{self, MessageRow, Previous};
+use crate::accounts::model::Author;
+use crate::ids::{Change, KeyId, RoomId, Seq};
+use crate::rooms::model::{Membership, RoomEvent, Span};
+use crate::rooms::queries::{list_events_between, list_events_changed};
+use crate::vault::MessageCipher;
+use crate::{App, Error, Result};
+
+/// Messages on one page of history.
+pub const PAGE_MESSAGES: i64 = 50;
+/// Events drawn into one page of history at most.
+const PAGE_EVENTS: i64 = 200;
+
+/// The page of history before message `before` (the newest page without), as that member may see it. Nothing newer
+/// than the room's `last_change` as given is drawn, so that what the socket brings follows on without a double.
+pub async fn page(app: &App, membership: &Membership, before: Option<Seq>) -> Result<History> {
+    let Membership { room, begins, .. } = membership;
+    let end = before.unwrap_or(Seq(room.last_seq.0 + 1)).min(Seq(room.last_seq.0 + 1));
+    let mut db = app.db.acquire().await?;
+    let mut rows = queries::list_before(&mut *db, room.id, begins.seq, end, PAGE_MESSAGES + 1).await?;
+    let has_more = rows.len() > usize::try_from(PAGE_MESSAGES).unwrap_or_default();
+    if has_more {
+        rows.remove(0);
+    }
+    // Events stand after the message before them; the oldest page also holds those before the first message.
+    let first = if has_more {
+        rows.first().map_or(end, |row| row.seq)
+    } else {
+        begins.seq
+    };
+    let changes = (begins.change, room.last_change);
+    let events = list_events_between(&mut *db, room.id, first, end, changes, PAGE_EVENTS).await?;
+    let older = has_more.then_some(first);
+    let messages = open(app, &mut *db, &HashMap::from([(room.id, room.key)]), rows).await?;
+    Ok(History {
+        items: merge(messages, events),
+        older,
+    })
+}
+
+/// One message, as everybody sees it who may see it.
+pub async fn find(app: &App, membership: &Membership, seq: Seq) -> Result<MessageView> {
+    let Membership { room, begins, .. } = membership;
+    // The one before it decides how it is drawn.
+    let after = Seq(seq.0 - 2).max(begins.seq);
+    let rows = queries::list_before(&app.db, room.id, after, Seq(seq.0 + 1), 1).await?;
+    let found = open(app, &app.db, &HashMap::from([(room.id, room.key)]), rows)
+        .await?
+        .pop();
+    found.filter(|message| message.seq == seq).ok_or(Error::NotFound)
+}
+
+/// The messages in these spans, each of another room, in the order of changes, at most `limit` of each. So many rooms
+/// cost no more queries than one.
+pub async fn changed_messages(
+    app: &App,
+    db: &mut PgConnection,
+    spans: &[Span],
+    limit: i64,
+    previous: Previous,
+) -> Result<HashMap<RoomId, Vec<MessageView>>> {
+    let rows = queries::list_changed(&mut *db, spans, limit, previous).await?;
+    let rooms: Vec<_> = rows.iter().map(|row| row.room).collect();
+    let keys = spans.iter().map(|span| (span.room, span.key)).collect();
+    let mut found: HashMap<RoomId, Vec<MessageView>> = HashMap::with_capacity(spans.len());
+    for (room, message) in rooms.into_iter().zip(open(app, db, &keys, rows).await?) {
+        found.entry(room).or_default().push(message);
+    }
+    Ok(found)
+}
+
+/// Everything in these spans, each of another room, at most `limit` items of each: for every span its items, in the
+/// order of changes, and the change up to which they go.
+pub async fn changes(app: &App, db: &mut PgConnection, spans: &[Span], limit: i64) -> Result<Vec<(Vec<Item>, Change)>> {
+    let mut messages = changed_messages(app, db, spans, limit, Previous::LookedUp).await?;
+    let mut items: HashMap<RoomId, Vec<Item>> = HashMap::with_capacity(spans.len());
+    for span in spans {
+        let messages = messages.remove(&span.room).unwrap_or_default();
+        let item = |message: MessageView| {
+            if message.seq > span.newest {
+                Item::Message(message)
+            } else {
+                Item::Altered(message)
+            }
+        };
+        items.insert(span.room, messages.into_iter().map(item).collect());
+    }
+    // Where every change, as far as the messages go, is a message's, there is nothing else to look for.
+    let is_mixed = |span: &&Span| {
+        let (found, last) = items.get(&span.room).map_or((0, span.up_to), |items| {
+            (items.len(), items.last().map_or(span.up_to, Item::change))
+        });
+        let found = i64::try_from(found).unwrap_or(i64::MAX);
+        let reached = if found >= limit { last } else { span.up_to };
+        found < reached.0 - span.after.0
+    };
+    let mixed: Vec<_> = spans.iter().filter(is_mixed).copied().collect();
+    if !mixed.is_empty() {
+        for (room, event) in list_events_changed(&mut *db, &mixed, limit).await? {
+            items.entry(room).or_default().push(Item::Event(event));
+        }
+    }
+    let limit = usize::try_from(limit).unwrap_or_default();
+    let read = spans.iter().map(|span| {
+        let mut items = items.remove(&span.room).unwrap_or_default();
+        items.sort_by_key(Item::change);
+        let is_cut = items.len() >= limit;
+        items.truncate(limit);
+        let last = items.last().map_or(span.up_to, Item::change);
+        (items, if is_cut { last } else { span.up_to })
+    });
+    Ok(read.collect())
+}
+
+/// Puts messages and events into one order: an event stands after message `after_seq`.
+fn merge(messages: Vec<MessageView>, events: Vec<RoomEvent>) -> Vec<Item> {
+    let messages = messages
+        .into_iter()
+        .map(|message| ((message.seq, Change(0)), Item::Message(message)));
+    let events = events
+        .into_iter()
+        .map(|event| ((event.after_seq, event.change), Item::Event(event)));
+    let mut items: Vec<_> = messages.chain(events).collect();
+    items.sort_by_key(|(place, _)| *place);
+    items.into_iter().map(|(_, item)| item).collect()
+}
+
+/// Opens stored messages of rooms with these data keys, with at most one query for all of the keys. One that does not
+/// open is shown as such and logged; it never takes the page down.
+async fn open(
+    app: &App,
+    db: impl PgExecutor<'_>,
+    rooms: &HashMap<RoomId, KeyId>,
+    rows: Vec<MessageRow>,
+) -> Result<Vec<MessageView>> {
+    let mut needed: Vec<KeyId> = rows
+        .iter()
+        .map(|row| row.author_key)
+        .chain(rooms.values().copied())
+        .collect();
+    needed.sort_unstable();
+    needed.dedup();
+    let keys = app.vault.data_keys(db, &needed).await?;
+    let mut ciphers: HashMap<(RoomId, KeyId), Option<MessageCipher>> = HashMap::new();
+    let views = rows.into_iter().map(|row| {
+        let cipher = ciphers.entry((row.room, row.author_key)).or_insert_with(|| {
+            let room = keys.get(rooms.get(&row.room)?)?;
+            Some(MessageCipher::derive(room, keys.get(&row.author_key)?))
+        });
+        view(row, cipher.as_ref())
+    });
+    Ok(views.collect())
+}
+
+fn view(row: MessageRow, cipher: Option<&MessageCipher>) -> MessageView {
+    let previous = row.previous_author.zip(row.previous_at);
+    let (continued, new_day) = grouping(row.author, row.created_at, previous);
+    let version = u32::try_from(row.version).unwrap_or_default();
+    let sealed = row.body.as_deref().zip(cipher);
+    let body = sealed.and_then(|(token, cipher)| cipher.open(row.id, version, token).ok());
+    if body.is_none() {
+        tracing::error!(message = %row.id, "a message could not be decrypted");
+    }
+    MessageView {
+        seq: row.seq,
+        change: row.change,
+        client_id: row.client_id,
+        author: Author {
+            id: row.author,
+            username: row.username,
+            name: row.name,
+        },
+        body,
+        created_at: row.created_at,
+        continued,
+        new_day,
+    }
+}

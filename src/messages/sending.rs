@@ -1,0 +1,63 @@
+//! Sending messages.
+
+use tokio::sync::oneshot;
+
+use super::model::{Body, NewMessage, SendError, Stored};
+use super::writer::Answer;
+use crate::ids::{ClientId, KeyId, MessageId, RoomId, UserId};
+use crate::rooms::model::Membership;
+use crate::vault::MessageCipher;
+use crate::{App, Result};
+
+/// What a member needs in order to write in a room, looked up once per socket or request.
+pub struct Sender {
+    room: RoomId,
+    author: UserId,
+    author_key: KeyId,
+    cipher: MessageCipher,
+}
+
+impl Sender {
+    /// Prepares a member, whose data key that is, for writing.
+    pub async fn new(app: &App, membership: &Membership, author_key: KeyId) -> Result<Self> {
+        let cipher = app
+            .vault
+            .message_cipher(&app.db, membership.room.key, author_key)
+            .await?;
+        Ok(Self {
+            room: membership.room.id,
+            author: membership.user,
+            author_key,
+            cipher,
+        })
+    }
+}
+
+/// Seals the message and hands it to the writer, which calls `answer` with what became of it. Whether the sender still
+/// belongs to the room is checked in the transaction that stores it.
+pub fn send(app: &App, sender: &Sender, body: Body, client_id: ClientId, answer: Answer) -> Result<(), SendError> {
+    app.throttle.check_message(sender.author).map_err(SendError::TooFast)?;
+    let id = MessageId::new();
+    let message = NewMessage {
+        id,
+        room: sender.room,
+        author: sender.author,
+        author_key: sender.author_key,
+        client_id,
+        sealed: sender.cipher.seal(id, 1, body.as_str()),
+        body,
+        created_at: app.now(),
+    };
+    app.writer.submit(message, answer)
+}
+
+/// The same for whoever waits for the answer.
+pub async fn send_and_wait(app: &App, sender: &Sender, body: Body, client_id: ClientId) -> Result<Stored, SendError> {
+    let (answer_sender, answer) = oneshot::channel();
+    let on_answer = move |outcome| {
+        // An error means that whoever asked has left.
+        answer_sender.send(outcome).ok();
+    };
+    send(app, sender, body, client_id, Box::new(on_answer))?;
+    answer.await.unwrap_or(Err(SendError::Unavailable))
+}

@@ -1,0 +1,107 @@
+//! What rooms are called, and where their pages are.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::accounts::model::fold;
+
+/// A public room's name: 1 to 64 letters, digits, `-` and `_` of any script, NFKC. It is the room's slug.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomName(String);
+
+impl RoomName {
+    /// Checks a typed name; the error is a sentence for the field.
+    pub fn parse(typed: &str) -> Result<Self, String> {
+        use unicode_normalization::UnicodeNormalization;
+        let name: String = typed.trim().nfkc().collect();
+        if name.is_empty() {
+            return Err("Give the room a name.".into());
+        }
+        if name.chars().count() > 64 {
+            return Err("Use at most 64 characters.".into());
+        }
+        if !name.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_') {
+            return Err("Use letters, digits, - and _ only.".into());
+        }
+        Ok(Self(name))
+    }
+
+    /// The name as it is shown, and as it stands in addresses.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What names are compared by.
+    pub fn key(&self) -> String {
+        fold(&self.0)
+    }
+}
+
+/// What a room is for: at most 200 characters in one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic(String);
+
+impl Topic {
+    /// Checks a typed topic; the error is a sentence for the field.
+    pub fn parse(typed: &str) -> Result<Self, String> {
+        let topic = typed.trim();
+        if topic.chars().count() > 200 {
+            return Err("Use at most 200 characters.".into());
+        }
+        if topic.chars().any(char::is_control) {
+            return Err("Write the topic in one line, without control characters.".into());
+        }
+        Ok(Self(topic.to_owned()))
+    }
+
+    /// The topic as it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What is encoded in a path: everything that is ASCII and may not stand in a room's name.
+const OUTSIDE_NAMES: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+
+/// Where a room's page is. A slug may be of any script, so it is encoded for headers and data as well.
+pub fn path(slug: &str) -> String {
+    format!("/chat/room/{}", utf8_percent_encode(slug, &OUTSIDE_NAMES))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_names_keep_to_letters_digits_and_two_signs() {
+        for good in ["General", "a", "geo-2_x", "Übersicht", "天文", &"x".repeat(64)] {
+            assert_eq!(
+                RoomName::parse(good).map(|name| name.as_str().to_owned()),
+                Ok(good.to_owned())
+            );
+        }
+        for bad in ["", "  ", "two words", "a/b", "a.b", "<b>", "a\0", &"x".repeat(65)] {
+            assert!(RoomName::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_differ_in_case_or_form_only_have_one_key() {
+        let key = |name| RoomName::parse(name).unwrap().key();
+        assert_eq!(key("GENERAL"), key("general"));
+        assert_eq!(key("Straße"), key("STRASSE"));
+        assert_eq!(key("ｇeneral"), key("general"));
+    }
+
+    #[test]
+    fn paths_hold_ascii_only() {
+        assert_eq!(path("General"), "/chat/room/General");
+        assert_eq!(path("Über"), "/chat/room/%C3%9Cber");
+    }
+
+    #[test]
+    fn topics_are_one_short_line() {
+        assert_eq!(Topic::parse(" news ").unwrap().as_str(), "news");
+        assert!(Topic::parse(&"x".repeat(201)).is_err());
+        assert!(Topic::parse("two\nlines").is_err());
+    }
+}
