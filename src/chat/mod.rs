@@ -4,9 +4,12 @@
 //! and size with a way to join, and none of its messages.
 
 pub mod handlers;
+mod shell;
 pub mod views;
 
 use poem::{Route, get};
+
+pub use shell::{Open, Shell};
 
 /// Chat home, rooms and their messages.
 pub fn routes(route: Route) -> Route {

@@ -7,6 +7,7 @@ use poem::web::Data;
 
 use crate::accounts::Administrator;
 use crate::admin::{queries, views};
+use crate::chat::{Open, Shell};
 use crate::rooms::model::Show;
 use crate::web::Ctx;
 use crate::{App, Result, accounts, rooms};
@@ -30,6 +31,6 @@ pub async fn index(app: Data<&App>, ctx: Ctx, Administrator(user): Administrator
         rooms_open: rooms::queries::count_public_rooms(&app.db, Show::Open).await?,
         rooms_archived: rooms::queries::count_public_rooms(&app.db, Show::Archived).await?,
     };
-    let listed = rooms::queries::list_public_rooms(&app.db, user.id).await?;
-    Ok(views::overview(&ctx, &user.viewer, &listed, &numbers))
+    let shell = Shell::load(&app, &ctx, &user, Open::Admin).await?;
+    Ok(views::overview(&shell, &numbers))
 }

@@ -11,6 +11,7 @@ use crate::accounts::model::fold;
 use crate::accounts::{Administrator, CurrentUser};
 use crate::admin::queries;
 use crate::admin::views::{self, RoomForm, RoomsPage};
+use crate::chat::{Open, Shell};
 use crate::error::FieldErrors;
 use crate::rooms::model::{RoomName, Show, Topic};
 use crate::web::{Ctx, see_other};
@@ -74,15 +75,8 @@ pub async fn edit(
         name: room.title,
         topic: room.topic,
     };
-    let listed = rooms::queries::list_public_rooms(&app.db, user.id).await?;
-    Ok(views::room_edit(
-        &ctx,
-        &user.viewer,
-        &listed,
-        &room.slug,
-        &form,
-        &FieldErrors::default(),
-    ))
+    let shell = Shell::load(&app, &ctx, &user, Open::Admin).await?;
+    Ok(views::room_edit(&shell, &room.slug, &form, &FieldErrors::default()))
 }
 
 /// Changes a room's name and topic.
@@ -101,8 +95,8 @@ pub async fn update(
     match outcome {
         Ok(()) => Ok(see_other(LIST)),
         Err(Error::Invalid(errors)) => {
-            let listed = rooms::queries::list_public_rooms(&app.db, user.id).await?;
-            let page = views::room_edit(&ctx, &user.viewer, &listed, &slug, &form, &errors);
+            let shell = Shell::load(&app, &ctx, &user, Open::Admin).await?;
+            let page = views::room_edit(&shell, &slug, &form, &errors);
             Ok(page.with_status(StatusCode::UNPROCESSABLE_ENTITY).into_response())
         }
         Err(error) => Err(error),
@@ -142,8 +136,8 @@ pub async fn ask(
     let room = queries::find_room(&app.db, &fold(&slug))
         .await?
         .ok_or(Error::NotFound)?;
-    let listed = rooms::queries::list_public_rooms(&app.db, user.id).await?;
-    Ok(views::room_delete(&ctx, &user.viewer, &listed, &room))
+    let shell = Shell::load(&app, &ctx, &user, Open::Admin).await?;
+    Ok(views::room_delete(&shell, &room))
 }
 
 /// Deletes a room with everything in it.
@@ -165,7 +159,7 @@ async fn list(
     let found = rooms::queries::list_for_admin(&app.db, show, &fold(&filter.after), limit()).await?;
     let (rows, after) = page_of(found, |room| room.slug.clone());
     let total = rooms::queries::count_public_rooms(&app.db, show).await?;
-    let listed = rooms::queries::list_public_rooms(&app.db, user.id).await?;
+    let shell = Shell::load(app, ctx, user, Open::Admin).await?;
     let page = RoomsPage {
         form,
         errors,
@@ -175,7 +169,7 @@ async fn list(
         after,
         now: app.now(),
     };
-    Ok(views::rooms(ctx, &user.viewer, &listed, &page))
+    Ok(views::rooms(&shell, &page))
 }
 
 fn parse(form: &RoomForm) -> Result<(RoomName, Topic)> {

@@ -10,8 +10,9 @@ use crate::accounts::Administrator;
 use crate::accounts::model::fold;
 use crate::admin::queries;
 use crate::admin::views::{self, UsersPage};
+use crate::chat::{Open, Shell};
 use crate::web::Ctx;
-use crate::{App, Result, rooms};
+use crate::{App, Result};
 
 /// Whom to look for, and from where on.
 #[derive(Default, Deserialize)]
@@ -44,6 +45,6 @@ pub async fn index(
     if ctx.htmx {
         return Ok(views::people(&ctx, &user.viewer, &page));
     }
-    let listed = rooms::queries::list_public_rooms(&app.db, user.id).await?;
-    Ok(views::users(&ctx, &user.viewer, &listed, &page))
+    let shell = Shell::load(&app, &ctx, &user, Open::Admin).await?;
+    Ok(views::users(&shell, &page))
 }

@@ -7,10 +7,8 @@ mod users;
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
-use crate::chat::views::{Open, side_bar};
-use crate::rooms::model::RoomList;
+use crate::chat::{self, Shell};
 use crate::web::icons::icon;
-use crate::web::{Ctx, Viewer, layout};
 
 pub use overview::{Overview, overview};
 pub use rooms::{RoomForm, RoomsPage, room_delete, room_edit, rooms};
@@ -25,7 +23,7 @@ enum Tab {
 }
 
 /// A page of the administration inside the shell: title, tabs, content.
-fn page(ctx: &Ctx, viewer: &Viewer, listed: &RoomList, tab: Tab, content: &Markup) -> Markup {
+fn page(shell: &Shell<'_>, tab: Tab, content: &Markup) -> Markup {
     let tabs = [
         (Tab::Overview, "/admin/", "Overview"),
         (Tab::Rooms, "/admin/rooms", "Rooms"),
@@ -49,12 +47,7 @@ fn page(ctx: &Ctx, viewer: &Viewer, listed: &RoomList, tab: Tab, content: &Marku
             div.admin-body { (content) }
         }
     };
-    layout::shell(
-        ctx,
-        &format!("{name} · Administration"),
-        side_bar(ctx, viewer, listed, Open::Admin),
-        sheet,
-    )
+    chat::views::page(shell, &format!("{name} · Administration"), sheet)
 }
 
 /// A whole number with commas between the thousands.

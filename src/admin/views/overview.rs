@@ -3,9 +3,8 @@
 use maud::{Markup, html};
 
 use super::{Tab, counted, number, page};
-use crate::rooms::model::RoomList;
+use crate::chat::Shell;
 use crate::web::icons::icon;
-use crate::web::{Ctx, Viewer};
 
 /// The numbers of the overview.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,7 +26,7 @@ pub struct Overview {
 }
 
 /// The overview.
-pub fn overview(ctx: &Ctx, viewer: &Viewer, listed: &RoomList, numbers: &Overview) -> Markup {
+pub fn overview(shell: &Shell<'_>, numbers: &Overview) -> Markup {
     let content = html! {
         h2.visually-hidden { "Overview" }
         dl.numbers {
@@ -37,7 +36,7 @@ pub fn overview(ctx: &Ctx, viewer: &Viewer, listed: &RoomList, numbers: &Overvie
             (card("hash", "Open rooms", numbers.rooms_open, &counted(numbers.rooms_archived, "archived", "archived")))
         }
     };
-    page(ctx, viewer, listed, Tab::Overview, &content)
+    page(shell, Tab::Overview, &content)
 }
 
 fn card(image: &str, name: &str, value: i64, more: &str) -> Markup {

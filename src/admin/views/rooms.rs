@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use super::{Tab, ago, counted, number, page, query};
+use crate::chat::Shell;
 use crate::error::FieldErrors;
-use crate::rooms::model::{AdminRow, RoomList, Show, path};
+use crate::rooms::model::{AdminRow, Show, path};
+use crate::web::Ctx;
 use crate::web::components::{Field, alert, chip, csrf_field, empty_state, field};
 use crate::web::icons::icon;
-use crate::web::{Ctx, Viewer};
 
 /// What was typed into a room's form.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
@@ -40,13 +41,13 @@ pub struct RoomsPage {
 }
 
 /// The list of rooms under the form to make one.
-pub fn rooms(ctx: &Ctx, viewer: &Viewer, listed: &RoomList, data: &RoomsPage) -> Markup {
+pub fn rooms(shell: &Shell<'_>, data: &RoomsPage) -> Markup {
     let shows = [(Show::All, "All"), (Show::Open, "Open"), (Show::Archived, "Archived")];
     let content = html! {
         section.card.padded aria-labelledby="new-room" {
             h2 #new-room { "New public room" }
             form.room-form method="post" action="/admin/rooms" {
-                (csrf_field(ctx))
+                (csrf_field(shell.ctx))
                 (fields(&data.form, &data.errors))
                 button.button.primary.large type="submit" data-busy="Creating" { (icon("plus")) span.label { "Create room" } }
             }
@@ -69,31 +70,24 @@ pub fn rooms(ctx: &Ctx, viewer: &Viewer, listed: &RoomList, data: &RoomsPage) ->
                     }
                 }
             } @else {
-                (table(ctx, data))
+                (table(shell.ctx, data))
             }
             @if let Some(after) = &data.after {
                 p.list-more { a.button.secondary href={ "/admin/rooms?" (query(&[("show", data.show.as_str()), ("after", after)])) } { "Show more" } }
             }
         }
     };
-    page(ctx, viewer, listed, Tab::Rooms, &content)
+    page(shell, Tab::Rooms, &content)
 }
 
 /// The page to change a room's name and topic.
-pub fn room_edit(
-    ctx: &Ctx,
-    viewer: &Viewer,
-    listed: &RoomList,
-    slug: &str,
-    form: &RoomForm,
-    errors: &FieldErrors,
-) -> Markup {
+pub fn room_edit(shell: &Shell<'_>, slug: &str, form: &RoomForm, errors: &FieldErrors) -> Markup {
     let content = html! {
         section.card.padded.ask aria-labelledby="edit-room" {
             h2 #edit-room { "Edit room" }
             p { "A new name is a new address too: links to “" (slug) "” stop working." }
             form.room-form method="post" action={ "/admin/rooms/" (slug) } {
-                (csrf_field(ctx))
+                (csrf_field(shell.ctx))
                 (fields(form, errors))
                 div.actions {
                     a.button.ghost href="/admin/rooms" { "Cancel" }
@@ -102,11 +96,11 @@ pub fn room_edit(
             }
         }
     };
-    page(ctx, viewer, listed, Tab::Rooms, &content)
+    page(shell, Tab::Rooms, &content)
 }
 
 /// The page that asks before a room is deleted.
-pub fn room_delete(ctx: &Ctx, viewer: &Viewer, listed: &RoomList, room: &AdminRow) -> Markup {
+pub fn room_delete(shell: &Shell<'_>, room: &AdminRow) -> Markup {
     let content = html! {
         section.card.padded.ask aria-labelledby="delete-room" {
             h2 #delete-room { "Delete this room?" }
@@ -118,7 +112,7 @@ pub fn room_delete(ctx: &Ctx, viewer: &Viewer, listed: &RoomList, room: &AdminRo
                 } }
             }
             form method="post" action={ "/admin/rooms/" (room.slug) "/delete" } {
-                (csrf_field(ctx))
+                (csrf_field(shell.ctx))
                 div.actions {
                     a.button.ghost href="/admin/rooms" { "Keep" }
                     button.button.danger type="submit" data-busy="Deleting" { span.label { "Delete" } }
@@ -126,7 +120,7 @@ pub fn room_delete(ctx: &Ctx, viewer: &Viewer, listed: &RoomList, room: &AdminRo
             }
         }
     };
-    page(ctx, viewer, listed, Tab::Rooms, &content)
+    page(shell, Tab::Rooms, &content)
 }
 
 /// Name and topic, with what is wrong with them.

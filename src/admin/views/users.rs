@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{Tab, number, page, query};
 use crate::accounts::model::Person;
-use crate::rooms::model::RoomList;
+use crate::chat::Shell;
 use crate::web::components::{avatar, chip, csrf_field, empty_state};
 use crate::web::icons::icon;
 use crate::web::{Ctx, Viewer};
@@ -25,7 +25,7 @@ pub struct UsersPage {
 }
 
 /// The search field over the list.
-pub fn users(ctx: &Ctx, viewer: &Viewer, listed: &RoomList, data: &UsersPage) -> Markup {
+pub fn users(shell: &Shell<'_>, data: &UsersPage) -> Markup {
     let content = html! {
         h2.visually-hidden { "Users" }
         form.people-page role="search" method="get" action="/admin/users" {
@@ -37,9 +37,9 @@ pub fn users(ctx: &Ctx, viewer: &Viewer, listed: &RoomList, data: &UsersPage) ->
                 hx-trigger="input changed delay:200ms" hx-target="#people" hx-swap="outerHTML";
             }
         }
-        (people(ctx, viewer, data))
+        (people(shell.ctx, shell.viewer, data))
     };
-    page(ctx, viewer, listed, Tab::Users, &content)
+    page(shell, Tab::Users, &content)
 }
 
 /// The list alone, which the search field swaps as one types.

@@ -7,7 +7,7 @@ use poem::web::{Data, Path, Query};
 use super::Page;
 use crate::accounts::CurrentUser;
 use crate::accounts::model::fold;
-use crate::chat::views;
+use crate::chat::{Open, Shell, views};
 use crate::ids::Seq;
 use crate::messages::history;
 use crate::messages::views::Draft;
@@ -20,8 +20,7 @@ use crate::{App, Error, Result};
 /// The chat home: the viewer's rooms.
 #[handler]
 pub async fn index(app: Data<&App>, ctx: Ctx, user: CurrentUser) -> Result<Markup> {
-    let rooms = queries::list_public_rooms(&app.db, user.id).await?;
-    Ok(views::home(&ctx, &user.viewer, &rooms))
+    Ok(views::home(&Shell::load(&app, &ctx, &user, Open::Home).await?))
 }
 
 /// A room: its newest messages for a member, an invitation to join for others.
@@ -39,8 +38,8 @@ pub async fn show(
             let room = queries::find_public_room(&app.db, &fold(&slug)).await?;
             let room = room.filter(|room| room.archived_at.is_none()).ok_or(Error::NotFound)?;
             let members = queries::count_members(&app.db, room.id).await?;
-            let rooms = queries::list_public_rooms(&app.db, user.id).await?;
-            Ok(views::join(&ctx, &user.viewer, &rooms, &room, members))
+            let shell = Shell::load(&app, &ctx, &user, Open::Room(room.id)).await?;
+            Ok(views::join(&shell, &room, members))
         }
         Err(error) => Err(error),
     }
@@ -55,16 +54,8 @@ pub(super) async fn draw(
     before: Option<Seq>,
     draft: Draft<'_>,
 ) -> Result<Markup> {
-    let rooms = queries::list_public_rooms(&app.db, user.id).await?;
+    let shell = Shell::load(app, ctx, user, Open::Room(membership.room.id)).await?;
     let history = history::page(app, membership, before).await?;
     let online = app.presence.count_with(membership.room.id, user.id);
-    Ok(views::room(
-        ctx,
-        &user.viewer,
-        &rooms,
-        &membership.room,
-        &history,
-        online,
-        draft,
-    ))
+    Ok(views::room(&shell, &membership.room, &history, online, draft))
 }

@@ -2,22 +2,23 @@
 
 use maud::{Markup, html};
 
-use super::side_bar::{Open, side_bar};
-use crate::rooms::model::{Room, RoomList, path};
+use super::page;
+use crate::chat::Shell;
+use crate::rooms::model::{Room, path};
 use crate::web::components::{csrf_field, empty_state};
 use crate::web::icons::icon;
-use crate::web::{Ctx, Viewer, layout};
 
 /// The page at `/chat/`: on a phone the list of rooms, on a wide screen the list and a hint what to do.
-pub fn home(ctx: &Ctx, viewer: &Viewer, rooms: &RoomList) -> Markup {
+pub fn home(shell: &Shell<'_>) -> Markup {
+    let rooms = &shell.rooms.rooms;
     let sheet = html! {
         section.home {
             h1.visually-hidden { "Chats" }
-            @if rooms.rooms.iter().any(|room| room.joined) {
+            @if rooms.iter().any(|room| room.joined) {
                 (empty_state("Choose a room", "Open one of your rooms on the left and read on.", &html! {}))
-            } @else if !rooms.rooms.is_empty() {
+            } @else if !rooms.is_empty() {
                 (empty_state("Choose a room", "Open a room on the left, look what it is about, and join it.", &html! {}))
-            } @else if viewer.is_admin {
+            } @else if shell.viewer.is_admin {
                 (empty_state(
                     "No rooms yet",
                     "Make the first public room. Everybody on this server can then see it and join.",
@@ -28,11 +29,11 @@ pub fn home(ctx: &Ctx, viewer: &Viewer, rooms: &RoomList) -> Markup {
             }
         }
     };
-    layout::shell(ctx, "Chats", side_bar(ctx, viewer, rooms, Open::Home), sheet)
+    page(shell, "Chats", sheet)
 }
 
 /// An open public room seen from outside: what it is about, how many are in it, and the way in.
-pub fn join(ctx: &Ctx, viewer: &Viewer, rooms: &RoomList, room: &Room, members: i64) -> Markup {
+pub fn join(shell: &Shell<'_>, room: &Room, members: i64) -> Markup {
     let sheet = html! {
         section.room {
             header.room-header {
@@ -49,17 +50,12 @@ pub fn join(ctx: &Ctx, viewer: &Viewer, rooms: &RoomList, room: &Room, members: 
                     n => { (n) " members" },
                 } }
                 form method="post" action={ (path(&room.slug)) "/join" } {
-                    (csrf_field(ctx))
+                    (csrf_field(shell.ctx))
                     button.button.primary.large type="submit" { "Join the room" }
                 }
                 p.join-note { "Members read everything that was written here." }
             }
         }
     };
-    layout::shell(
-        ctx,
-        &room.title,
-        side_bar(ctx, viewer, rooms, Open::Room(&room.slug)),
-        sheet,
-    )
+    page(shell, &room.title, sheet)
 }

@@ -6,4 +6,14 @@ mod side_bar;
 
 pub use home::{home, join};
 pub use room::{online, room, unsent};
-pub use side_bar::{Open, room_row, side_bar};
+pub use side_bar::room_row;
+
+use maud::Markup;
+
+use super::Shell;
+use crate::web::layout;
+
+/// A page inside the application: the sheet beside the side bar.
+pub fn page(shell: &Shell<'_>, title: &str, sheet: Markup) -> Markup {
+    layout::shell(shell.ctx, title, side_bar::side_bar(shell), sheet)
+}

@@ -2,25 +2,19 @@
 
 use maud::{Markup, html};
 
-use super::side_bar::{Open, side_bar};
+use super::page;
 use crate::accounts::model::Author;
+use crate::chat::Shell;
 use crate::messages::model::History;
 use crate::messages::views::{Draft, composer, history, pending};
-use crate::rooms::model::{Room, RoomList, path};
+use crate::rooms::model::{Room, path};
 use crate::web::components::{csrf_field, eclipse, empty_state};
 use crate::web::icons::icon;
-use crate::web::{Ctx, Viewer, layout};
+use crate::web::{Ctx, layout};
 
 /// The room: header, messages, composer. The script connects it to its socket.
-pub fn room(
-    ctx: &Ctx,
-    viewer: &Viewer,
-    rooms: &RoomList,
-    room: &Room,
-    page: &History,
-    here: usize,
-    draft: Draft<'_>,
-) -> Markup {
+pub fn room(shell: &Shell<'_>, room: &Room, shown: &History, here: usize, draft: Draft<'_>) -> Markup {
+    let Shell { ctx, viewer, .. } = *shell;
     let me = Author {
         id: viewer.id,
         username: viewer.username.clone(),
@@ -37,7 +31,7 @@ pub fn room(
             }
             (header(ctx, room, here))
             div #scroller tabindex="0" role="region" aria-label="Messages" {
-                ol #messages { (history(&room.slug, page)) }
+                ol #messages { (history(&room.slug, shown)) }
                 div.room-empty {
                     (empty_state("Nobody has written here yet", "Write the first message. Everybody in the room sees it at once.", &html! {}))
                 }
@@ -52,12 +46,7 @@ pub fn room(
             template #pending-message { (pending(&me)) }
         }
     };
-    layout::shell(
-        ctx,
-        &room.title,
-        side_bar(ctx, viewer, rooms, Open::Room(&room.slug)),
-        sheet,
-    )
+    page(shell, &room.title, sheet)
 }
 
 /// What was typed, when nothing else of the room can be drawn: it can be sent from here.

@@ -2,25 +2,17 @@
 
 use maud::{Markup, html};
 
-use crate::rooms::model::{ListedRoom, RoomList, path};
+use crate::chat::{Open, Shell};
+use crate::rooms::model::{ListedRoom, path};
 use crate::web::components::{THEMES, avatar, csrf_field};
 use crate::web::icons::icon;
 use crate::web::layout::mark;
 use crate::web::{Ctx, Viewer};
 
-/// Which row of the side bar is the open page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Open<'a> {
-    /// The chat home: no row.
-    Home,
-    /// The room of this slug.
-    Room(&'a str),
-    /// The administration.
-    Admin,
-}
-
 /// The side bar: me, the rooms, and the foot.
-pub fn side_bar(ctx: &Ctx, viewer: &Viewer, rooms: &RoomList, open: Open<'_>) -> Markup {
+pub fn side_bar(shell: &Shell<'_>) -> Markup {
+    let Shell { ctx, viewer, open, .. } = *shell;
+    let rooms = &shell.rooms.rooms;
     html! {
         aside.side-bar aria-label="Side bar" {
             div.side-top {
@@ -37,14 +29,14 @@ pub fn side_bar(ctx: &Ctx, viewer: &Viewer, rooms: &RoomList, open: Open<'_>) ->
                     }
                 }
                 h2.side-label { "Public rooms" }
-                @if rooms.rooms.is_empty() {
+                @if rooms.is_empty() {
                     p.side-empty {
                         "No rooms yet. "
                         @if viewer.is_admin { a href="/admin/rooms" { "Make one" } }
                     }
                 }
                 ul #public-rooms {
-                    @for room in &rooms.rooms { (room_row(room)) }
+                    @for room in rooms { (row(room, open)) }
                 }
             }
             div.side-foot {
@@ -57,11 +49,18 @@ pub fn side_bar(ctx: &Ctx, viewer: &Viewer, rooms: &RoomList, open: Open<'_>) ->
     }
 }
 
-/// A row of the list of public rooms: the same in the page and in what is pushed.
+/// A room as it is pushed to every page: which one is open is for the page to mark.
 pub fn room_row(room: &ListedRoom) -> Markup {
+    row(room, Open::Home)
+}
+
+fn row(room: &ListedRoom, open: Open) -> Markup {
+    let here = open == Open::Room(room.id);
     html! {
         li id={ "room-" (room.id) } data-room=(room.id) data-key=(room.key) {
-            a class={ "row" @if !room.joined { " other" } } href=(path(&room.slug)) {
+            a class={ "row" @if !room.joined { " other" } @if here { " open" } } href=(path(&room.slug))
+                aria-current=[here.then_some("page")]
+            {
                 span.tile { (icon(if room.archived { "archive" } else { "hash" })) }
                 span.row-text {
                     span.row-name dir="auto" { (room.title) }

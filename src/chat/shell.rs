@@ -1,0 +1,44 @@
+//! What stands around every page inside the application.
+
+use crate::accounts::CurrentUser;
+use crate::ids::RoomId;
+use crate::rooms::model::RoomList;
+use crate::rooms::queries::list_public_rooms;
+use crate::web::{Ctx, Viewer};
+use crate::{App, Result};
+
+/// Which entry of the side bar is the open page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open {
+    /// The chat home: no entry.
+    Home,
+    /// A room.
+    Room(RoomId),
+    /// The administration.
+    Admin,
+}
+
+/// Who reads the page, and what the side bar shows them: loaded once per page, and handed to its views.
+#[derive(Debug)]
+pub struct Shell<'a> {
+    /// The request.
+    pub ctx: &'a Ctx,
+    /// The reader.
+    pub viewer: &'a Viewer,
+    /// The public rooms.
+    pub rooms: RoomList,
+    /// The open entry.
+    pub open: Open,
+}
+
+impl<'a> Shell<'a> {
+    /// Loads the list of rooms for this page of that person.
+    pub async fn load(app: &App, ctx: &'a Ctx, user: &'a CurrentUser, open: Open) -> Result<Self> {
+        Ok(Self {
+            ctx,
+            viewer: &user.viewer,
+            rooms: list_public_rooms(&app.db, user.id).await?,
+            open,
+        })
+    }
+}
