@@ -30,4 +30,5 @@ mod rooms;
 mod security;
 mod setup;
 mod storms;
+mod subscriptions;
 mod writer;

@@ -306,9 +306,25 @@ impl Person {
         socket
     }
 
+    /// The socket of a page without a room, connected or turned away: `query` may say what the page shows.
+    pub async fn inbox(&self, query: &str) -> Socket {
+        let socket = self
+            .try_socket_at(&format!("/ws/inbox{query}"), Some(&self.address))
+            .await;
+        let mut socket = socket.expect("the handshake is accepted");
+        let first = timeout(PATIENCE, Pin::new(&mut socket.0).peek()).await;
+        first.expect("a first frame, or a close");
+        socket
+    }
+
     /// A socket with that Origin, or with none.
     pub async fn try_socket(&self, room: &str, origin: Option<&str>) -> Result<Socket, tungstenite::Error> {
-        let address = format!("{}/ws/chatroom/{room}", self.address.replacen("http", "ws", 1));
+        self.try_socket_at(&format!("/ws/chatroom/{room}"), origin).await
+    }
+
+    /// The same at any address.
+    pub async fn try_socket_at(&self, path: &str, origin: Option<&str>) -> Result<Socket, tungstenite::Error> {
+        let address = format!("{}{path}", self.address.replacen("http", "ws", 1));
         let mut request = address.into_client_request().unwrap();
         request.headers_mut().insert("cookie", self.cookies().parse().unwrap());
         if let Some(origin) = origin {
@@ -384,14 +400,15 @@ impl Socket {
         serde_json::from_str::<serde_json::Value>(&frame).unwrap()["error"].take()
     }
 
-    /// Makes sure that no frame with this text comes for a while.
+    /// Makes sure that no frame with this text comes for a while, and that the socket stays.
     pub async fn hears_nothing_of(&mut self, text: &str) {
         let end = tokio::time::Instant::now() + QUIET;
         while let Some(left) = end.checked_duration_since(tokio::time::Instant::now()) {
             match timeout(left, self.0.next()).await {
                 Ok(Some(Ok(Message::Text(frame)))) => assert!(!frame.contains(text), "heard {frame}"),
-                Ok(Some(Ok(_))) => {}
-                Ok(_) | Err(_) => return,
+                Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
+                Ok(ended) => panic!("the socket ended: {ended:?}"),
+                Err(_) => return,
             }
         }
     }
