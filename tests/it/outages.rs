@@ -144,6 +144,44 @@ async fn while_the_database_is_frozen_pages_say_so_and_what_was_written_is_not_l
         .expect("pages come back");
 }
 
+/// Messages that wait in the queue, behind those that the writer tries to store, are late with them.
+#[sqlx::test]
+async fn all_who_wait_for_a_frozen_database_are_answered_together(_: PgPoolOptions, options: PgConnectOptions) {
+    const SOCKETS: usize = 8;
+    const MESSAGES: usize = 200;
+    let line = Line::to(options.get_host().to_owned(), options.get_port()).await;
+    let pool = database::pool(options.host("127.0.0.1").port(line.address.port()));
+    let server = spawn_with(pool, config()).await;
+    let Cast { alice, .. } = server.cast().await;
+    let mut sockets = Vec::new();
+    for _ in 0..SOCKETS {
+        sockets.push(alice.socket("General").await);
+    }
+    line.frozen.send_replace(true);
+    for socket in &mut sockets {
+        for _ in 0..MESSAGES {
+            socket.say("into the ice").await;
+        }
+    }
+    let answered = sockets.into_iter().map(|mut socket| {
+        tokio::spawn(async move {
+            let mut times = Vec::new();
+            for _ in 0..MESSAGES {
+                assert_eq!(refusal(&mut socket).await["code"], "unavailable");
+                times.push(Instant::now());
+            }
+            times
+        })
+    });
+    let mut times = Vec::new();
+    for answers in answered.collect::<Vec<_>>() {
+        times.extend(answers.await.unwrap());
+    }
+    let (first, last) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+    // One more try of the writer alone takes three seconds.
+    assert!(*last - *first < Duration::from_secs(2), "{:?}", *last - *first);
+}
+
 /// Somebody else holds one room's row: the others go on, and the room when it is free.
 #[sqlx::test]
 async fn a_locked_room_does_not_hold_up_the_others(_: PgPoolOptions, options: PgConnectOptions) {
