@@ -1,5 +1,7 @@
 //! What changes accounts and sessions. Pages, the command line and the administration all come through here.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, Postgres, Transaction};
 
@@ -7,6 +9,7 @@ use super::model::{self, LogInForm, NewAccount, Password, PersonName, Role, Sign
 use super::password::{self, Verdict};
 use super::queries::{self, EndedSession, NewSession, NewUser};
 use crate::bus::Event;
+use crate::database::{HeldConnection, within_limit};
 use crate::error::{FieldErrors, ResultExt};
 use crate::ids::{SessionId, UserId};
 use crate::web::Theme;
@@ -19,6 +22,9 @@ const IDLE: TimeDelta = TimeDelta::hours(24);
 
 /// An ended or expired log-in is kept this long, so that "last seen" is known.
 const KEPT: TimeDelta = TimeDelta::days(30);
+
+/// How long the removal of what is not needed any more may take.
+const TIDY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Of the accounts that gave an e-mail address without verifying it, the newest so many may log in with it, besides
 /// the one that has verified it.
@@ -141,11 +147,14 @@ async fn end_sessions(app: &App, mut tx: Transaction<'_, Postgres>, ended: &[End
 /// Notes that a log-in is in use without a page being asked for; false when it is over.
 pub async fn note_use(app: &App, session: SessionId) -> Result<bool> {
     let now = app.now();
-    let Some(remember) = queries::find_session_alive(&app.db, session, now).await? else {
-        return Ok(false);
+    let note = async |db: &mut PgConnection| {
+        let Some(remember) = queries::find_session_alive(&mut *db, session, now).await? else {
+            return Ok(false);
+        };
+        queries::update_session_use(db, session, now, expiry(remember, now)).await?;
+        Ok(true)
     };
-    queries::update_session_use(&app.db, session, now, expiry(remember, now)).await?;
-    Ok(true)
+    within_limit(&app.db, note).await
 }
 
 /// Changes what a person may do. The last administrator stays one, and whoever acts must still be one themselves;
@@ -208,9 +217,13 @@ pub async fn choose_theme(app: &App, user: UserId, theme: Theme) -> Result<()> {
 /// Deletes log-ins that ended long ago, and forgets throttled addresses whose time is over. To be called now and then.
 pub async fn tidy(app: &App) -> Result<()> {
     app.throttle.forget_idle();
-    queries::delete_sessions_expired(&app.db, app.now() - KEPT).await?;
-    queries::delete_revocations(&app.db, app.now() - KEPT).await?;
-    Ok(())
+    let before = app.now() - KEPT;
+    let delete = async |db: &mut PgConnection| {
+        queries::delete_sessions_expired(&mut *db, before).await?;
+        queries::delete_revocations(db, before).await
+    };
+    let mut held = HeldConnection::with_limit(app.db.clone(), TIDY_TIMEOUT);
+    Ok(held.run(delete).await?)
 }
 
 /// The hash of a new account's password, or an error of its field when it is easy to guess.

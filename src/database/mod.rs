@@ -1,18 +1,20 @@
-//! The connection pool and the migrations. [`Line`] is for tasks that never stop asking. [`private_cluster`] is the
-//! PostgreSQL that the program runs itself when it was given none.
+//! The connection pool and the migrations. Outside of requests, which have a limit of their own, everything that asks
+//! the database does so [`within_limit`], or with a [`HeldConnection`]. [`private_cluster`] is the PostgreSQL that the
+//! program runs itself when it was given none.
 
-mod line;
+mod held_connection;
 pub mod private_cluster;
 
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgPool};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use tokio::time::timeout;
 
 use crate::{Error, Result};
 
-pub use line::Line;
+pub use held_connection::{HeldConnection, within_limit};
 
 /// Every migration, forward only, in the order of their numbers.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -28,8 +30,17 @@ const MAX_CONNECTIONS: u32 = 20;
 /// A connection that was used within this time is used again without asking first whether it still stands: that would
 /// double what every query waits for.
 const TRUSTED: Duration = Duration::from_secs(1);
+/// How long a connection may take to answer that it still stands.
+const PING_TIMEOUT: Duration = Duration::from_millis(500);
+/// The server notices clients that are gone without a word: when it hears nothing it asks after this many seconds, this
+/// often, this many seconds apart.
+const KEEPALIVE: [(&str, &str); 3] = [
+    ("tcp_keepalives_idle", "20"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_keepalives_interval", "10"),
+];
 /// How long a start waits for a database that is away.
-const START_PATIENCE: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long it waits between two tries.
 const START_PAUSE: Duration = Duration::from_secs(1);
 
@@ -48,14 +59,25 @@ pub fn pool(options: PgConnectOptions) -> PgPool {
         // What stands here is on a disk that seeks for nothing, or in memory.
         ("random_page_cost", "1.1"),
     ]);
+    let options = options.options(KEEPALIVE);
     PgPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .before_acquire(|connection, state| {
             Box::pin(async move {
-                if state.idle_for > TRUSTED {
-                    connection.ping().await?;
+                if state.idle_for > TRUSTED || !held_connection::answers() {
+                    ping(connection).await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // The pool itself asks a connection that comes back whether it still stands, and waits for the answer
+                // for as long as it takes: connections to a server that vanished would never make room for new ones.
+                if !held_connection::answers() {
+                    ping(connection).await?;
                 }
                 Ok(true)
             })
@@ -63,13 +85,19 @@ pub fn pool(options: PgConnectOptions) -> PgPool {
         .connect_lazy_with(options)
 }
 
+/// Sees whether the connection still stands; after an error the pool drops it.
+async fn ping(connection: &mut PgConnection) -> sqlx::Result<()> {
+    let answer = timeout(PING_TIMEOUT, connection.ping()).await;
+    answer.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
+}
+
 /// Waits until the database answers, for up to 30 s; `waiting` is told once, with the reason, when it has to wait.
 pub async fn wait_for(pool: &PgPool, waiting: impl FnOnce(&str)) -> Result<()> {
-    let deadline = tokio::time::Instant::now() + START_PATIENCE;
+    let deadline = tokio::time::Instant::now() + START_TIMEOUT;
     let mut waiting = Some(waiting);
     loop {
         // A connection of its own, because the pool's error would only say that it took too long.
-        let error = match tokio::time::timeout(ACQUIRE_TIMEOUT, pool.connect_options().connect()).await {
+        let error = match timeout(ACQUIRE_TIMEOUT, pool.connect_options().connect()).await {
             Ok(Ok(connection)) => return Ok(connection.close().await?),
             Ok(Err(error)) if comes_back(&error) => reason(&error),
             Ok(Err(error)) => return Err(Error::Unavailable(reason(&error))),

@@ -7,16 +7,18 @@ use poem::http::{StatusCode, header};
 use poem::web::{Data, Path, Query};
 use poem::{IntoResponse, Request, Response, handler};
 use serde::Deserialize;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Live;
 use super::socket::{Entry, Socket, close_code};
 use crate::accounts::CurrentUser;
+use crate::database::HeldConnection;
 use crate::ids::{Change, Position, RoomId, Seq};
 use crate::messages::sending::Sender;
 use crate::realtime::{CloseCode, Connection, Sockets, Subscriber};
-use crate::rooms::actions::enter;
 use crate::rooms::model::{Membership, RoomAddress};
+use crate::rooms::queries::find_membership;
 use crate::{App, Error, Result};
 
 /// What the page shows.
@@ -85,8 +87,8 @@ async fn connect(
             let connection = upgraded.await?;
             open(app, live, connection, user, slug, shown).await
         };
-        if let Some(mut socket) = opened.boxed().await {
-            socket.serve(shown).await;
+        if let Some((mut socket, held)) = opened.boxed().await {
+            socket.serve(shown, held).await;
         }
     });
     Ok(response)
@@ -107,8 +109,9 @@ async fn open(
     user: Option<CurrentUser>,
     slug: Option<String>,
     shown: Shown,
-) -> Option<Box<Socket>> {
-    let (user, entry) = match find(&app, user, slug, shown).await {
+) -> Option<(Box<Socket>, HeldConnection)> {
+    let mut held = HeldConnection::new(app.db.clone());
+    let (user, entry) = match find(&app, &mut held, user, slug, shown).await {
         Ok(found) => found,
         Err(error) => {
             connection.close(close_code(&error)).await;
@@ -124,18 +127,14 @@ async fn open(
         connection.close(CloseCode::TryAgain).await;
         return None;
     };
-    Some(Box::new(Socket::new(
-        app,
-        live,
-        connection,
-        (subscriber, person),
-        entry,
-    )))
+    let socket = Socket::new(app, live, connection, (subscriber, person), entry);
+    Some((Box::new(socket), held))
 }
 
 /// Who comes, and the room that they enter, if they ask for one.
 async fn find(
     app: &App,
+    held: &mut HeldConnection,
     user: Option<CurrentUser>,
     slug: Option<String>,
     shown: Shown,
@@ -147,11 +146,13 @@ async fn find(
     let address = shown
         .room
         .map_or(RoomAddress::Slug(&slug), |id| RoomAddress::Id(RoomId(id)));
-    let membership = enter(app, user.id, address).await?;
-    if !membership.may_write() {
-        return Err(Error::NotFound);
-    }
-    let sender = Sender::new(app, &membership, user.key).await?;
+    let enter = async |db: &mut PgConnection| {
+        let found = find_membership(&mut *db, user.id, address).await?;
+        let membership = found.filter(Membership::may_write).ok_or(Error::NotFound)?;
+        let sender = Sender::new(app, db, &membership, user.key).await?;
+        Ok::<_, Error>((membership, sender))
+    };
+    let (membership, sender) = held.run(enter).await?;
     let position = shown.position(&membership);
     let entry = Entry {
         membership,

@@ -9,7 +9,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::deliveries::{Deliveries, DeliveryGuard};
 use super::event::Event as PageEvent;
 use crate::bus::{Event, Heard};
-use crate::database::Line;
+use crate::database::{HeldConnection, within_limit};
 use crate::ids::{Change, Position, RoomId, Seq};
 use crate::messages::history;
 use crate::messages::model::Item;
@@ -32,11 +32,11 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// Loads and publishes the rooms that are pending. What changes meanwhile becomes one more load.
 pub(super) async fn run(app: &App, deliveries: &Arc<Deliveries>) {
-    let mut held = Line::new(app.db.clone());
+    let mut held = HeldConnection::new(app.db.clone());
     loop {
         tokio::select! {
             () = deliveries.pending.notified() => sleep(GATHER_PAUSE).await,
-            () = sleep(Line::IDLE), if held.is_held() => held.release(),
+            () = sleep(HeldConnection::IDLE), if held.is_held() => held.release(),
         }
         loop {
             let guards = deliveries.claim_pending(ROOMS_PER_LOAD);
@@ -44,7 +44,7 @@ pub(super) async fn run(app: &App, deliveries: &Arc<Deliveries>) {
                 break;
             }
             let app = app.clone();
-            let mut lent = std::mem::replace(&mut held, Line::new(app.db.clone()));
+            let mut lent = std::mem::replace(&mut held, HeldConnection::new(app.db.clone()));
             // A task of its own: should it panic, the rest of the program goes on.
             let loading = tokio::spawn(async move {
                 let loaded = load(&app, &mut lent, guards).await;
@@ -65,7 +65,7 @@ pub(super) async fn run(app: &App, deliveries: &Arc<Deliveries>) {
 }
 
 /// Loads and publishes the next changes of each of these rooms.
-async fn load(app: &App, held: &mut Line, guards: Vec<DeliveryGuard>) -> Result<()> {
+async fn load(app: &App, held: &mut HeldConnection, guards: Vec<DeliveryGuard>) -> Result<()> {
     let (known, mut rest): (Vec<_>, Vec<_>) = guards.into_iter().partition(|guard| guard.last_message.is_some());
     if !known.is_empty() {
         rest.append(&mut load_messages(app, held, known).await?);
@@ -79,7 +79,7 @@ async fn load(app: &App, held: &mut Line, guards: Vec<DeliveryGuard>) -> Result<
 /// Loads, with one query, and publishes the messages of rooms in which nothing else happened, and whose last message is
 /// known. Whatever concerns who may read them has a change of its own: where new messages leave out no number, there was
 /// nothing else. Returns the other rooms.
-async fn load_messages(app: &App, held: &mut Line, guards: Vec<DeliveryGuard>) -> Result<Vec<DeliveryGuard>> {
+async fn load_messages(app: &App, held: &mut HeldConnection, guards: Vec<DeliveryGuard>) -> Result<Vec<DeliveryGuard>> {
     let spans: Vec<_> = guards.iter().map(|guard| span(guard, Change(i64::MAX))).collect();
     let messages =
         async |db: &mut _| history::changed_messages(app, db, &spans, CHANGES_PER_LOAD, Previous::Known).await;
@@ -103,7 +103,7 @@ async fn load_messages(app: &App, held: &mut Line, guards: Vec<DeliveryGuard>) -
 }
 
 /// Loads and publishes whatever happened next in each of these rooms, to those who still belong to it.
-async fn load_changes(app: &App, held: &mut Line, guards: Vec<DeliveryGuard>) -> Result<()> {
+async fn load_changes(app: &App, held: &mut HeldConnection, guards: Vec<DeliveryGuard>) -> Result<()> {
     let rooms: Vec<_> = guards.iter().map(|guard| guard.room).collect();
     let states = held.run(async |db| queries::list_room_states(db, &rooms).await).await?;
     let mut states: HashMap<_, _> = states.into_iter().map(|state| (state.id, state)).collect();
@@ -145,7 +145,7 @@ fn span(guard: &DeliveryGuard, up_to: Change) -> Span {
 /// the room's new address; when the room is closed to all, its subscriptions end.
 async fn deliver(
     app: &App,
-    held: &mut Line,
+    held: &mut HeldConnection,
     guard: DeliveryGuard,
     state: &RoomState,
     items: &[Item],
@@ -181,7 +181,7 @@ async fn deliver(
 
 /// Ends the subscriptions of people who do not belong to the room any more. Whoever left and came back subscribes anew,
 /// because their membership begins elsewhere now.
-async fn end_of_strangers(app: &App, held: &mut Line, room: RoomId) -> Result<()> {
+async fn end_of_strangers(app: &App, held: &mut HeldConnection, room: RoomId) -> Result<()> {
     let subscribed: Vec<_> = app.hub.people(room).into_iter().collect();
     let members = held
         .run(async |db| queries::list_members_among(db, room, &subscribed).await)
@@ -225,7 +225,7 @@ async fn check(app: &App, deliveries: &Deliveries) {
         return;
     }
     let delivered = deliveries.delivered();
-    match queries::list_room_states(&app.db, &rooms).await {
+    match within_limit(&app.db, async |db| queries::list_room_states(db, &rooms).await).await {
         Ok(states) => {
             for state in &states {
                 let is_set_back = |delivered: &Change| *delivered > state.last_change;

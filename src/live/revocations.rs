@@ -2,32 +2,38 @@
 
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::App;
 use crate::accounts::queries;
 use crate::bus::{Event, Heard};
+use crate::database::HeldConnection;
+use crate::{App, Result};
 
-/// How often the table is read although the bus said nothing: the bus may lose what it was told.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often the table is read although the bus said nothing: the bus may lose what is published.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the database may take to answer. What ended while it was away must be known within two seconds of its
+/// return, so this and the pause are short.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+/// Pause before a check that failed is tried again.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
-/// Reads `revocations` every second, and at once when the bus tells of one.
+/// Reads `revocations` every second, and at once when the bus says that there is one.
 pub(super) async fn run(app: &App) {
     let mut bus = app.bus.subscribe();
-    let mut tick = interval(LOOK);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // Every socket looks at its log-in after it has subscribed: what was revoked before this is its own business.
+    let mut held = HeldConnection::with_limit(app.db.clone(), CHECK_TIMEOUT);
+    // Every socket checks its log-in after it has subscribed: what was revoked before this is its own business.
     let mut seen = loop {
-        match queries::last_revocation(&app.db).await {
+        match held.run(async |db| queries::last_revocation(db).await).await {
             Ok(last) => break last,
             Err(error) => tracing::warn!(%error, "revocations could not be read"),
         }
-        sleep(LOOK).await;
+        sleep(RETRY_PAUSE).await;
     };
+    let (mut next, mut failed) = (Instant::now() + CHECK_INTERVAL, false);
     loop {
         tokio::select! {
-            _ = tick.tick() => {}
-            heard = bus.next() => match heard {
+            () = sleep_until(next) => {}
+            received = bus.next() => match received {
                 Some(Heard::Event(Event::Revoked)) => {}
                 Some(Heard::Event(_)) => continue,
                 // What ended elsewhere meanwhile must not live on in the cache.
@@ -35,15 +41,28 @@ pub(super) async fn run(app: &App) {
                 None => return,
             },
         }
-        match queries::list_revoked_sessions(&app.db, seen).await {
-            Ok(revoked) => {
-                let Some((last, _)) = revoked.last() else { continue };
-                seen = *last;
-                app.sessions.invalidate_all();
-                let sessions: Vec<_> = revoked.into_iter().map(|(_, session)| session).collect();
-                app.hub.close_sessions(&sessions);
-            }
-            Err(error) => tracing::warn!(%error, "revocations could not be read"),
+        let checked = check(app, &mut held, &mut seen).await;
+        if let Err(error) = &checked
+            && !failed
+        {
+            tracing::warn!(%error, "revocations could not be read");
         }
+        failed = checked.is_err();
+        next = Instant::now() + if failed { RETRY_PAUSE } else { CHECK_INTERVAL };
     }
+}
+
+/// Ends what was revoked after `seen`, and moves that on.
+async fn check(app: &App, held: &mut HeldConnection, seen: &mut i64) -> Result<()> {
+    let revoked = held
+        .run(async |db| queries::list_revoked_sessions(db, *seen).await)
+        .await?;
+    let Some((last, _)) = revoked.last() else {
+        return Ok(());
+    };
+    *seen = *last;
+    app.sessions.invalidate_all();
+    let sessions: Vec<_> = revoked.into_iter().map(|(_, session)| session).collect();
+    app.hub.close_sessions(&sessions);
+    Ok(())
 }

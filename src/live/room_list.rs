@@ -5,15 +5,17 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use sqlx::PgConnection;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::event::Event as PageEvent;
 use crate::bus::{Event, Heard};
+use crate::database::within_limit;
 use crate::ids::{RoomId, UserId};
 use crate::realtime::Frame;
 use crate::rooms::model::ListedRoom;
 use crate::rooms::queries;
-use crate::{App, Result};
+use crate::{App, Error, Result};
 
 /// How often the list is checked although nothing was published.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
@@ -57,7 +59,7 @@ pub(super) async fn run(app: &App, version: &RoomListVersion) {
 
 async fn check(app: &App, RoomListVersion(version): &RoomListVersion) -> Result<()> {
     let known = version.load(Ordering::SeqCst);
-    let now = queries::find_room_list_version(&app.db).await?;
+    let now = within_limit(&app.db, async |db| queries::find_room_list_version(db).await).await?;
     // First, so that whoever connects from here on sees that their page is older, and is sent the whole list.
     version.store(now, Ordering::SeqCst);
     // At the start nobody is connected; and what was published cannot be taken back where the database was.
@@ -76,9 +78,13 @@ async fn publish(app: &App, known: i64, now: i64) -> Result<()> {
     if people.is_empty() {
         return Ok(());
     }
-    let changed = queries::list_changed_rooms(&app.db, known, now).await?;
-    let rooms: Vec<_> = changed.iter().map(|(room, _)| *room).collect();
-    let members = queries::list_members_of(&app.db, &rooms, &people).await?;
+    let load = async |db: &mut PgConnection| {
+        let changed = queries::list_changed_rooms(&mut *db, known, now).await?;
+        let rooms: Vec<_> = changed.iter().map(|(room, _)| *room).collect();
+        let members = queries::list_members_of(db, &rooms, &people).await?;
+        Ok::<_, Error>((changed, members))
+    };
+    let (changed, members) = within_limit(&app.db, load).await?;
     let (people, members): (HashSet<_>, HashSet<_>) = (people.into_iter().collect(), members.into_iter().collect());
     for (room, listed) in &changed {
         let for_others = frame(now, *room, listed.as_ref().filter(|listed| !listed.archived));

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
-use sqlx::Postgres;
-use sqlx::pool::PoolConnection;
+use sqlx::PgConnection;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -14,6 +13,7 @@ use super::Live;
 use super::command::{Command, CommandError, Reason};
 use super::connect::Shown;
 use super::event::{Changes, Event, Placement};
+use crate::database::{HeldConnection, within_limit};
 use crate::ids::{ClientId, Position, RoomId};
 use crate::messages::history;
 use crate::messages::model::{Item, SendError, Stored};
@@ -120,7 +120,9 @@ impl Replies {
             }) => {}
             Ok(stored) => drop(tokio::spawn(async move {
                 let _turn = self.resending.lock().await;
-                match history::find(&self.app, &self.membership, stored.seq).await {
+                let (app, membership) = (&self.app, &self.membership);
+                let find = async |db: &mut PgConnection| history::find(app, db, membership, stored.seq).await;
+                match within_limit(&app.db, find).await {
                     Ok(message) => self.push(Event::MessageResent(&message)),
                     Err(_) => self.push(Event::CommandRefused(&refuse(SendError::Unavailable))),
                 }
@@ -165,19 +167,23 @@ impl Socket {
         }
     }
 
-    /// Sends what the page missed, then moves frames out and commands in until either side ends it.
-    pub(super) async fn serve(&mut self, shown: Shown) {
-        if let Err(End::Close(code)) = self.run(shown).await {
+    /// Sends what the page missed, then moves frames out and commands in until either side ends it. `held` may have a
+    /// connection to the database at hand.
+    pub(super) async fn serve(&mut self, shown: Shown, held: HeldConnection) {
+        if let Err(End::Close(code)) = self.run(shown, held).await {
             self.connection.close(code).boxed().await;
         }
     }
 
-    async fn run(&mut self, shown: Shown) -> Result<(), End> {
-        self.arrive(shown).boxed().await?;
+    async fn run(&mut self, shown: Shown, held: HeldConnection) -> Result<(), End> {
+        self.arrive(shown, held).boxed().await?;
         loop {
             match self.connection.next().await {
                 // Only a room has positions.
-                Step::Behind(_) => self.catch_up(None, Placement::AtEnd).boxed().await?,
+                Step::Behind(_) => {
+                    let held = HeldConnection::new(self.app.db.clone());
+                    self.catch_up(held, Placement::AtEnd).boxed().await?;
+                }
                 Step::Ended(_, code) | Step::Close(code) => return Err(End::Close(code)),
                 Step::Received(received) => self.receive(&received),
                 Step::Tick => self.beat().boxed().await,
@@ -187,16 +193,18 @@ impl Socket {
     }
 
     /// Checks that the log-in is alive, now that its end would close the socket, and sends what the page missed.
-    async fn arrive(&mut self, shown: Shown) -> Result<(), End> {
-        let mut db = self.app.db.acquire().await?;
+    async fn arrive(&mut self, shown: Shown, mut held: HeldConnection) -> Result<(), End> {
         let (login, now) = (self.subscriber.session, self.app.now());
-        let alive = accounts::queries::find_session_alive(&mut *db, login, now).await?;
-        alive.ok_or(Error::Unauthenticated)?;
+        let alive = held.run(async |db| accounts::queries::find_session_alive(db, login, now).await);
+        alive.await?.ok_or(Error::Unauthenticated)?;
         if shown
             .rooms
             .is_some_and(|version| self.live.room_list.is_newer_than(version))
         {
-            let list = rooms::queries::list_public_rooms(&mut *db, self.subscriber.user).await?;
+            let user = self.subscriber.user;
+            let list = held
+                .run(async |db| rooms::queries::list_public_rooms(db, user).await)
+                .await?;
             self.push_to_person(Event::RoomListChanged(&list));
         }
         if self.room.is_none() {
@@ -207,32 +215,28 @@ impl Socket {
             Some(_) => Placement::InPlace,
             None => Placement::AtEnd,
         };
-        self.catch_up(Some(db), placement).await?;
+        self.catch_up(held, placement).await?;
         self.push_online();
         Ok(())
     }
 
     /// Sends everything in the room that the page has not been given, in parts, while pushes wait. Membership is checked
-    /// again, now that the hub's frames are waiting for us. `db` is a connection that is at hand.
-    async fn catch_up(&mut self, db: Option<PoolConnection<Postgres>>, placement: Placement) -> Result<(), End> {
+    /// again, now that the hub's frames are waiting for us.
+    async fn catch_up(&mut self, mut held: HeldConnection, placement: Placement) -> Result<(), End> {
         let Self {
             app, live, subscriber, ..
         } = self;
         let Some(Room { replies, slot, .. }) = &self.room else {
             return Ok(());
         };
-        let (room, queue) = (replies.membership.room.id, &subscriber.queue);
-        let mut db = match db {
-            Some(db) => db,
-            None => app.db.acquire().await?,
-        };
-        let find = async |db: &mut PoolConnection<Postgres>| {
-            let found = rooms::queries::find_membership(&mut **db, subscriber.user, RoomAddress::Id(room)).await?;
+        let (user, room, queue) = (subscriber.user, replies.membership.room.id, &subscriber.queue);
+        let find = async |db: &mut PgConnection| {
+            let found = rooms::queries::find_membership(db, user, RoomAddress::Id(room)).await?;
             found.filter(Membership::may_write).ok_or(Error::NotFound)
         };
-        let mut membership = find(&mut db).await?;
+        let mut membership = held.run(find).await?;
         if !live.deliveries.start(&membership.room.state()) {
-            membership = find(&mut db).await?;
+            membership = held.run(find).await?;
             if !live.deliveries.start(&membership.room.state()) {
                 // The database is behind what was delivered: it is another one now, which the regular check will see.
                 return Err(End::Close(CloseCode::TryAgain));
@@ -242,14 +246,12 @@ impl Socket {
             // They left and came back: the page begins anew with what they may see now.
             return Err(End::Close(CloseCode::TryAgain));
         }
-        // Never kept over the sending: a slow page would hold it.
-        let mut db = Some(db);
         let state = membership.room.state();
         let end = state.position();
         let mut at = queue.position(*slot).unwrap_or(end);
         // A position beyond the end is from a database that was set back.
         if at.change > end.change || end.change.0.saturating_sub(at.change.0) > MAX_MISSED {
-            drop(db);
+            held.release();
             queue.set_position(*slot, end);
             return Ok(self.connection.send([Event::PageOutdated.frame()]).await?);
         }
@@ -262,13 +264,10 @@ impl Socket {
                 after: at.change,
                 up_to: end.change,
             };
-            let read = {
-                let mut db = match db.take() {
-                    Some(db) => db,
-                    None => app.db.acquire().await?,
-                };
-                history::changes(app, &mut db, &[span], CHANGES_PER_LOAD).await?
-            };
+            let changes = async |db: &mut PgConnection| history::changes(app, db, &[span], CHANGES_PER_LOAD).await;
+            let read = held.run(changes).await?;
+            // Never kept over the sending: a slow page would hold it.
+            held.release();
             for (items, change) in read {
                 let newest = items.iter().filter_map(|item| match item {
                     Item::Message(message) => Some(message.seq),

@@ -46,14 +46,12 @@ pub async fn page(app: &App, membership: &Membership, before: Option<Seq>) -> Re
 }
 
 /// One message, as everybody sees it who may see it.
-pub async fn find(app: &App, membership: &Membership, seq: Seq) -> Result<MessageView> {
+pub async fn find(app: &App, db: &mut PgConnection, membership: &Membership, seq: Seq) -> Result<MessageView> {
     let Membership { room, begins, .. } = membership;
     // The one before it decides how it is drawn.
     let after = Seq(seq.0 - 2).max(begins.seq);
-    let rows = queries::list_before(&app.db, room.id, after, Seq(seq.0 + 1), 1).await?;
-    let found = open(app, &app.db, &HashMap::from([(room.id, room.key)]), rows)
-        .await?
-        .pop();
+    let rows = queries::list_before(&mut *db, room.id, after, Seq(seq.0 + 1), 1).await?;
+    let found = open(app, db, &HashMap::from([(room.id, room.key)]), rows).await?.pop();
     found.filter(|message| message.seq == seq).ok_or(Error::NotFound)
 }
 

@@ -1,5 +1,6 @@
 //! Sending messages.
 
+use sqlx::PgExecutor;
 use tokio::sync::oneshot;
 
 use super::model::{Body, NewMessage, SendError, Stored};
@@ -19,11 +20,9 @@ pub struct Sender {
 
 impl Sender {
     /// Prepares a member, whose data key that is, for writing.
-    pub async fn new(app: &App, membership: &Membership, author_key: KeyId) -> Result<Self> {
-        let cipher = app
-            .vault
-            .message_cipher(&app.db, membership.room.key, author_key)
-            .await?;
+    pub async fn new(app: &App, db: impl PgExecutor<'_>, membership: &Membership, author_key: KeyId) -> Result<Self> {
+        let room_key = membership.room.key;
+        let cipher = app.vault.message_cipher(db, room_key, author_key).await?;
         Ok(Self {
             room: membership.room.id,
             author: membership.user,

@@ -20,7 +20,7 @@ use super::model::{MessageView, NewMessage, Outcome, SendError, Stored, StoredBa
 use super::queries::{self, LockedRooms};
 use crate::accounts::model::Author;
 use crate::bus::{Bus, Event};
-use crate::database::Line;
+use crate::database::HeldConnection;
 use crate::error::{is_away, is_locked};
 use crate::ids::{Change, Position, RoomId};
 
@@ -124,7 +124,7 @@ impl WriterTask {
     /// Stores what comes until `stop` is cancelled; what waits by then is stored too, what comes later is refused.
     pub async fn run(mut self, db: PgPool, publisher: Publisher, stop: CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH);
-        let mut held = Line::new(db);
+        let mut held = HeldConnection::new(db);
         let mut retry_at = Instant::now();
         let mut open = true;
         while open || !self.backlog.is_empty() || !self.parked.is_empty() {
@@ -132,7 +132,7 @@ impl WriterTask {
                 tokio::select! {
                     taken = self.submissions.recv_many(&mut batch, BATCH), if open => open = taken > 0,
                     () = sleep_until(retry_at), if !self.parked.is_empty() => {}
-                    () = sleep(Line::IDLE), if held.is_held() => held.release(),
+                    () = sleep(HeldConnection::IDLE), if held.is_held() => held.release(),
                     () = stop.cancelled(), if !self.submissions.is_closed() => self.submissions.close(),
                 }
             } else {
@@ -152,7 +152,7 @@ impl WriterTask {
     /// parked.
     async fn store_all(
         &mut self,
-        held: &mut Line,
+        held: &mut HeldConnection,
         publisher: &Publisher,
         mut parts: Vec<(Vec<Submission>, LockedRooms)>,
     ) {

@@ -96,7 +96,8 @@ async fn send(app: &App, ctx: &Ctx, user: &CurrentUser, slug: &str, form: &NewMe
     let membership = enter(app, user.id, RoomAddress::Slug(slug)).await?;
     match store(app, user, &membership, form).await? {
         Ok(stored) if ctx.htmx => {
-            let message = history::find(app, &membership, stored.seq).await?;
+            let mut db = app.db.acquire().await?;
+            let message = history::find(app, &mut db, &membership, stored.seq).await?;
             Ok(views::message(&message).into_response())
         }
         Ok(stored) => Ok(see_other(&format!("{}#m-{}", path(&membership.room.slug), stored.seq))),
@@ -117,7 +118,7 @@ async fn store(
         (Ok(body), Ok(client_id)) => (body, client_id),
         (Err(refusal), _) | (_, Err(refusal)) => return Ok(Err(refusal)),
     };
-    let sender = Sender::new(app, membership, user.key).await?;
+    let sender = Sender::new(app, &app.db, membership, user.key).await?;
     Ok(send_and_wait(app, &sender, body, client_id).await)
 }
 
