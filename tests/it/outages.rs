@@ -25,6 +25,8 @@ struct Line {
     live: Arc<Mutex<Option<CancellationToken>>>,
     /// While it holds, nothing gets through, and nobody is told.
     frozen: watch::Sender<bool>,
+    /// Connections that were open when it was raised last, or came since, carry nothing any more, and nobody is told.
+    vanished: watch::Sender<u32>,
 }
 
 impl Line {
@@ -34,20 +36,28 @@ impl Line {
         let live = Arc::new(Mutex::new(Some(CancellationToken::new())));
         let shared = live.clone();
         let (frozen, freezing) = watch::channel(false);
+        let (vanished, vanishing) = watch::channel(0);
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
                 // A connection through a cut line is closed at once.
                 let Some(cut) = shared.lock().unwrap().clone() else {
                     continue;
                 };
-                let (host, mut freezing) = (host.clone(), freezing.clone());
+                let (host, mut freezing, mut vanishing) = (host.clone(), freezing.clone(), vanishing.clone());
+                let born = *vanishing.borrow();
                 tokio::spawn(async move {
                     let mut far = TcpStream::connect((host, port)).await.unwrap();
                     loop {
-                        tokio::select! {
-                            _ = copy_bidirectional(&mut near, &mut far) => return,
+                        let is_gone = tokio::select! {
+                            biased;
                             () = cut.cancelled() => return,
-                            _ = freezing.wait_for(|frozen| *frozen) => {}
+                            _ = vanishing.wait_for(|vanished| *vanished > born || *vanished % 2 == 1) => true,
+                            _ = freezing.wait_for(|frozen| *frozen) => false,
+                            _ = copy_bidirectional(&mut near, &mut far) => return,
+                        };
+                        if is_gone {
+                            // Held open, and silent, until the test is over.
+                            std::future::pending::<()>().await;
                         }
                         tokio::select! {
                             () = cut.cancelled() => return,
@@ -57,7 +67,12 @@ impl Line {
                 });
             }
         });
-        Self { address, live, frozen }
+        Self {
+            address,
+            live,
+            frozen,
+            vanished,
+        }
     }
 
     fn cut(&self) {
@@ -66,6 +81,16 @@ impl Line {
 
     fn mend(&self) {
         *self.live.lock().unwrap() = Some(CancellationToken::new());
+    }
+
+    /// From now on nothing gets through, and nobody is told, as when packets are dropped.
+    fn vanish(&self) {
+        self.vanished.send_modify(|vanished| *vanished += 1);
+    }
+
+    /// New connections get through again. Those that were open stay silent for ever: the other side knows nothing of them.
+    fn come_back(&self) {
+        self.vanished.send_modify(|vanished| *vanished += 1);
     }
 }
 
@@ -142,6 +167,58 @@ async fn while_the_database_is_frozen_pages_say_so_and_what_was_written_is_not_l
     tokio::time::timeout(Duration::from_secs(20), up)
         .await
         .expect("pages come back");
+}
+
+/// The database vanishes in the middle of everything, without a word, and another one stands in its place later: what was
+/// asked of the first is never answered, and must hold nobody up.
+#[sqlx::test]
+async fn a_database_that_vanished_without_a_word_is_missed_no_longer_than_it_is_gone(
+    _: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let line = Line::to(options.get_host().to_owned(), options.get_port()).await;
+    let direct = database::pool(options.clone());
+    let pool = database::pool(options.host("127.0.0.1").port(line.address.port()));
+    let server = spawn_with(pool, config()).await;
+    let Cast { alice, bob, .. } = server.cast().await;
+    let (mut at_alice, mut at_bob) = (alice.socket("General").await, bob.socket("General").await);
+    // As many connections as the pool has are in use, or were a moment ago.
+    let pages = |count: usize| {
+        let pages = (0..count).map(|_| {
+            let alice = alice.clone();
+            tokio::spawn(async move { timed(alice.get("/chat/room/General")).await })
+        });
+        pages.collect::<Vec<_>>()
+    };
+    for page in pages(20) {
+        assert_eq!(page.await.unwrap().0, StatusCode::OK);
+    }
+    line.vanish();
+    // More than there are connections: each is asked something that it will never answer.
+    for page in pages(30) {
+        let (status, time) = page.await.unwrap();
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(time < Duration::from_secs(6), "{time:?}");
+    }
+    let id = at_alice.say("into nothing").await;
+    assert_eq!(refusal(&mut at_alice).await["code"], "unavailable");
+    // Ended on a node that reaches the database all the time.
+    sqlx::query("WITH ended AS (UPDATE user_sessions SET ended_at = now() WHERE user_id = (SELECT id FROM users WHERE
+                 username = 'bob') RETURNING id) INSERT INTO revocations (kind, subject) SELECT 'session', id FROM ended")
+        .execute(&direct)
+        .await
+        .unwrap();
+
+    line.come_back();
+    let back = Instant::now();
+    let (code, _) = at_bob.closed().await;
+    assert_eq!(code, 4401);
+    assert!(back.elapsed() < Duration::from_secs(2), "{:?}", back.elapsed());
+    at_alice.say_as("into nothing", &id).await;
+    assert_eq!(numbers(&at_alice.until("into nothing").await), [1]);
+    let (status, time) = timed(alice.get("/chat/room/General")).await;
+    assert_eq!(status, StatusCode::OK, "after {time:?}");
+    assert!(back.elapsed() < Duration::from_secs(10), "{:?}", back.elapsed());
 }
 
 /// Messages that wait in the queue, behind those that the writer tries to store, are late with them.
