@@ -18,11 +18,8 @@ pub fn sign_up(ctx: &Ctx, form: &SignUpForm, errors: &FieldErrors) -> Markup {
         &["first_name", "last_name", "username", "email", "password", "consent"],
     );
     let card = html! {
-        div.card-title {
-            h1 { "Create your account" }
-            p { "Already have one? " a href="/accounts/login" { "Log in" } }
-        }
-        form.form method="post" action="/accounts/signup" novalidate {
+        (card_title("Create your account", &html! { "Already have one? " a class="font-550 hover:underline" href="/accounts/login" { "Log in" } }))
+        form class="grid gap-5" method="post" action="/accounts/signup" novalidate {
             (csrf_field(ctx))
             (form_error(errors))
             (person(form, errors, first.unwrap_or("first_name")))
@@ -38,11 +35,8 @@ pub fn log_in(ctx: &Ctx, form: &LogInForm, errors: &FieldErrors) -> Markup {
     // After a refusal the name is known already: the password is what has to be typed again.
     let again = errors.get("login").is_none() && !form.login.is_empty();
     let card = html! {
-        div.card-title {
-            h1 { "Log in" }
-            p { "New here? " a href="/accounts/signup" { "Create an account" } }
-        }
-        form.form method="post" action="/accounts/login" novalidate {
+        (card_title("Log in", &html! { "New here? " a class="font-550 hover:underline" href="/accounts/signup" { "Create an account" } }))
+        form class="grid gap-5" method="post" action="/accounts/login" novalidate {
             (csrf_field(ctx))
             @if !form.next.is_empty() { input type="hidden" name="next" value=(form.next); }
             (form_error(errors))
@@ -84,11 +78,8 @@ pub fn setup(ctx: &Ctx, form: &SignUpForm, errors: &FieldErrors) -> Markup {
     ];
     let focus = first_wrong(errors, &order).unwrap_or(if form.code.is_empty() { "code" } else { "first_name" });
     let card = html! {
-        div.card-title {
-            h1 { "Set up UmbraChat" }
-            p { "Make the first account. It is the administrator's: it makes the rooms and can appoint others." }
-        }
-        form.form method="post" action="/setup" novalidate {
+        (card_title("Set up UmbraChat", &html! { "Make the first account. It is the administrator's: it makes the rooms and can appoint others." }))
+        form class="grid gap-5" method="post" action="/setup" novalidate {
             (csrf_field(ctx))
             (form_error(errors))
             (code_field(&form.code, Some(WHERE_THE_CODE_IS), errors.get("code"), focus == "code"))
@@ -103,24 +94,28 @@ pub fn setup(ctx: &Ctx, form: &SignUpForm, errors: &FieldErrors) -> Markup {
 /// What an empty server shows to somebody who comes without the code: where it is, and a field for it.
 pub fn setup_waiting(ctx: &Ctx) -> Markup {
     let card = html! {
-        div.card-title {
-            h1 { "Almost there" }
-            p { "This server is new and has no account yet. The first one needs the one-time code that only its owner can see." }
-        }
-        div.code-source {
-            (icon("terminal"))
+        (card_title("Almost there", &html! { "This server is new and has no account yet. The first one needs the one-time code that only its owner can see." }))
+        div class="mb-6 flex gap-3 rounded-image border border-line bg-s2 px-4 py-3.5 text-t2" {
+            span class="mt-px text-accent" { (icon("terminal")) }
             p {
                 "The terminal where UmbraChat was started prints the address, with the code in it. It looks like this:"
-                code { "/setup?code=…" }
+                code class="mt-1.5 block text-13 text-t1" { "/setup?code=…" }
             }
         }
-        form.form method="post" action="/setup" {
+        form class="grid gap-5" method="post" action="/setup" {
             (csrf_field(ctx))
             (code_field("", None, None, true))
             (submit("Go on", "One moment"))
         }
     };
     layout::card(ctx, "Set up", card)
+}
+
+fn card_title(title: &str, below: &Markup) -> Markup {
+    html! {
+        h1 { (title) }
+        p class="mt-1 mb-6 text-15 text-t2" { (below) }
+    }
 }
 
 fn code_field(value: &str, hint: Option<&str>, error: Option<&str>, autofocus: bool) -> Markup {
@@ -141,7 +136,7 @@ fn code_field(value: &str, hint: Option<&str>, error: Option<&str>, autofocus: b
 /// Names, username, e-mail and password: what sign-up and setup both ask for. `focus` names the field to start at.
 fn person(form: &SignUpForm, errors: &FieldErrors, focus: &str) -> Markup {
     html! {
-        div.form-row {
+        div class="grid grid-cols-2 items-start gap-3" {
             (field(Field {
                 label: "First name",
                 name: "first_name",
@@ -204,7 +199,7 @@ fn person(form: &SignUpForm, errors: &FieldErrors, focus: &str) -> Markup {
 
 fn consent(form: &SignUpForm, errors: &FieldErrors) -> Markup {
     let label = html! {
-        "I have read the " a href="/privacy" target="_blank" { "privacy page" }
+        "I have read the " a class="underline" href="/privacy" target="_blank" { "privacy page" }
         " and agree that my account and my messages are stored on this server, encrypted as it says there."
     };
     checkbox("consent", form.has_consent(), true, &label, errors.get("consent"))

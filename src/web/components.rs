@@ -98,12 +98,19 @@ pub fn alert(kind: &str, text: &str) -> Markup {
 /// What stands where nothing is yet: a constellation, a title, one sentence, and what to do next.
 pub fn empty_state(title: &str, text: &str, actions: &Markup) -> Markup {
     html! {
-        div.empty {
+        div class="m-auto grid max-w-100 justify-items-center px-6 py-12 text-center" {
             (constellation())
-            h2 { (title) }
-            p { (text) }
-            @if !actions.0.is_empty() { div.actions { (actions) } }
+            h2 class="text-19 font-650" { (title) }
+            p class="mt-2 text-15 text-t2" { (text) }
+            @if !actions.0.is_empty() { div class="mt-5 flex flex-wrap justify-center gap-2" { (actions) } }
         }
+    }
+}
+
+/// On a phone, where the list of chats is a page of its own: the way back to it.
+pub fn back_to_chats() -> Markup {
+    html! {
+        a class="icon-button back -ms-2.5 md:hidden" href="/chat/" aria-label="Back to the chats" { (icon("arrow-left")) }
     }
 }
 
@@ -125,14 +132,15 @@ pub const THEMES: [(Theme, &str, &str); 3] = [
 pub fn theme_menu(ctx: &Ctx) -> Markup {
     let sign = if ctx.theme == Theme::Dawn { "sun" } else { "moon" };
     html! {
-        details.theme-menu {
+        details.popup {
             summary.icon-button aria-label="Look" title="Look" { (icon(sign)) }
-            form.menu method="post" action="/appearance" {
+            form class="menu min-w-42" method="post" action="/appearance" {
                 (csrf_field(ctx))
                 @for (theme, sign, label) in THEMES {
                     button type="submit" name="theme" value=(theme.as_str())
                         aria-current=[(ctx.theme == theme).then_some("true")] {
-                        (icon(sign)) (label) @if ctx.theme == theme { (icon("check")) }
+                        (icon(sign)) (label)
+                        @if ctx.theme == theme { span class="ms-auto text-accent" { (icon("check")) } }
                     }
                 }
             }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use poem::http::StatusCode;
 
-use super::components::{alert, eclipse};
+use super::components::alert;
 use super::context::Ctx;
 use super::icons::icon;
 use super::layout;
@@ -12,19 +12,14 @@ use super::layout;
 /// `again` is the local address to try once more, empty after a request that a link cannot repeat.
 pub fn error_page(ctx: &Ctx, status: StatusCode, sentence: Option<&str>, again: &str) -> Markup {
     let (title, standard) = words(status);
-    let main = html! {
-        div.error-page {
-            (eclipse())
-            p.error-code { "Error " (status.as_u16()) }
-            h1 { (title) }
-            p.lead { (sentence.unwrap_or(standard)) }
-            div.actions { (way_on(status, again)) }
-            @if status.is_server_error() && !ctx.request_id.is_empty() {
-                p.request-id { "Request " code { (ctx.request_id) } }
-            }
+    let above = html! { p class="mt-3 text-13 font-550 text-t3" { "Error " (status.as_u16()) } };
+    let below = html! {
+        div class="mt-7 flex flex-wrap justify-center gap-3" { (way_on(status, again)) }
+        @if status.is_server_error() && !ctx.request_id.is_empty() {
+            p class="mt-6 text-13 text-t3" { "Request " code { (ctx.request_id) } }
         }
     };
-    layout::bare(ctx, title, main)
+    layout::eclipsed(ctx, title, above, sentence.unwrap_or(standard), below)
 }
 
 /// The same for a request of htmx: one alert, to stand where the answer would have stood.

@@ -6,12 +6,15 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::assets;
-use super::components::{eclipse_small, theme_menu};
+use super::components::{eclipse, eclipse_small, theme_menu};
 use super::context::{Ctx, Theme, Viewer};
 
 /// What htmx is told before it starts. 1000 is among the codes to recover from because a page that comes back from
 /// the back-forward cache finds its socket closed that way; 4401 and 4403 are not, because waiting does not help.
 const HTMX_CONFIG: &str = r#"{"extensions":"ws,upsert","history":false,"noSwap":[204,304,"5xx"],"ws":{"pauseOnBackground":false,"reconnectDelay":500,"reconnectMaxDelay":30000,"reconnectCodes":[1000,1001,1005,1006,1007,1011,1012,1013,1014]}}"#;
+
+/// The body of a page for everybody: the header, the rest as high as the window, the footer.
+const PUBLIC: &str = "flex flex-col overflow-x-clip";
 
 /// `--sky` of each theme, for the browser's own bars.
 const NIGHT_SKY: &str = "#070a13";
@@ -19,49 +22,80 @@ const DAWN_SKY: &str = "#f1eff7";
 
 /// A page for everybody: navigation above, footer below. With a viewer it leads to the chats instead of the log-in.
 pub fn public(ctx: &Ctx, viewer: Option<&Viewer>, title: &str, main: Markup) -> Markup {
-    let here = |path: &str| (ctx.path == path).then_some("page");
+    let links = [("/about", "About"), ("/privacy", "Privacy")];
     let body = html! {
-        header.site-header {
-            (mark())
-            nav.site-nav aria-label="Site" {
-                a href="/about" aria-current=[here("/about")] { "About" }
-                a href="/privacy" aria-current=[here("/privacy")] { "Privacy" }
+        (site_header(&html! {
+            nav class="ms-5 flex gap-1 max-md:hidden" aria-label="Site" {
+                @for (href, name) in links {
+                    a class="button ghost px-2.75 aria-[current=page]:text-t1" href=(href)
+                        aria-current=[(ctx.path == href).then_some("page")] { (name) }
+                }
             }
-            div.site-actions {
+            div class="ms-auto flex items-center gap-2" {
                 (theme_menu(ctx))
                 @if viewer.is_some() {
                     a.button.primary href="/chat/" { "Open the chats" }
                 } @else {
-                    a.button.ghost.log-in href="/accounts/login" { "Log in" }
+                    a class="button ghost max-md:hidden" href="/accounts/login" { "Log in" }
                     a.button.primary href="/accounts/signup" { "Sign up" }
                 }
             }
+        }))
+        main #main class="flex-1" tabindex="-1" { (main) }
+        footer class="border-t border-line bg-veil pb-safe-bottom print:hidden" {
+            div class="mx-auto flex min-h-16 max-w-290 flex-wrap items-center justify-between gap-x-6 gap-y-2 px-6 py-3" {
+                p class="inline-flex items-center gap-2.5 font-550 text-t2 *:size-5" { (eclipse_small()) "UmbraChat" }
+                nav class="flex gap-2" aria-label="Footer" {
+                    @for (href, name) in links { a.quiet-link href=(href) { (name) } }
+                }
+            }
         }
-        main #main tabindex="-1" { (main) }
-        (site_footer())
     };
-    document(ctx, title, "public", false, &body)
+    document(ctx, title, PUBLIC, false, &body)
 }
 
 /// One card in the middle under the word mark: log-in, sign-up, setup.
 pub fn card(ctx: &Ctx, title: &str, card: Markup) -> Markup {
     let body = html! {
-        header.card-header { (mark()) }
-        main.card.auth-card #main tabindex="-1" { (card) }
-        footer.card-footer {
-            a href="/privacy" { "Privacy" } span aria-hidden="true" { "·" } a href="/about" { "About" }
+        header class="pt-4 pb-5.5 text-18/6 font-650" { (mark()) }
+        main #main class="card w-full max-w-120 p-7.5 shadow-1 max-md:px-5 max-md:py-6" tabindex="-1" { (card) }
+        footer class="flex items-center gap-1 pt-4 pb-10 text-t2 max-md:pb-8" {
+            a.quiet-link href="/privacy" { "Privacy" } span aria-hidden="true" { "·" } a.quiet-link href="/about" { "About" }
         }
     };
-    document(ctx, title, "card-page", false, &body)
+    let frame = "grid grid-rows-[auto_auto_1fr] items-start justify-items-center px-4 pt-6 pb-safe-bottom max-md:px-2.5 max-md:pt-2";
+    document(ctx, title, frame, false, &body)
 }
 
-/// A page with nothing but the word mark above it: errors, where it may be unknown who reads.
-pub fn bare(ctx: &Ctx, title: &str, main: Markup) -> Markup {
+/// A page under the eclipse with nothing but the word mark above it: errors, where it may be unknown who reads.
+/// `above` stands over the title, `below` under the sentence that says what happened.
+pub fn eclipsed(ctx: &Ctx, title: &str, above: Markup, sentence: &str, below: Markup) -> Markup {
     let body = html! {
-        header.site-header { (mark()) }
-        main #main tabindex="-1" { (main) }
+        (site_header(&html! {}))
+        main #main class="flex-1" tabindex="-1" {
+            div class="relative mx-auto mt-8 mb-18 grid max-w-160 justify-items-center px-6 text-center before:absolute before:inset-x-[max(-60px,50%-50vw)] before:top-65 before:-bottom-15 before:-z-1 before:bg-hero-veil max-md:mt-4 max-md:mb-12" {
+                (eclipse())
+                (above)
+                h1 class="mt-1.5 text-34 font-680 tracking-page max-md:text-28/8.5" { (title) }
+                p class="mt-2 max-w-[27em] text-18 text-balance text-t2" { (sentence) }
+                (below)
+            }
+        }
     };
-    document(ctx, title, "public bare", false, &body)
+    document(ctx, title, PUBLIC, false, &body)
+}
+
+/// Running text on a sheet of its own, never on bare stars: privacy, about.
+pub fn prose(title: &str, lead: &str, text: Markup) -> Markup {
+    html! {
+        article class="prose mx-auto mt-8 mb-24 max-w-200 rounded-card border border-line bg-sheet px-14 pt-12 pb-14 text-16/6.5 text-t2 max-md:mx-2 max-md:mt-2 max-md:mb-12 max-md:px-5 max-md:pt-7 max-md:pb-9" {
+            header class="mb-10" {
+                h1 class="text-34 font-680 tracking-page text-t1" { (title) }
+                p class="mt-2 text-18" { (lead) }
+            }
+            (text)
+        }
+    }
 }
 
 /// Inside the application: the side bar on the sky, the sheet beside it. `side_bar` brings its own landmark.
@@ -75,21 +109,16 @@ pub fn shell(ctx: &Ctx, title: &str, side_bar: Markup, sheet: Markup) -> Markup 
     document(ctx, title, "in-shell", true, &body)
 }
 
-/// The word mark, a link to the start.
+/// The word mark, a link to the start, in the type of what is around it.
 pub fn mark() -> Markup {
-    html! { a.mark href="/" { (eclipse_small()) "UmbraChat" } }
+    html! { a class="inline-flex min-h-11 items-center gap-2.5 text-t1" href="/" { (eclipse_small()) "UmbraChat" } }
 }
 
-fn site_footer() -> Markup {
+fn site_header(rest: &Markup) -> Markup {
     html! {
-        footer.site-footer {
-            div.site-footer-inner {
-                p.mark.quiet { (eclipse_small()) "UmbraChat" }
-                nav aria-label="Footer" {
-                    a href="/about" { "About" }
-                    a href="/privacy" { "Privacy" }
-                }
-            }
+        header class="relative z-2 mx-auto flex min-h-18 w-full max-w-290 items-center gap-3 px-6 py-2 max-md:min-h-15 max-md:ps-3.5 max-md:pe-3 print:hidden" {
+            div class="text-16 font-650" { (mark()) }
+            (rest)
         }
     }
 }

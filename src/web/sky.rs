@@ -15,7 +15,7 @@ pub fn constellation() -> Markup {
         (184, 84, "2.8"),
     ];
     html! {
-        svg.constellation viewBox="0 0 200 120" fill="currentColor" aria-hidden="true" {
+        svg class="mb-6 h-30 w-47.5 text-accent" viewBox="0 0 200 120" fill="currentColor" aria-hidden="true" {
             g fill="none" stroke="currentColor" stroke-opacity=".42" stroke-width="1" stroke-dasharray="2.5 4" {
                 path d="M18 88 56 56 96 68 130 32 178 14M96 68 134 98 184 84" {}
             }
@@ -44,33 +44,33 @@ pub fn eclipse() -> Markup {
         ("1", "0"),
     ];
     html! {
-        svg.eclipse viewBox="0 0 300 300" fill="none" aria-hidden="true" {
+        svg class="size-75 overflow-visible" viewBox="0 0 300 300" fill="none" aria-hidden="true" {
             defs {
                 radialGradient id="eclipse-corona" {
-                    @for (offset, opacity) in CORONA { stop.corona offset=(offset) stop-opacity=(opacity) {} }
+                    @for (offset, opacity) in CORONA { stop stop-color="var(--corona)" offset=(offset) stop-opacity=(opacity) {} }
                 }
                 radialGradient id="eclipse-diamond" {
-                    stop.diamond offset="0" {}
-                    stop.diamond offset=".16" stop-opacity=".85" {}
-                    stop.diamond offset=".4" stop-opacity=".22" {}
-                    stop.diamond offset="1" stop-opacity="0" {}
+                    stop stop-color="var(--diamond)" offset="0" {}
+                    stop stop-color="var(--diamond)" offset=".16" stop-opacity=".85" {}
+                    stop stop-color="var(--diamond)" offset=".4" stop-opacity=".22" {}
+                    stop stop-color="var(--diamond)" offset="1" stop-opacity="0" {}
                 }
                 linearGradient id="eclipse-limb" x1=".1" y1=".95" x2=".85" y2=".1" {
-                    stop.limb-far offset="0" {}
-                    stop.limb-near offset="1" {}
+                    stop stop-color="var(--limb-far)" offset="0" {}
+                    stop stop-color="var(--limb-near)" offset="1" {}
                 }
                 linearGradient id="eclipse-ray" {
-                    stop.diamond offset="0" stop-opacity="0" {}
-                    stop.diamond offset=".5" stop-opacity=".8" {}
-                    stop.diamond offset="1" stop-opacity="0" {}
+                    stop stop-color="var(--diamond)" offset="0" stop-opacity="0" {}
+                    stop stop-color="var(--diamond)" offset=".5" stop-opacity=".8" {}
+                    stop stop-color="var(--diamond)" offset="1" stop-opacity="0" {}
                 }
             }
             circle cx="150" cy="150" r="150" fill="url(#eclipse-corona)" {}
-            circle.disc cx="150" cy="150" r="75" {}
+            circle cx="150" cy="150" r="75" fill="var(--disc)" {}
             circle cx="150" cy="150" r="75" stroke="url(#eclipse-limb)" stroke-width="2.2" {}
             ellipse cx="203" cy="97" rx="52" ry=".8" fill="url(#eclipse-ray)" {}
             circle cx="203" cy="97" r="36" fill="url(#eclipse-diamond)" {}
-            circle.spark cx="203" cy="97" r="5" {}
+            circle cx="203" cy="97" r="5" fill="#fff" {}
         }
     }
 }

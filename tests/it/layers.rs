@@ -168,6 +168,19 @@ fn text_from_people_is_always_escaped() {
 }
 
 #[test]
+fn views_arrange_their_pages_with_utilities() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/css");
+    let lines: usize = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap().lines().count())
+        .sum();
+    assert!(
+        (1..=2_500).contains(&lines),
+        "assets/css has {lines} lines: what only arranges a page is utilities in its view"
+    );
+}
+
+#[test]
 fn no_file_passes_400_lines() {
     for (path, text) in sources() {
         let lines = text.lines().count();

@@ -45,7 +45,7 @@ async fn stays(socket: &mut Socket, count: usize, time: Duration) {
 async fn overview(admin: &Person) -> (u32, u32) {
     let page = admin.page("/admin/").await;
     let number = |name: &str| {
-        let card = Regex::new(&format!(r#"{name}</dt><dd class="number">(\d+)<"#)).unwrap();
+        let card = Regex::new(&format!(r#"{name}</dt><dd class="[^"]*">(\d+)<"#)).unwrap();
         card.captures(&page).unwrap_or_else(|| panic!("no {name}"))[1]
             .parse()
             .unwrap()

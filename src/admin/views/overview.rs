@@ -29,7 +29,7 @@ pub struct Overview {
 pub fn overview(shell: &Shell<'_>, numbers: &Overview) -> Markup {
     let content = html! {
         h2.visually-hidden { "Overview" }
-        dl.numbers {
+        dl class="grid grid-cols-4 gap-3.5 @max-[800px]:grid-cols-2 @max-[640px]:gap-2.5" {
             (card("users", "Users online", numbers.users_online, &format!("of {}", number(numbers.users))))
             (card("message-circle", "Messages today", numbers.messages_today, &format!("{} in all", number(numbers.messages))))
             (card("activity", "Open sockets", numbers.sockets, &per_person(numbers)))
@@ -41,10 +41,10 @@ pub fn overview(shell: &Shell<'_>, numbers: &Overview) -> Markup {
 
 fn card(image: &str, name: &str, value: i64, more: &str) -> Markup {
     html! {
-        div {
-            dt { (icon(image)) (name) }
-            dd.number { (number(value)) }
-            dd.more { (more) }
+        div class="card px-4.5 py-4 @max-[640px]:p-3.5" {
+            dt class="flex items-center gap-2 text-t2 *:size-4" { (icon(image)) (name) }
+            dd class="mt-1 mb-0.5 text-28 font-650 tracking-title tabular-nums" { (number(value)) }
+            dd class="text-13 text-t3" { (more) }
         }
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
-use super::{Tab, ago, counted, number, page, query};
+use super::{Tab, ago, ask, choices, counted, list_head, number, page, show_more};
 use crate::chat::Shell;
 use crate::error::FieldErrors;
 use crate::rooms::model::{AdminRow, Show, path};
@@ -44,24 +44,24 @@ pub struct RoomsPage {
 pub fn rooms(shell: &Shell<'_>, data: &RoomsPage) -> Markup {
     let shows = [(Show::All, "All"), (Show::Open, "Open"), (Show::Archived, "Archived")];
     let content = html! {
-        section.card.padded aria-labelledby="new-room" {
+        section class="card p-6" aria-labelledby="new-room" {
             h2 #new-room { "New public room" }
-            form.room-form method="post" action="/admin/rooms" {
+            form class="mt-3.5 grid grid-cols-[minmax(180px,1fr)_minmax(0,2.3fr)_auto] items-start gap-x-3 gap-y-1 @max-[800px]:grid-cols-1 @max-[800px]:gap-3"
+                method="post" action="/admin/rooms"
+            {
                 (csrf_field(shell.ctx))
                 (fields(&data.form, &data.errors))
-                button.button.primary.large type="submit" data-busy="Creating" { (icon("plus")) span.label { "Create room" } }
+                button class="button primary large mt-6.5 @max-[800px]:mt-1 @max-[800px]:justify-self-start @max-[640px]:w-full" type="submit" data-busy="Creating" { (icon("plus")) span.label { "Create room" } }
             }
         }
         section aria-labelledby="all-rooms" {
-            div.list-head {
-                h2 #all-rooms { "Public rooms" }
-                span.count { (number(data.total)) }
-                nav.segmented aria-label="Which rooms" {
+            (list_head("all-rooms", "Public rooms", data.total, &html! {
+                nav class="segmented ms-auto @max-[640px]:grid @max-[640px]:w-full @max-[640px]:auto-cols-fr @max-[640px]:grid-flow-col" aria-label="Which rooms" {
                     @for (show, name) in shows {
                         a href={ "/admin/rooms?show=" (show.as_str()) } aria-current=[(show == data.show).then_some("page")] { (name) }
                     }
                 }
-            }
+            }))
             @if data.rows.is_empty() {
                 div.card {
                     @match data.show {
@@ -72,9 +72,7 @@ pub fn rooms(shell: &Shell<'_>, data: &RoomsPage) -> Markup {
             } @else {
                 (table(shell.ctx, data))
             }
-            @if let Some(after) = &data.after {
-                p.list-more { a.button.secondary href={ "/admin/rooms?" (query(&[("show", data.show.as_str()), ("after", after)])) } { "Show more" } }
-            }
+            (show_more("/admin/rooms", &[("show", data.show.as_str())], data.after.as_deref()))
         }
     };
     page(shell, Tab::Rooms, &content)
@@ -82,51 +80,59 @@ pub fn rooms(shell: &Shell<'_>, data: &RoomsPage) -> Markup {
 
 /// The page to change a room's name and topic.
 pub fn room_edit(shell: &Shell<'_>, slug: &str, form: &RoomForm, errors: &FieldErrors) -> Markup {
-    let content = html! {
-        section.card.padded.ask aria-labelledby="edit-room" {
-            h2 #edit-room { "Edit room" }
-            p { "A new name is a new address too: links to “" (slug) "” stop working." }
-            form.room-form method="post" action={ "/admin/rooms/" (slug) } {
+    let sentence = format!("A new name is a new address too: links to “{slug}” stop working.");
+    let content = ask(
+        "edit-room",
+        "Edit room",
+        &sentence,
+        &html! {
+            form class="mt-5 grid gap-3" method="post" action={ "/admin/rooms/" (slug) } {
                 (csrf_field(shell.ctx))
                 (fields(form, errors))
-                div.actions {
+                (choices(&html! {
                     a.button.ghost href="/admin/rooms" { "Cancel" }
                     button.button.primary type="submit" data-busy="Saving" { span.label { "Save" } }
-                }
+                }))
             }
-        }
-    };
+        },
+    );
     page(shell, Tab::Rooms, &content)
 }
 
 /// The page that asks before a room is deleted.
 pub fn room_delete(shell: &Shell<'_>, room: &AdminRow) -> Markup {
-    let content = html! {
-        section.card.padded.ask aria-labelledby="delete-room" {
-            h2 #delete-room { "Delete this room?" }
-            p { "Its messages are gone for everybody, at once and for good. To keep them readable, archive the room instead." }
-            p.concerns {
+    let sentence =
+        "Its messages are gone for everybody, at once and for good. To keep them readable, archive the room instead.";
+    let content = ask(
+        "delete-room",
+        "Delete this room?",
+        sentence,
+        &html! {
+            p class="mt-4 flex items-center gap-3 rounded-field border border-line bg-s2 px-3.5 py-3 text-t2" {
                 (icon(if room.archived_at.is_some() { "archive" } else { "hash" }))
-                span { bdi { (room.title) } small {
-                    (counted(room.members, "member", "members")) " · " (counted(room.messages, "message", "messages"))
-                } }
+                span class="grid min-w-0" {
+                    bdi class="font-600 wrap-anywhere text-t1" { (room.title) }
+                    span class="text-13 text-t3" {
+                        (counted(room.members, "member", "members")) " · " (counted(room.messages, "message", "messages"))
+                    }
+                }
             }
             form method="post" action={ "/admin/rooms/" (room.slug) "/delete" } {
                 (csrf_field(shell.ctx))
-                div.actions {
+                (choices(&html! {
                     a.button.ghost href="/admin/rooms" { "Keep" }
                     button.button.danger type="submit" data-busy="Deleting" { span.label { "Delete" } }
-                }
+                }))
             }
-        }
-    };
+        },
+    );
     page(shell, Tab::Rooms, &content)
 }
 
 /// Name and topic, with what is wrong with them.
 fn fields(form: &RoomForm, errors: &FieldErrors) -> Markup {
     html! {
-        @if let Some(sentence) = errors.get("form") { (alert("bad", sentence)) }
+        @if let Some(sentence) = errors.get("form") { div class="col-span-full mb-3" { (alert("bad", sentence)) } }
         (field(Field {
             label: "Name",
             name: "name",

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Tab, number, page, query};
+use super::{Tab, list_head, page, show_more};
 use crate::accounts::model::Person;
 use crate::chat::Shell;
 use crate::web::components::{avatar, chip, csrf_field, empty_state};
@@ -28,7 +28,7 @@ pub struct UsersPage {
 pub fn users(shell: &Shell<'_>, data: &UsersPage) -> Markup {
     let content = html! {
         h2.visually-hidden { "Users" }
-        form.people-page role="search" method="get" action="/admin/users" {
+        form class="mx-auto w-full max-w-215" role="search" method="get" action="/admin/users" {
             label.visually-hidden for="q" { "Find people" }
             div.input-group {
                 (icon("search"))
@@ -45,19 +45,16 @@ pub fn users(shell: &Shell<'_>, data: &UsersPage) -> Markup {
 /// The list alone, which the search field swaps as one types.
 pub fn people(ctx: &Ctx, viewer: &Viewer, data: &UsersPage) -> Markup {
     html! {
-        section #people .people-page aria-labelledby="people-title" {
-            div.list-head role="status" {
-                h3 #people-title { @if data.q.is_empty() { "Everybody" } @else { "Found" } }
-                span.count { (number(data.total)) }
+        section #people class="mx-auto w-full max-w-215" aria-labelledby="people-title" {
+            div role="status" {
+                (list_head("people-title", if data.q.is_empty() { "Everybody" } else { "Found" }, data.total, &html! {}))
             }
             @if data.people.is_empty() {
                 div.card { (empty_state("Nobody found", "Try the beginning of a name or a username, or a whole e-mail address.", &html! {})) }
             } @else {
                 ul.card.card-list { @for person in &data.people { (row(ctx, viewer, person, data.admins)) } }
             }
-            @if let Some(after) = &data.after {
-                p.list-more { a.button.secondary href={ "/admin/users?" (query(&[("q", &data.q), ("after", after)])) } { "Show more" } }
-            }
+            (show_more("/admin/users", &[("q", &data.q)], data.after.as_deref()))
         }
     }
 }
@@ -71,20 +68,20 @@ fn row(ctx: &Ctx, viewer: &Viewer, person: &Person, admins: i64) -> Markup {
         ("admin", "Make administrator")
     };
     html! {
-        li.person {
+        li class="@max-[640px]:flex-wrap" {
             (avatar(person.id, &person.name, 40))
-            div.person-text {
-                p.person-name {
-                    bdi { (person.name) } span.handle { "@" (person.username) }
+            div class="min-w-0 flex-1" {
+                p class="flex flex-wrap items-center gap-x-2 gap-y-0.5" {
+                    bdi class="font-600 wrap-anywhere" { (person.name) } span class="text-13 wrap-anywhere text-t3" { "@" (person.username) }
                     @if person.is_admin { (chip("violet", "Administrator")) }
                     @if person.id == viewer.id { (chip("", "You")) }
                 }
-                p.person-more {
-                    @if let Some(email) = &person.email { span.email { (email) } " · " }
+                p class="mt-0.5 text-13 wrap-anywhere text-t3" {
+                    @if let Some(email) = &person.email { (email) " · " }
                     "joined " time datetime=(person.created_at.format("%Y-%m-%dT%H:%M:%SZ")) data-format="date" { (person.created_at.format("%-d %B %Y")) }
                 }
             }
-            form method="post" action={ "/admin/users/" (person.username) "/role" } {
+            form class="grid flex-none justify-items-end gap-0.5 @max-[640px]:w-full @max-[640px]:justify-items-start @max-[640px]:ps-13" method="post" action={ "/admin/users/" (person.username) "/role" } {
                 (csrf_field(ctx))
                 input type="hidden" name="role" value=(role);
                 button.button.small.(if person.is_admin { "quiet-danger" } else { "secondary" }) type="submit"
@@ -92,7 +89,7 @@ fn row(ctx: &Ctx, viewer: &Viewer, person: &Person, admins: i64) -> Markup {
                 {
                     (action)
                 }
-                @if last { p.reason id=(reason) { "The last administrator stays one." } }
+                @if last { p class="text-12 text-t3" id=(reason) { "The last administrator stays one." } }
             }
         }
     }

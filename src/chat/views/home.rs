@@ -5,27 +5,29 @@ use maud::{Markup, html};
 use super::page;
 use crate::chat::Shell;
 use crate::rooms::model::{Room, path};
-use crate::web::components::{csrf_field, empty_state};
+use crate::web::components::{back_to_chats, csrf_field, empty_state};
 use crate::web::icons::icon;
 
 /// The page at `/chat/`: on a phone the list of rooms, on a wide screen the list and a hint what to do.
 pub fn home(shell: &Shell<'_>) -> Markup {
     let rooms = &shell.rooms.rooms;
     let sheet = html! {
-        section.home {
+        section class="home grid min-h-0 flex-1 overflow-y-auto" {
             h1.visually-hidden { "Chats" }
-            @if rooms.iter().any(|room| room.joined) {
-                (empty_state("Choose a room", "Open one of your rooms on the left and read on.", &html! {}))
-            } @else if !rooms.is_empty() {
-                (empty_state("Choose a room", "Open a room on the left, look what it is about, and join it.", &html! {}))
-            } @else if shell.viewer.is_admin {
-                (empty_state(
-                    "No rooms yet",
-                    "Make the first public room. Everybody on this server can then see it and join.",
-                    &html! { a.button.primary href="/admin/rooms" { (icon("plus")) "Make a room" } },
-                ))
-            } @else {
-                (empty_state("No rooms yet", "An administrator makes the rooms. Look in again a little later.", &html! {}))
+            div class="grid max-md:hidden" {
+                @if rooms.iter().any(|room| room.joined) {
+                    (empty_state("Choose a room", "Open one of your rooms on the left and read on.", &html! {}))
+                } @else if !rooms.is_empty() {
+                    (empty_state("Choose a room", "Open a room on the left, look what it is about, and join it.", &html! {}))
+                } @else if shell.viewer.is_admin {
+                    (empty_state(
+                        "No rooms yet",
+                        "Make the first public room. Everybody on this server can then see it and join.",
+                        &html! { a.button.primary href="/admin/rooms" { (icon("plus")) "Make a room" } },
+                    ))
+                } @else {
+                    (empty_state("No rooms yet", "An administrator makes the rooms. Look in again a little later.", &html! {}))
+                }
             }
         }
     };
@@ -37,14 +39,14 @@ pub fn join(shell: &Shell<'_>, room: &Room, members: i64) -> Markup {
     let sheet = html! {
         section.room {
             header.room-header {
-                a.icon-button.back href="/chat/" aria-label="Back to the chats" { (icon("arrow-left")) }
+                (back_to_chats())
                 p.room-title { (icon("hash")) bdi { (room.title) } }
             }
-            div.join {
-                span.join-tile { (icon("hash")) }
-                h1 dir="auto" { (room.title) }
-                @if !room.topic.is_empty() { p.join-topic dir="auto" { (room.topic) } }
-                p.join-members { (icon("users")) @match members {
+            div class="grid min-h-0 flex-1 place-content-center justify-items-center overflow-y-auto px-6 py-8 text-center" {
+                span class="grid size-18 place-items-center rounded-dialog border border-line bg-s2 text-accent *:size-7.5" { (icon("hash")) }
+                h1 class="mt-5 max-w-[30ch] wrap-anywhere" dir="auto" { (room.title) }
+                @if !room.topic.is_empty() { p class="mt-2 max-w-[52ch] text-15 wrap-anywhere text-t2" dir="auto" { (room.topic) } }
+                p class="mt-4 mb-6 flex items-center gap-2 text-t2 *:size-4" { (icon("users")) @match members {
                     0 => "Nobody is in this room yet",
                     1 => "1 member",
                     n => { (n) " members" },
@@ -53,7 +55,7 @@ pub fn join(shell: &Shell<'_>, room: &Room, members: i64) -> Markup {
                     (csrf_field(shell.ctx))
                     button.button.primary.large type="submit" { "Join the room" }
                 }
-                p.join-note { "Members read everything that was written here." }
+                p class="mt-4 text-13 text-t3" { "Members read everything that was written here." }
             }
         }
     };

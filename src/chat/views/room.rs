@@ -8,7 +8,7 @@ use crate::chat::Shell;
 use crate::messages::model::History;
 use crate::messages::views::{Draft, composer, history, pending};
 use crate::rooms::model::{Room, path};
-use crate::web::components::{csrf_field, eclipse, empty_state};
+use crate::web::components::{back_to_chats, csrf_field, empty_state};
 use crate::web::icons::icon;
 use crate::web::{Ctx, layout};
 
@@ -51,15 +51,9 @@ pub fn room(shell: &Shell<'_>, room: &Room, shown: &History, here: usize, draft:
 
 /// What was typed, when nothing else of the room can be drawn: it can be sent from here.
 pub fn unsent(ctx: &Ctx, slug: &str, draft: Draft<'_>) -> Markup {
-    let main = html! {
-        div.error-page {
-            (eclipse())
-            h1 { "Not confirmed yet" }
-            p.lead { "The server cannot reach its database right now. Your message is still here." }
-            (composer(ctx, slug, slug, draft))
-        }
-    };
-    layout::bare(ctx, "Not confirmed yet", main)
+    let sentence = "The server cannot reach its database right now. Your message is still here.";
+    let below = html! { div class="w-full pt-5 text-start" { (composer(ctx, slug, slug, draft)) } };
+    layout::eclipsed(ctx, "Not confirmed yet", html! {}, sentence, below)
 }
 
 /// How many members are here now: what stands in `#online`.
@@ -70,7 +64,7 @@ pub fn online(here: usize) -> Markup {
 fn header(ctx: &Ctx, room: &Room, here: usize) -> Markup {
     html! {
         header.room-header {
-            a.icon-button.back href="/chat/" aria-label="Back to the chats" { (icon("arrow-left")) }
+            (back_to_chats())
             h1.room-title { (icon(if room.archived_at.is_some() { "archive" } else { "hash" })) bdi { (room.title) } }
             @if !room.topic.is_empty() { p.room-topic dir="auto" title=(room.topic) { (room.topic) } }
             p.presence {
@@ -78,14 +72,14 @@ fn header(ctx: &Ctx, room: &Room, here: usize) -> Markup {
                 @if room.archived_at.is_some() {
                     "Archived"
                 } @else {
-                    span #online .is-on { (online(here)) }
-                    span.is-off { span.dot.hollow {} "Not connected" }
+                    span #online class="inline-flex items-center gap-2 offline:hidden" { (online(here)) }
+                    span class="hidden items-center gap-2 offline:inline-flex" { span.dot.hollow {} "Not connected" }
                 }
             }
             details.popup.room-menu {
                 summary.icon-button aria-label="Room menu" { (icon("ellipsis-vertical")) }
                 div.menu {
-                    @if !room.topic.is_empty() { p.menu-note dir="auto" { (room.topic) } }
+                    @if !room.topic.is_empty() { p class="mb-1 border-b border-line px-2.5 py-2 text-13 wrap-anywhere text-t2 md:hidden" dir="auto" { (room.topic) } }
                     form method="post" action={ (path(&room.slug)) "/leave" } {
                         (csrf_field(ctx))
                         button.quiet-danger type="submit" data-busy="Leaving" { (icon("door-open")) span.label { "Leave room" } }

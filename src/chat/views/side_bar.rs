@@ -14,12 +14,12 @@ pub fn side_bar(shell: &Shell<'_>) -> Markup {
     let Shell { ctx, viewer, open, .. } = *shell;
     let rooms = &shell.rooms.rooms;
     html! {
-        aside.side-bar aria-label="Side bar" {
-            div.side-top {
-                p.side-title { "Chats" }
+        aside class="side-bar ps-safe-left max-md:pe-safe-right max-md:pt-safe-top" aria-label="Side bar" {
+            div class="flex items-center gap-2 px-2.5 pt-2 pb-1.5 max-md:ps-4 max-md:pe-3 max-md:pt-3 max-md:pb-1" {
+                p class="flex-1 text-24 font-650 tracking-title md:hidden" { "Chats" }
                 (account(ctx, viewer))
             }
-            nav.side-rows aria-label="Chats" {
+            nav class="min-h-0 flex-1 overflow-y-auto overscroll-contain px-2.5 pt-1.5 pb-4 [scrollbar-width:thin] max-md:px-2" aria-label="Chats" {
                 @if viewer.is_admin {
                     a class={ "row" @if open == Open::Admin { " open" } } href="/admin/"
                         aria-current=[(open == Open::Admin).then_some("page")]
@@ -30,16 +30,16 @@ pub fn side_bar(shell: &Shell<'_>) -> Markup {
                 }
                 h2.side-label { "Public rooms" }
                 @if rooms.is_empty() {
-                    p.side-empty {
+                    p class="px-3 py-1.5 text-t3 max-md:text-15" {
                         "No rooms yet. "
-                        @if viewer.is_admin { a href="/admin/rooms" { "Make one" } }
+                        @if viewer.is_admin { a class="underline" href="/admin/rooms" { "Make one" } }
                     }
                 }
                 ul #public-rooms {
                     @for room in rooms { (row(room, open)) }
                 }
             }
-            div.side-foot {
+            div class="flex min-h-13 items-center justify-between gap-2 ps-5 pe-3 pb-safe-bottom font-600" {
                 (mark())
                 @if viewer.is_admin {
                     a.icon-button href="/admin/" aria-label="Administration" { (icon("shield")) }
@@ -75,25 +75,30 @@ fn row(room: &ListedRoom, open: Open) -> Markup {
 /// Who I am, and what I can do about it.
 fn account(ctx: &Ctx, viewer: &Viewer) -> Markup {
     html! {
-        details.popup.account {
-            summary.me aria-label={ (viewer.name) ", your account" } {
-                span.with-dot { (avatar(viewer.id, &viewer.name, 32)) span.dot {} }
-                span.me-text {
-                    span.me-name { (viewer.name) }
-                    span.me-state { span.is-on { "Online" } span.is-off { "Not connected" } }
+        details class="popup account min-w-0 flex-1 max-md:flex-none" {
+            summary class="flex min-h-13 items-center gap-2.5 rounded-row px-2.5 py-1.5 transition-colors hover:bg-hover focus-visible:-outline-offset-2 max-md:size-12 max-md:min-h-0 max-md:rounded-full max-md:p-2" aria-label={ (viewer.name) ", your account" } {
+                span.with-dot {
+                    (avatar(viewer.id, &viewer.name, 32))
+                    span class="dot offline:hidden" {} span class="dot hollow hidden offline:inline-block" {}
                 }
-                (icon("settings"))
+                span class="grid min-w-0 flex-1 max-md:hidden" {
+                    span class="truncate font-600" { (viewer.name) }
+                    span class="text-12 text-t2" {
+                        span class="offline:hidden" { "Online" } span class="hidden offline:inline" { "Not connected" }
+                    }
+                }
+                span class="text-t2 max-md:hidden" { (icon("settings")) }
             }
-            div.menu {
-                p.menu-head {
-                    span.me-name { (viewer.name) }
-                    span.handle { "@" (viewer.username) }
+            div class="menu start-0 end-auto w-72 max-md:start-auto max-md:end-0" {
+                p class="grid gap-0.5 px-2.5 pt-2 pb-2.5" {
+                    span class="truncate font-600" { (viewer.name) }
+                    span class="text-12 wrap-anywhere text-t3" { "@" (viewer.username) }
                 }
-                form.theme-choice method="post" action="/appearance" {
+                form class="px-1 pb-1.5" method="post" action="/appearance" {
                     (csrf_field(ctx))
-                    div.segmented role="group" aria-label="Look" {
+                    div class="segmented grid grid-cols-[repeat(3,1fr)]" role="group" aria-label="Look" {
                         @for (theme, image, name) in THEMES {
-                            button type="submit" name="theme" value=(theme.as_str())
+                            button class="min-h-8 px-1.5 text-13 touch:min-h-11" type="submit" name="theme" value=(theme.as_str())
                                 aria-pressed=(if ctx.theme == theme { "true" } else { "false" })
                             {
                                 (icon(image)) (name)
@@ -101,7 +106,7 @@ fn account(ctx: &Ctx, viewer: &Viewer) -> Markup {
                         }
                     }
                 }
-                form method="post" action="/accounts/logout" {
+                form class="mt-1.5 border-t border-line pt-1.5" method="post" action="/accounts/logout" {
                     (csrf_field(ctx))
                     button type="submit" data-busy="Logging out" { (icon("log-out")) span.label { "Log out" } }
                 }

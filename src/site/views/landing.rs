@@ -43,13 +43,13 @@ const POINTS: [(&str, &str, &str); 6] = [
 /// The first page that a visitor sees.
 pub fn landing(ctx: &Ctx, viewer: Option<&Viewer>) -> Markup {
     let main = html! {
-        section.hero {
-            h1 { "A quiet place to talk" }
-            p.lead {
+        section class="relative z-1 grid justify-items-center px-6 pt-16 text-center before:absolute before:inset-x-[max(0px,50%-560px)] before:top-0 before:-bottom-12 before:-z-1 before:bg-hero-veil max-md:px-5 max-md:pt-9" {
+            h1 class="bg-title bg-clip-text pb-[0.08em] text-60 font-680 tracking-hero text-transparent max-md:text-42 forced-colors:bg-none forced-colors:text-[CanvasText]" { "A quiet place to talk" }
+            p class="mt-4.5 max-w-[34em] text-18 text-balance text-t2 max-md:text-17/6.75" {
                 "UmbraChat is a private chat that your group runs on its own server. "
                 "What you write is stored encrypted, arrives at once, and stays with you."
             }
-            div.actions {
+            div class="mt-8 flex flex-wrap justify-center gap-3" {
                 @if viewer.is_some() {
                     a.button.primary.large href="/chat/" { (icon("message-circle")) "Open the chats" }
                 } @else {
@@ -58,16 +58,16 @@ pub fn landing(ctx: &Ctx, viewer: Option<&Viewer>) -> Markup {
                 }
             }
         }
-        div.rising {
+        div class="relative px-6 pt-27 max-md:px-4 max-md:pt-26" {
             div.horizon aria-hidden="true" {}
             (preview())
         }
-        section.points aria-label="What it is good for" {
+        section class="grid grid-cols-3 gap-12 bg-text-veil px-[max(24px,50%-500px)] pt-22 pb-28 max-[900px]:grid-cols-2 max-[900px]:gap-x-8 max-[900px]:gap-y-10 max-md:grid-cols-1 max-md:gap-8 max-md:pt-16 max-md:pb-22" aria-label="What it is good for" {
             @for (sign, title, text) in POINTS {
-                article.point {
-                    span.point-icon { (icon(sign)) }
-                    h2 { (title) }
-                    p { (text) }
+                article class="max-md:grid max-md:grid-cols-[40px_1fr] max-md:gap-x-4" {
+                    span class="grid size-10 place-items-center rounded-tile bg-soft text-accent max-md:row-span-2 forced-colors:border forced-colors:border-[CanvasText]" { (icon(sign)) }
+                    h2 class="mt-4 max-md:mt-0" { (title) }
+                    p class="mt-1.5 text-15/6 text-t2" { (text) }
                 }
             }
         }

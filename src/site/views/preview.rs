@@ -16,10 +16,10 @@ fn person(number: u128) -> UserId {
 /// The picture of a room.
 pub fn preview() -> Markup {
     html! {
-        div.preview inert aria-hidden="true" {
-            div.shell {
+        div class="relative mx-auto h-140 max-w-270 overflow-hidden rounded-t-dialog mask-[linear-gradient(#000_78%,transparent)] select-none max-md:h-130" inert aria-hidden="true" {
+            div class="grid h-full grid-cols-[252px_minmax(0,1fr)] grid-rows-1 bg-ground max-md:grid-cols-1 max-md:bg-s1 max-md:bg-none" {
                 (side_bar())
-                div.sheet { (room_header()) (messages()) (composer()) }
+                div class="sheet max-md:rounded-t-dialog" { (room_header()) (messages()) (composer()) }
             }
         }
     }
@@ -34,19 +34,22 @@ fn side_bar() -> Markup {
         ("trips", 3),
     ];
     html! {
-        div.side-bar {
-            div.side-top {
-                span.me {
-                    (avatar(person(15), "Mara Lindqvist", 32))
-                    span.me-text { span.me-name { "Mara Lindqvist" } span.me-state { "Online" } }
+        div class="bg-veil max-md:hidden" {
+            div class="flex min-h-18 items-center gap-2.5 px-4 pt-3.5 pb-1.5" {
+                (avatar(person(15), "Mara Lindqvist", 32))
+                div {
+                    p class="font-600" { "Mara Lindqvist" }
+                    p class="text-12 text-t2" { "Online" }
                 }
             }
-            div.side-rows {
+            div class="px-2.5 pt-1.5 pb-4" {
                 p.side-label { "Public rooms" }
                 @for (name, unread) in rooms {
-                    span.row.open[name == "stargazing"].unread[unread > 0] {
+                    span class={ "row" @if unread > 0 { " text-t1" } @if name == "stargazing" { " open" } } {
                         span.tile { (icon("hash")) }
-                        span.row-text { span.row-name { (name) } }
+                        span.row-text {
+                            span class=(if unread > 0 { "row-name font-600" } else { "row-name font-400" }) { (name) }
+                        }
                         (badge(unread, false))
                     }
                 }
@@ -57,20 +60,20 @@ fn side_bar() -> Markup {
 
 fn room_header() -> Markup {
     html! {
-        div.preview-header {
-            span.back { (icon("arrow-left")) }
-            div.preview-title {
-                p { (icon("hash")) b { "stargazing" } }
-                p.topic { "Clear nights, targets, gear. Next meeting: Geminids, 13 December" }
+        div class="flex min-h-15 items-center gap-3 border-b border-line px-5.5 text-t2" {
+            span class="hidden text-t3 max-md:grid" { (icon("arrow-left")) }
+            div class="min-w-0 flex-1" {
+                p class="flex items-center gap-1.5 text-t3" { (icon("hash")) b class="text-16 text-t1" { "stargazing" } }
+                p class="truncate text-13 max-md:hidden" { "Clear nights, targets, gear. Next meeting: Geminids, 13 December" }
             }
-            span.preview-online { span.dot {} "7 online" }
+            span class="inline-flex items-center gap-2 text-13" { span.dot {} "7 online" }
         }
     }
 }
 
 fn messages() -> Markup {
     html! {
-        ol.preview-messages {
+        ol class="mx-auto w-full max-w-195 flex-1 px-7 py-1.5 max-md:px-3.5" {
             li.message {
                 div.day { (moon(3)) "Today" }
                 (author(9, "Jonas Weber", "21:04"))
@@ -107,6 +110,9 @@ fn author(number: u128, name: &str, at: &str) -> Markup {
 
 fn composer() -> Markup {
     html! {
-        div.preview-composer { span { "Message #stargazing" } span.preview-send { (icon("arrow-up")) } }
+        div class="mx-7 mb-5 flex items-center justify-between rounded-card border border-line bg-s2 py-1.5 ps-4 pe-1.5 text-t3 max-md:mx-3" {
+            "Message #stargazing"
+            span class="grid size-9 place-items-center rounded-button bg-s3" { (icon("arrow-up")) }
+        }
     }
 }

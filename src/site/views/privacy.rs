@@ -62,73 +62,71 @@ const COOKIES: [(&str, &str, &str); 3] = [
 
 /// The privacy page.
 pub fn privacy(ctx: &Ctx, viewer: Option<&Viewer>) -> Markup {
-    let main = html! {
-        article.text-page {
-            header.text-header {
-                h1 { "Privacy" }
-                p.lead { "What this server stores about you, why, for how long, and who can read it." }
-            }
-            h2 { "In short" }
-            ul {
-                li { "Everything stays on this server. Nothing is loaded from another host, and nothing is sent to one." }
-                li { "What you write is encrypted before it is stored." }
-                li { "The running server can read messages, because it has to show them. Whoever runs it could, too." }
-                li { "No tracking, no advertising, no statistics about people." }
-            }
-            h2 { "What is stored" }
-            (facts(["What", "Why", "How long"], &STORED))
-            h2 #encryption { "What encryption means here" }
-            p {
-                "Every room and every person has a key of their own, and these keys are themselves encrypted with the master key of this server. "
-                "A message is encrypted with a key made from both, the room's and the author's: "
-                "if either is destroyed, nobody can read the message any more."
-            }
-            p {
-                "This is encryption at rest. A stolen disk, database or backup shows no text without the master key. "
-                "It is not end-to-end encryption: the running server holds the master key, opens messages to show them to the people in the room, "
-                "and could be changed by whoever runs it. So write here what you would entrust to the people who run this server."
-            }
-            h2 { "Who can see what" }
-            ul {
-                li { "Everybody with an account here can find and join the public rooms, and then reads all that was written in them." }
-                li { "Others see your name, your username, and whether you are online in the room they have open." }
-                li { "Administrators also see your e-mail address, when you were last here, and how many messages a room has." }
-            }
-            h2 { "Network addresses" }
-            p {
-                "To stop somebody from guessing passwords, the server counts attempts per network address. "
-                "It does so in its memory, for minutes, and stores none of it in the database."
-            }
-            h2 { "Cookies" }
-            p { "Only what it needs to work. Over an encrypted connection the first two names begin with " code { "__Host-" } "." }
-            (facts(["Name", "What for", "How long"], &COOKIES))
-            h2 { "In your browser" }
-            p {
-                "Messages that could not be sent yet, and what you were about to write, are kept in the tab you have open, "
-                "so that a broken connection loses nothing. Logging out removes them."
-            }
-            h2 { "Your rights" }
-            p {
-                "You can ask the people who run this server what is stored about you, have it corrected, and have it deleted. "
-                "How long backups are kept is up to them as well: ask."
-            }
-            p.version { "Version " (CONSENT_VERSION) " of this page." }
+    let text = html! {
+        h2 { "In short" }
+        ul {
+            li { "Everything stays on this server. Nothing is loaded from another host, and nothing is sent to one." }
+            li { "What you write is encrypted before it is stored." }
+            li { "The running server can read messages, because it has to show them. Whoever runs it could, too." }
+            li { "No tracking, no advertising, no statistics about people." }
         }
+        h2 { "What is stored" }
+        (facts(["What", "Why", "How long"], &STORED))
+        h2 #encryption { "What encryption means here" }
+        p {
+            "Every room and every person has a key of their own, and these keys are themselves encrypted with the master key of this server. "
+            "A message is encrypted with a key made from both, the room's and the author's: "
+            "if either is destroyed, nobody can read the message any more."
+        }
+        p {
+            "This is encryption at rest. A stolen disk, database or backup shows no text without the master key. "
+            "It is not end-to-end encryption: the running server holds the master key, opens messages to show them to the people in the room, "
+            "and could be changed by whoever runs it. So write here what you would entrust to the people who run this server."
+        }
+        h2 { "Who can see what" }
+        ul {
+            li { "Everybody with an account here can find and join the public rooms, and then reads all that was written in them." }
+            li { "Others see your name, your username, and whether you are online in the room they have open." }
+            li { "Administrators also see your e-mail address, when you were last here, and how many messages a room has." }
+        }
+        h2 { "Network addresses" }
+        p {
+            "To stop somebody from guessing passwords, the server counts attempts per network address. "
+            "It does so in its memory, for minutes, and stores none of it in the database."
+        }
+        h2 { "Cookies" }
+        p { "Only what it needs to work. Over an encrypted connection the first two names begin with " code { "__Host-" } "." }
+        (facts(["Name", "What for", "How long"], &COOKIES))
+        h2 { "In your browser" }
+        p {
+            "Messages that could not be sent yet, and what you were about to write, are kept in the tab you have open, "
+            "so that a broken connection loses nothing. Logging out removes them."
+        }
+        h2 { "Your rights" }
+        p {
+            "You can ask the people who run this server what is stored about you, have it corrected, and have it deleted. "
+            "How long backups are kept is up to them as well: ask."
+        }
+        p class="mt-10 text-13 text-t3" { "Version " (CONSENT_VERSION) " of this page." }
     };
-    layout::public(ctx, viewer, "Privacy", main)
+    let lead = "What this server stores about you, why, for how long, and who can read it.";
+    layout::public(ctx, viewer, "Privacy", layout::prose("Privacy", lead, text))
 }
 
 /// Three columns; on a phone each row becomes a block.
 fn facts(head: [&str; 3], rows: &[(&str, &str, &str)]) -> Markup {
     html! {
-        table.facts {
-            thead { tr { @for title in head { th scope="col" { (title) } } } }
-            tbody {
+        table class="mt-4 w-full text-start text-15 max-md:block" {
+            thead class="max-md:sr-only" {
+                tr { @for title in head { th class="border-b border-line py-2 pe-6 text-start text-12 font-600 text-t3 last:pe-0" scope="col" { (title) } } }
+            }
+            tbody class="max-md:block" {
                 @for (what, why, how_long) in rows {
-                    tr {
-                        th scope="row" { (what) }
-                        td data-label=(head[1]) { (why) }
-                        td data-label=(head[2]) { (how_long) }
+                    tr class="align-top max-md:block max-md:border-b max-md:border-line max-md:py-3.5" {
+                        th class="w-2/5 border-b border-line py-3.5 pe-6 text-start font-500 text-t1 max-md:block max-md:w-auto max-md:border-0 max-md:p-0" scope="row" { (what) }
+                        @for (label, text) in [(head[1], why), (head[2], how_long)] {
+                            td class="border-b border-line py-3.5 pe-6 last:pe-0 max-md:mt-1.5 max-md:block max-md:border-0 max-md:p-0 max-md:before:text-t3 max-md:before:content-[attr(data-label)_':_']" data-label=(label) { (text) }
+                        }
                     }
                 }
             }
