@@ -17,7 +17,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 /// What is logged unless told otherwise.
-const DEFAULT_LOG: &str = "info,poem=warn,sqlx=warn";
+const DEFAULT_LOG: &str = "info,poem=warn,sqlx=warn,tower_sessions_core=error";
 
 /// A value that is never printed: keys, passwords, addresses that hold a password.
 #[derive(Clone)]
@@ -87,7 +87,7 @@ pub struct Options {
         value_name = "FOLDER"
     )]
     pg_bin: Option<OsString>,
-    /// What to log, for example info or umbrachat=debug [default: info,poem=warn,sqlx=warn]
+    /// What to log, for example info or umbrachat=debug [default: info,poem=warn,sqlx=warn,tower_sessions_core=error]
     #[arg(
         long = "log",
         env = "RUST_LOG",

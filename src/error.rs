@@ -36,6 +36,11 @@ impl FieldErrors {
         self.0.get(field).map(String::as_str)
     }
 
+    /// Every field that is wrong, with its sentence.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(field, sentence)| (*field, sentence.as_str()))
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

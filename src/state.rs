@@ -7,9 +7,11 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use moka::sync::Cache;
 use sqlx::PgPool;
+use tower_sessions::session::Id;
 
 use crate::bus::Bus;
 use crate::config::Config;
+use crate::database::KeyedStore;
 use crate::ids::{KeyId, SessionId, UserId};
 use crate::messages::Writer;
 use crate::realtime::{Hub, Presence};
@@ -42,8 +44,10 @@ pub struct App {
     pub writer: Writer,
     /// The origins whose pages may send requests and open sockets: exactly these.
     pub origins: Arc<[String]>,
-    /// Log-ins by the hash of their token, as they were at most two seconds ago.
-    pub sessions: Cache<[u8; 32], Arc<Login>>,
+    /// The session library's records.
+    pub session_store: KeyedStore,
+    /// Log-ins by the stored id of their session, as they were at most two seconds ago.
+    pub sessions: Cache<Id, Arc<Login>>,
     /// Set once somebody has an account; from then on there is no setup.
     pub has_users: Arc<AtomicBool>,
     /// What time it is.
@@ -88,7 +92,7 @@ pub struct Login {
 }
 
 /// An empty cache for [`App::sessions`].
-pub fn session_cache() -> Cache<[u8; 32], Arc<Login>> {
+pub fn session_cache() -> Cache<Id, Arc<Login>> {
     Cache::builder()
         .max_capacity(CACHED_SESSIONS)
         .time_to_live(SESSION_CACHED)

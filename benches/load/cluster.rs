@@ -1,13 +1,15 @@
 //! The databases: made fresh, filled with people, rooms and log-ins as the program itself would store them.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::Utc;
-use sha2::{Digest, Sha256};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
+use time::OffsetDateTime;
 use tokio::runtime::Runtime;
+use tower_sessions::SessionStore;
+use tower_sessions::session::{Id, Record};
 use umbrachat::config::master_keys;
+use umbrachat::database::KeyedStore;
 use umbrachat::ids::{KeyId, RoomId, SessionId, UserId};
 use umbrachat::vault::Vault;
 use url::Url;
@@ -21,6 +23,9 @@ const REFERENCE: &str = "umbrachat_bench_reference";
 
 const REFERENCE_SCHEMA: &str = "CREATE TABLE messages (room text, seq bigint, client_id uuid, body text,
                                                       created_at timestamptz, PRIMARY KEY (room, seq))";
+
+/// Sessions that are opened at once: fewer than there are connections.
+const OPENED_AT_ONCE: usize = 6;
 
 /// What went wrong.
 pub type Error = Box<dyn std::error::Error>;
@@ -138,12 +143,15 @@ impl Cluster {
         .bind(key)
         .execute(&mut *tx)
         .await?;
+        let store = KeyedStore::new(self.pool.clone(), self.vault.session_key());
+        let opened = (0..size).map(|_| open_session(&store));
+        let opened: Vec<_> = stream::iter(opened).buffered(OPENED_AT_ONCE).try_collect().await?;
         let mut members = Vec::with_capacity(size);
-        for _ in 0..size {
+        for (_, id) in &opened {
             members.push(Person {
                 user: UserId::new(),
                 key: self.vault.create_data_key(&mut tx).await?,
-                cookie: URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()),
+                cookie: id.to_string(),
             });
         }
         let users: Vec<Uuid> = members.iter().map(|person| person.user.0).collect();
@@ -168,18 +176,15 @@ impl Cluster {
         .bind(&users)
         .execute(&mut *tx)
         .await?;
-        let sessions: Vec<Uuid> = members.iter().map(|_| SessionId::new().0).collect();
-        let hashes: Vec<Vec<u8>> = members
-            .iter()
-            .map(|person| Sha256::digest(&person.cookie).to_vec())
-            .collect();
+        let sessions: Vec<Uuid> = opened.iter().map(|(login, _)| login.0).collect();
+        let store_ids: Vec<String> = opened.iter().map(|(_, id)| store.stored_id(*id).to_string()).collect();
         sqlx::query(
-            "INSERT INTO user_sessions (id, token_hash, user_id, remember, device, expires_at)
-             SELECT id, hash, person, false, 'load generator', now() + interval '1 day'
-             FROM UNNEST($1::uuid[], $2::bytea[], $3::uuid[]) AS login (id, hash, person)",
+            "INSERT INTO user_sessions (id, store_id, user_id, remember, device, expires_at)
+             SELECT id, store_id, person, false, 'load generator', now() + interval '1 day'
+             FROM UNNEST($1::uuid[], $2::text[], $3::uuid[]) AS login (id, store_id, person)",
         )
         .bind(&sessions)
-        .bind(&hashes)
+        .bind(&store_ids)
         .bind(&users)
         .execute(&mut *tx)
         .await?;
@@ -222,4 +227,16 @@ impl Cluster {
         let query = sqlx::query_scalar("SELECT xact_commit FROM pg_stat_database WHERE datname = $1").bind(name);
         Ok(self.runtime.block_on(query.fetch_one(&self.pool))?)
     }
+}
+
+/// Opens a session of the library for a log-in that is stored later.
+async fn open_session(store: &KeyedStore) -> Result<(SessionId, Id), Error> {
+    let login = SessionId::new();
+    let mut record = Record {
+        id: Id::default(),
+        data: [("login".to_owned(), serde_json::json!(login.0))].into(),
+        expiry_date: OffsetDateTime::now_utc() + time::Duration::days(1),
+    };
+    store.create(&mut record).await?;
+    Ok((login, record.id))
 }

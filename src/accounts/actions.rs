@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, Postgres, Transaction};
+use tokio::time::timeout;
+use tower_sessions::session::Id;
 
 use super::model::{self, LogInForm, NewAccount, Password, PersonName, Role, SignUpForm, Username};
 use super::password::{self, Verdict};
@@ -14,7 +16,7 @@ use crate::error::{FieldErrors, ResultExt};
 use crate::ids::{SessionId, UserId};
 use crate::web::Theme;
 use crate::web::forwarded::Client;
-use crate::web::session::{REMEMBER_SECONDS, Token};
+use crate::web::session::{self, Lifetime, STAY};
 use crate::{App, Error, Result};
 
 /// A log-in that does not outlive the browser ends after this long without use.
@@ -36,19 +38,18 @@ const DEVICE_CHARACTERS: usize = 200;
 /// Somebody who has just logged in: what their browser is to be given.
 pub struct LoggedIn {
     /// For the session cookie.
-    pub token: Token,
-    /// Whether the cookie lasts beyond the browser's session.
-    pub remember: bool,
+    pub cookie: Id,
+    /// How long the cookie lasts.
+    pub lifetime: Lifetime,
     /// For the theme's cookie.
     pub theme: Theme,
 }
 
 /// When a log-in that is used at `now` ends unless it is used again.
-pub fn expiry(remember: bool, now: DateTime<Utc>) -> DateTime<Utc> {
-    now + if remember {
-        TimeDelta::seconds(REMEMBER_SECONDS.into())
-    } else {
-        IDLE
+pub fn expiry(lifetime: Lifetime, now: DateTime<Utc>) -> DateTime<Utc> {
+    match lifetime {
+        Lifetime::Browser => now + IDLE,
+        Lifetime::Device => now + STAY,
     }
 }
 
@@ -64,6 +65,7 @@ pub async fn sign_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client
         return Err(username_taken());
     }
     let hash = judge_and_hash(&account).await?;
+    let opened = OpenedSession::open(app).await?;
     let mut tx = app.db.begin().await?;
     let user = insert_account(
         app,
@@ -75,12 +77,12 @@ pub async fn sign_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client
         Some(model::CONSENT_VERSION),
     )
     .await?;
-    let logged_in = start_session(app, &mut tx, user, false, theme, &client.device).await?;
+    let logged_in = start_session(app, &mut tx, opened, user, Lifetime::Browser, theme, &client.device).await?;
     tx.commit().await?;
     Ok(logged_in)
 }
 
-/// Logs somebody in by username or e-mail address, with a new token. Whether the account is unknown or the password
+/// Logs somebody in by username or e-mail address, with a new session. Whether the account is unknown or the password
 /// wrong, the answer is the same and takes as long: for a username exactly one password is verified, for an e-mail
 /// address as many as there can be accounts that it stands for.
 pub async fn log_in(app: &App, form: &LogInForm, client: &Client) -> Result<LoggedIn> {
@@ -105,12 +107,14 @@ pub async fn log_in(app: &App, form: &LogInForm, client: &Client) -> Result<Logg
     if let Verdict::Outdated(better) = &verdict {
         queries::update_password_hash(&app.db, found.user, &found.password_hash, better).await?;
     }
+    let opened = OpenedSession::open(app).await?;
     let mut tx = app.db.begin().await?;
     let logged_in = start_session(
         app,
         &mut tx,
+        opened,
         found.user,
-        form.remembers(),
+        form.lifetime(),
         Theme::parse(&found.theme),
         &client.device,
     )
@@ -130,13 +134,15 @@ pub async fn log_out(app: &App, session: SessionId) -> Result<()> {
 /// sockets, by the bus at once, by `revocations` within a second. (The cache of another node forgets them then, too.)
 async fn end_sessions(app: &App, mut tx: Transaction<'_, Postgres>, ended: &[EndedSession]) -> Result<()> {
     if !ended.is_empty() {
+        queries::delete_session_records(&mut tx, ended).await?;
         queries::insert_revocations(&mut tx, ended).await?;
     }
     tx.commit().await?;
-    for session in ended {
-        if let Ok(token) = session.token.as_slice().try_into() {
-            app.sessions.invalidate::<[u8; 32]>(token);
-        }
+    for id in ended
+        .iter()
+        .filter_map(|session| session.store_id.as_ref()?.parse().ok())
+    {
+        app.sessions.invalidate::<Id>(&id);
     }
     if !ended.is_empty() {
         app.bus.publish(Event::Revoked);
@@ -148,10 +154,10 @@ async fn end_sessions(app: &App, mut tx: Transaction<'_, Postgres>, ended: &[End
 pub async fn note_use(app: &App, session: SessionId) -> Result<bool> {
     let now = app.now();
     let note = async |db: &mut PgConnection| {
-        let Some(remember) = queries::find_session_alive(&mut *db, session, now).await? else {
+        let Some(lifetime) = queries::find_session_alive(&mut *db, session, now).await? else {
             return Ok(false);
         };
-        queries::update_session_use(db, session, now, expiry(remember, now)).await?;
+        queries::update_session_use(db, session, now, expiry(lifetime, now)).await?;
         Ok(true)
     };
     within_limit(&app.db, note).await
@@ -223,7 +229,10 @@ pub async fn tidy(app: &App) -> Result<()> {
         queries::delete_revocations(db, before).await
     };
     let mut held = HeldConnection::with_limit(app.db.clone(), TIDY_TIMEOUT);
-    Ok(held.run(delete).await?)
+    held.run(delete).await?;
+    let deleted = timeout(TIDY_TIMEOUT, app.session_store.delete_expired()).await;
+    let late = |_| Error::Unavailable("old sessions could not be deleted in time".into());
+    deleted.map_err(late)?.map_err(Error::internal)
 }
 
 /// The hash of a new account's password, or an error of its field when it is easy to guess.
@@ -266,31 +275,51 @@ fn username_taken() -> Error {
     Error::Invalid(FieldErrors::one("username", "This name is taken. Choose another one."))
 }
 
-/// Stores a new log-in with a new token.
+/// A session of the library that stands for a log-in which is about to be stored.
+pub(super) struct OpenedSession {
+    login: SessionId,
+    cookie: Id,
+}
+
+impl OpenedSession {
+    /// Opens a session. To be called before the transaction that stores the log-in: the library uses a connection of
+    /// its own.
+    pub(super) async fn open(app: &App) -> Result<Self> {
+        let login = SessionId::new();
+        let cookie = session::open(app, login).await?;
+        Ok(Self { login, cookie })
+    }
+}
+
+/// Stores a new log-in, for which this session has been opened.
 pub(super) async fn start_session(
     app: &App,
     tx: &mut PgConnection,
+    opened: OpenedSession,
     user: UserId,
-    remember: bool,
+    lifetime: Lifetime,
     theme: Theme,
     device: &str,
 ) -> Result<LoggedIn> {
-    let (token, at) = (Token::generate()?, app.now());
+    let (at, cookie) = (app.now(), opened.cookie);
     let device: String = device
         .chars()
         .filter(|c| !c.is_control())
         .take(DEVICE_CHARACTERS)
         .collect();
-    let (id, expires_at) = (SessionId::new(), expiry(remember, at));
     let new = NewSession {
-        id,
-        token: token.hash(),
+        id: opened.login,
+        store_id: &app.session_store.stored_id(cookie).to_string(),
         user,
-        remember,
+        lifetime,
         device: &device,
         at,
-        expires_at,
+        expires_at: expiry(lifetime, at),
     };
     queries::insert_session(tx, new).await?;
-    Ok(LoggedIn { token, remember, theme })
+    Ok(LoggedIn {
+        cookie,
+        lifetime,
+        theme,
+    })
 }

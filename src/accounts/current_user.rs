@@ -2,23 +2,20 @@
 
 use std::sync::Arc;
 
-use poem::http::HeaderMap;
 use poem::web::Data;
 use poem::{Endpoint, FromRequest, IntoResponse, Request, RequestBody, Response};
+use tower_sessions::Session;
 
-use super::model::{Author, Role, full_name};
+use super::model::{Author, Role};
 use super::{actions, queries, setup};
 use crate::ids::{KeyId, SessionId, UserId};
 use crate::state::Login;
-use crate::web::session::{Token, session_cookie, set_session};
+use crate::web::session::{Lifetime, login_of, session_cookie, session_of, set_session};
 use crate::web::{Viewer, see_other};
 use crate::{App, Error, Result};
 
 /// The use of a log-in is noted at most this often, so that reading pages writes nothing.
 const NOTED_EVERY: chrono::TimeDelta = chrono::TimeDelta::hours(1);
-
-/// What is served before anybody has an account, and needs to know nobody.
-const OPEN_PATHS: [&str; 3] = ["/assets/", "/healthz", "/readyz"];
 
 /// The person who makes the request. As a parameter of a handler it is a demand: whoever is not logged in is led to
 /// the log-in.
@@ -56,65 +53,96 @@ impl CurrentUser {
     pub async fn find(app: &App, request: &Request) -> Result<Option<Self>> {
         match request.data::<MaybeUser>() {
             Some(known) => Ok(known.0.clone()),
-            None => Ok(recognise(app, request.headers()).await?.map(|(user, _)| user)),
+            None => {
+                let session = session_of(request.headers(), app);
+                Ok(recognise(app, session.as_ref()).await?.map(|(user, _)| user))
+            }
         }
     }
 }
 
-/// Around every route: leads to the setup while nobody has an account, finds out who makes the request, and renews
-/// the cookie of somebody who stays logged in when their log-in was prolonged.
-pub async fn around<E: Endpoint>(inner: Arc<E>, mut request: Request) -> poem::Result<Response> {
+/// Leads to the setup while nobody has an account.
+pub async fn lead_to_setup<E: Endpoint>(inner: Arc<E>, request: Request) -> poem::Result<Response> {
     let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
-    let app = app.clone();
-    let path = request.uri().path();
-    if OPEN_PATHS.iter().any(|open| path.starts_with(open)) {
-        return inner.call(request).await.map(IntoResponse::into_response);
-    }
-    if !matches!(path, "/setup" | "/appearance") && setup::is_needed(&app).await? {
+    if !matches!(request.uri().path(), "/setup" | "/appearance") && setup::is_needed(app).await? {
         return Ok(see_other("/setup"));
     }
-    let found = recognise(&app, request.headers()).await?;
-    let renewed = matches!(found, Some((_, true)))
-        .then(|| Token::of(request.headers(), &app.config))
+    inner.call(request).await.map(IntoResponse::into_response)
+}
+
+/// Refuses everything while nobody has an account: a program cannot set up the server.
+pub async fn refuse_before_setup<E: Endpoint>(inner: Arc<E>, request: Request) -> poem::Result<Response> {
+    let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
+    if setup::is_needed(app).await? {
+        return Err(Error::Unavailable("the server has not been set up".into()).into());
+    }
+    inner.call(request).await.map(IntoResponse::into_response)
+}
+
+/// Finds out who makes the request, and renews the cookie of somebody who stays logged in when their log-in was
+/// prolonged.
+pub async fn recognise_user<E: Endpoint>(inner: Arc<E>, mut request: Request) -> poem::Result<Response> {
+    let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
+    let app = app.clone();
+    let session = session_of(request.headers(), &app);
+    let found = recognise(&app, session.as_ref()).await?;
+    let renewed = matches!(found, Some((_, Cookie::Renewed)))
+        .then(|| session?.id())
         .flatten();
     request.set_data(MaybeUser(found.map(|(user, _)| user)));
 
     let mut response = inner.call(request).await?.into_response();
-    if let Some(token) = renewed
+    if let Some(id) = renewed
         && !sets_session(&response, session_cookie(&app.config))
     {
-        set_session(&mut response, &app.config, &token, true);
+        set_session(&mut response, &app.config, id, Lifetime::Device);
     }
     Ok(response)
 }
 
-/// Whose the session cookie is, and whether the browser should be given it anew.
-async fn recognise(app: &App, headers: &HeaderMap) -> Result<Option<(CurrentUser, bool)>> {
-    let Some(token) = Token::of(headers, &app.config).map(|token| token.hash()) else {
+/// Whether the browser has to be given its cookie anew, because the log-in was prolonged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cookie {
+    Kept,
+    Renewed,
+}
+
+/// Whose the session is.
+async fn recognise(app: &App, session: Option<&Session>) -> Result<Option<(CurrentUser, Cookie)>> {
+    let Some((session, id)) = session.and_then(|session| Some((session, session.id()?))) else {
         return Ok(None);
     };
-    if let Some(login) = app.sessions.get(&token) {
-        return Ok(Some((CurrentUser::from(&*login), false)));
+    let stored_id = app.session_store.stored_id(id);
+    if let Some(login) = app.sessions.get(&stored_id) {
+        return Ok(Some((CurrentUser::from(&*login), Cookie::Kept)));
     }
     let now = app.now();
-    let Some(found) = queries::find_session(&app.db, &token, now).await? else {
+    let Some(login) = login_of(session).await? else {
+        return Ok(None);
+    };
+    let Some(found) = queries::find_session(&app.db, login, now).await? else {
         return Ok(None);
     };
     let prolong = now - found.last_used_at >= NOTED_EVERY;
     if prolong {
-        queries::update_session_use(&app.db, found.id, now, actions::expiry(found.remember, now)).await?;
+        queries::update_session_use(&app.db, found.id, now, actions::expiry(found.lifetime, now)).await?;
     }
     let login = Arc::new(Login {
         session: found.id,
         user: found.user,
-        name: full_name(&found.first_name, &found.last_name, &found.username),
+        name: found.name,
         username: found.username,
         is_admin: Role::parse(&found.role) == Some(Role::Admin),
         key: found.key,
     });
     let user = CurrentUser::from(&*login);
-    app.sessions.insert(token, login);
-    Ok(Some((user, prolong && found.remember)))
+    app.sessions.insert(stored_id, login);
+    let cookie = if prolong && found.lifetime == Lifetime::Device {
+        Cookie::Renewed
+    } else {
+        Cookie::Kept
+    };
+    Ok(Some((user, cookie)))
 }
 
 fn sets_session(response: &Response, name: &str) -> bool {

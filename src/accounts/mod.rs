@@ -5,8 +5,9 @@
 //!   account that has verified it and the newest three that gave it unverified. Newest, so that an account made to ask
 //!   about an address is always among them and logs in as if there was no other. Who is not among them any more logs in
 //!   by username, which always works.
-//! - A log-in is one row of `user_sessions`, found by the SHA-256 of a token that only the cookie carries. Each log-in
-//!   has a new token; what is ended stays ended. Lookups are cached for two seconds.
+//! - A log-in is one row of `user_sessions`, which says whose it is and whether it lives. A session of the session library
+//!   (`web::session`) leads from the cookie to that row and holds nothing else. Each log-in has a session of its own; what
+//!   is ended stays ended. Lookups are cached for two seconds.
 //! - Whether an account exists cannot be told from a failed log-in, neither by its answer nor by its time: one password
 //!   is verified for a username, four for an e-mail address, however many accounts there are.
 //! - The first administrator is made on `/setup` with a one-time code, under a lock.
@@ -22,7 +23,7 @@ pub mod views;
 
 use poem::{Route, get, post};
 
-pub use current_user::{Administrator, CurrentUser, MaybeUser, around};
+pub use current_user::{Administrator, CurrentUser, MaybeUser, lead_to_setup, recognise_user, refuse_before_setup};
 
 /// Sign-up, log-in, setup, and the choice of a theme.
 pub fn routes(route: Route) -> Route {

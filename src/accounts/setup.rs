@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering;
 
 use sha2::{Digest, Sha256};
 
-use super::actions::{LoggedIn, insert_account, judge_and_hash, start_session};
+use super::actions::{LoggedIn, OpenedSession, insert_account, judge_and_hash, start_session};
 use super::model::{CONSENT_VERSION, Role, SignUpForm};
 use super::queries;
 use crate::error::FieldErrors;
 use crate::web::Theme;
 use crate::web::forwarded::Client;
-use crate::web::session::random_bytes;
+use crate::web::session::{Lifetime, random_bytes};
 use crate::{App, Error, Result};
 
 /// Letters and digits of a code: 32 of them (RFC 4648 base32), none of which looks like another in lower case.
@@ -68,6 +68,7 @@ pub async fn set_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client)
     }
     let account = form.parse(errors)?;
     let password_hash = judge_and_hash(&account).await?;
+    let opened = OpenedSession::open(app).await?;
 
     let mut tx = app.db.begin().await?;
     queries::lock_setup(&mut tx).await?;
@@ -90,7 +91,7 @@ pub async fn set_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client)
         Some(CONSENT_VERSION),
     )
     .await?;
-    let logged_in = start_session(app, &mut tx, user, false, theme, &client.device).await?;
+    let logged_in = start_session(app, &mut tx, opened, user, Lifetime::Browser, theme, &client.device).await?;
     tx.commit().await?;
     app.has_users.store(true, Ordering::Relaxed);
     Ok(logged_in)

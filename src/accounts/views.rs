@@ -8,6 +8,7 @@ use crate::web::Ctx;
 use crate::web::components::{Field, alert, checkbox, csrf_field, field, password_field};
 use crate::web::icons::icon;
 use crate::web::layout;
+use crate::web::session::Lifetime;
 
 const WHERE_THE_CODE_IS: &str = "The terminal where UmbraChat was started prints the address with this code.";
 
@@ -58,7 +59,7 @@ pub fn log_in(ctx: &Ctx, form: &LogInForm, errors: &FieldErrors) -> Markup {
                 autofocus: again,
                 ..Field::default()
             }, false))
-            (checkbox("remember", form.remembers(), false, &html! { "Stay logged in on this device for 30 days" }, None))
+            (checkbox("remember", form.lifetime() == Lifetime::Device, false, &html! { "Stay logged in on this device for 30 days" }, None))
             (submit("Log in", "Logging in"))
         }
     };

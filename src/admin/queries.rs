@@ -14,8 +14,10 @@ use crate::rooms::model::AdminRow;
 pub async fn list_people(db: &PgPool, search: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Person>> {
     let mut connection = planning(db).await?;
     let rows = sqlx::query!(
-        r#"SELECT u.id AS "id: UserId", u.username, u.first_name, u.last_name, u.email, u.role, u.created_at,
-                  (SELECT max(s.last_used_at) FROM user_sessions s WHERE s.user_id = u.id) AS last_used_at
+        r#"SELECT u.id AS "id: UserId", u.username, u.first_name, u.last_name, u.email, u.role,
+                  u.created_at AS "created_at: DateTime<Utc>",
+                  (SELECT max(s.last_used_at) FROM user_sessions s WHERE s.user_id = u.id)
+                      AS "last_used_at: DateTime<Utc>"
            FROM users u
            WHERE u.name_key > $2
              AND (starts_with(u.name_key, $1) OR starts_with(u.last_key, $1) OR u.email_key = $1
@@ -79,9 +81,11 @@ pub async fn count_admins(db: impl PgExecutor<'_>) -> sqlx::Result<i64> {
 pub async fn find_room(db: impl PgExecutor<'_>, slug_key: &str) -> sqlx::Result<Option<AdminRow>> {
     sqlx::query_as!(
         AdminRow,
-        r#"SELECT r.slug, r.title, r.topic, r.last_seq AS messages, r.created_at, r.archived_at,
+        r#"SELECT r.slug, r.title, r.topic, r.last_seq AS messages,
+                  r.created_at AS "created_at: DateTime<Utc>", r.archived_at AS "archived_at: DateTime<Utc>",
                   (SELECT count(*) FROM members m WHERE m.room_id = r.id) AS "members!",
-                  (SELECT m.created_at FROM messages m WHERE m.room_id = r.id AND m.seq = r.last_seq) AS last_active
+                  (SELECT m.created_at FROM messages m WHERE m.room_id = r.id AND m.seq = r.last_seq)
+                      AS "last_active: DateTime<Utc>"
            FROM rooms r WHERE r.slug_key = $1 AND r.kind = 'public'"#,
         slug_key
     )

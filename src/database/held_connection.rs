@@ -1,6 +1,6 @@
 //! Work on the database outside of requests, each piece with a limit in time.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
@@ -10,13 +10,17 @@ use tokio::time::{Instant, timeout_at};
 /// How long one piece of work may take, with the connection that it needs, before the database counts as away.
 const WORK_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Whether the last piece of work was answered in time. Some task works on the database every second, so that this is
-/// never much older.
-static ANSWERS: AtomicBool = AtomicBool::new(true);
+/// A database that did not answer in time is not trusted for this long: connections from before may be dead.
+const DISTRUST: Duration = Duration::from_secs(30);
 
-/// Whether the database answered the last time.
-pub(super) fn answers() -> bool {
-    ANSWERS.load(Ordering::Relaxed)
+/// When a piece of work was last not answered in time. Some task works on the database every second, so a database that
+/// vanishes is noticed within two.
+static LAST_FAILURE: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Whether connections may be taken to stand: the database has answered in time for a while.
+pub(super) fn is_trusted() -> bool {
+    let last = *LAST_FAILURE.lock().unwrap_or_else(PoisonError::into_inner);
+    last.is_none_or(|failure| failure.elapsed() > DISTRUST)
 }
 
 /// Does this work on a connection of the pool, or says that the database is away when it does not answer in time.
@@ -78,7 +82,6 @@ impl HeldConnection {
             drop(connection.detach());
             return Err(no_answer());
         };
-        ANSWERS.store(true, Ordering::Relaxed);
         // After an error it goes back to the pool, which looks at it and closes it when it is broken.
         self.held = Some(connection).filter(|_| done.is_ok());
         done
@@ -96,6 +99,6 @@ impl HeldConnection {
 }
 
 fn no_answer<E: From<sqlx::Error>>() -> E {
-    ANSWERS.store(false, Ordering::Relaxed);
+    *LAST_FAILURE.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()).into()
 }

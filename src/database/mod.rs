@@ -4,6 +4,7 @@
 
 mod held_connection;
 pub mod private_cluster;
+mod session_store;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tokio::time::timeout;
 use crate::{Error, Result};
 
 pub use held_connection::{HeldConnection, within_limit};
+pub use session_store::KeyedStore;
 
 /// Every migration, forward only, in the order of their numbers.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -66,7 +68,7 @@ pub fn pool(options: PgConnectOptions) -> PgPool {
         .test_before_acquire(false)
         .before_acquire(|connection, state| {
             Box::pin(async move {
-                if state.idle_for > TRUSTED || !held_connection::answers() {
+                if state.idle_for > TRUSTED || !held_connection::is_trusted() {
                     ping(connection).await?;
                 }
                 Ok(true)
@@ -76,7 +78,7 @@ pub fn pool(options: PgConnectOptions) -> PgPool {
             Box::pin(async move {
                 // The pool itself asks a connection that comes back whether it still stands, and waits for the answer
                 // for as long as it takes: connections to a server that vanished would never make room for new ones.
-                if !held_connection::answers() {
+                if !held_connection::is_trusted() {
                     ping(connection).await?;
                 }
                 Ok(true)

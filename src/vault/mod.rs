@@ -54,6 +54,7 @@ pub struct Vault {
     master: MultiFernet,
     opened: Cache<KeyId, Arc<DataKey>>,
     csrf_key: Zeroizing<[u8; 32]>,
+    session_key: Zeroizing<[u8; 32]>,
     chat: String,
     throttle_key: Zeroizing<[u8; 32]>,
 }
@@ -79,6 +80,7 @@ impl Vault {
             None => stored_secret(db, &master, "session", &rand::random::<[u8; 32]>()).await?,
         };
         let csrf_key = derive(&secret, b"umbrachat csrf v1");
+        let session_key = derive(&secret, b"umbrachat session v1");
         // Not from the given secret: while that one is being changed, node by node, they still find each other.
         let shared = stored_secret(db, &master, "nodes", &rand::random::<[u8; 32]>()).await?;
         let chat = URL_SAFE_NO_PAD.encode(&derive(&shared, b"umbrachat chat v1")[..12]);
@@ -88,6 +90,7 @@ impl Vault {
             master,
             opened,
             csrf_key,
+            session_key,
             chat,
             throttle_key,
         })
@@ -96,6 +99,11 @@ impl Vault {
     /// Signs the CSRF cookie and its tokens.
     pub fn csrf_key(&self) -> &[u8; 32] {
         &self.csrf_key
+    }
+
+    /// Hides the ids of sessions in the database.
+    pub fn session_key(&self) -> &[u8; 32] {
+        &self.session_key
     }
 
     /// Tells this chat from others that use the same Redis: the same on each of its nodes, and no secret.

@@ -13,7 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
-use poem::http::{HeaderMap, Method, header};
+use poem::http::{HeaderMap, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -21,33 +21,29 @@ use subtle::ConstantTimeEq;
 use crate::config::Config;
 use crate::web::Ctx;
 use crate::web::headers::RequestId;
+use crate::web::limits::changes_something;
 use crate::web::session::{cookie, random_bytes, session_cookie, set_cookie, theme};
 use crate::{App, Error};
-
-/// The largest body that a form may have, in bytes.
-const BODY_LIMIT: usize = 64 * 1024;
 
 const OUT_OF_DATE: &str = "This page is out of date. Load it again.";
 const FOREIGN: &str = "This request does not come from a page of this server. If you opened the server under \
     another address than it knows, set PUBLIC_URL to that address and start it again.";
 
 /// Makes the [`Ctx`] of the request, and gives a visitor who gets a page the cookie that its token belongs to.
-pub async fn provide<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
+pub async fn provide_context<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
     let app = app(&request)?;
     let headers = request.headers();
     let name = cookie_name(&app.config);
-    let known = cookie(headers, name)
-        .filter(|value| is_signed(app.vault.csrf_key(), value))
-        .map(str::to_owned);
+    let known = cookie(headers, name).filter(|value| is_signed(app.vault.csrf_key(), value));
     let is_new = known.is_none();
     let value = match known {
         Some(value) => value,
         None => sign(app.vault.csrf_key(), &random_bytes::<16>()?),
     };
-    let session = cookie(headers, session_cookie(&app.config)).unwrap_or("");
+    let session = cookie(headers, session_cookie(&app.config)).unwrap_or_default();
     let is = |name: &str, value: &str| headers.get(name).is_some_and(|found| found == value);
     let ctx = Ctx {
-        csrf_token: token(app.vault.csrf_key(), &value, session),
+        csrf_token: token(app.vault.csrf_key(), &value, &session),
         theme: theme(headers),
         request_id: request.data::<RequestId>().cloned().unwrap_or_default().0,
         path: request.uri().path().to_owned(),
@@ -66,28 +62,52 @@ pub async fn provide<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result
     Ok(response)
 }
 
-/// Refuses what changes something and does not come from one of our pages. Reads the body (up to 64 KiB) and
-/// puts it back.
-pub async fn check<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
-        if !is_own_origin(request.headers(), &app(&request)?.origins) {
-            return Err(Error::Forbidden(FOREIGN).into());
-        }
-        let body = request.take_body().into_bytes_limit(BODY_LIMIT).await?;
-        let expected = request
-            .data::<Ctx>()
-            .map(|ctx| ctx.csrf_token.clone())
-            .unwrap_or_default();
-        let given = match request.header("x-csrf-token") {
-            Some(token) => Some(token.to_owned()),
-            None => field(&request, &body),
-        };
-        if !given.is_some_and(|given| !expected.is_empty() && same(given.as_bytes(), expected.as_bytes())) {
-            return Err(Error::Forbidden(OUT_OF_DATE).into());
-        }
+/// Refuses what changes something and does not come from one of our pages. The token stands in a header or in a field of
+/// the form, whose body has been read.
+pub async fn check_token<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
+    if changes_something(request.method()) {
+        check_origin(&request)?;
+        let body = request.take_body().into_bytes().await?;
+        let token = token_in_header(&request).or_else(|| token_in_form(&request, &body));
+        compare(&request, token)?;
         request.set_body(body);
     }
     inner.call(request).await.map(IntoResponse::into_response)
+}
+
+/// The same where bodies are not read before they are used: the token stands in the header.
+pub async fn check_token_in_header<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
+    if changes_something(request.method()) {
+        check_origin(&request)?;
+        compare(&request, token_in_header(&request))?;
+    }
+    inner.call(request).await.map(IntoResponse::into_response)
+}
+
+fn check_origin(request: &Request) -> Result<(), Error> {
+    if is_own_origin(request.headers(), &app(request)?.origins) {
+        Ok(())
+    } else {
+        Err(Error::Forbidden(FOREIGN))
+    }
+}
+
+/// Compares the token that came with the one that our pages of this reader carry.
+fn compare(request: &Request, token: Option<String>) -> Result<(), Error> {
+    let expected = request
+        .data::<Ctx>()
+        .map(|ctx| ctx.csrf_token.as_str())
+        .unwrap_or_default();
+    let is_ours = |token: String| !expected.is_empty() && same(token.as_bytes(), expected.as_bytes());
+    if token.is_some_and(is_ours) {
+        Ok(())
+    } else {
+        Err(Error::Forbidden(OUT_OF_DATE))
+    }
+}
+
+fn token_in_header(request: &Request) -> Option<String> {
+    request.header("x-csrf-token").map(str::to_owned)
 }
 
 /// Whether the request comes from a page of ours: by `Origin`, or, where a browser sends none, by
@@ -101,7 +121,7 @@ fn is_own_origin(headers: &HeaderMap, origins: &[String]) -> bool {
 }
 
 /// The token in the hidden field of a form.
-fn field(request: &Request, body: &[u8]) -> Option<String> {
+fn token_in_form(request: &Request, body: &[u8]) -> Option<String> {
     let is_form = request
         .content_type()
         .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));

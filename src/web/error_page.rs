@@ -32,6 +32,11 @@ pub fn error_fragment(ctx: &Ctx, status: StatusCode, sentence: Option<&str>) -> 
     alert("bad", &text)
 }
 
+/// What is said of a status where the error brings no words of its own.
+pub fn standard_sentence(status: StatusCode) -> &'static str {
+    words(status).1
+}
+
 /// Title and sentence of a status. What went wrong inside is never told here; the log has it under the request id.
 fn words(status: StatusCode) -> (&'static str, &'static str) {
     match status.as_u16() {

@@ -1,6 +1,7 @@
 //! One place turns every error and panic into what was asked for: a page, a fragment for htmx, or JSON. What went
 //! wrong inside stays in the log, with the request's id. How it looks stands in `error_page`.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use serde_json::json;
 
 use crate::Error;
 use crate::web::Ctx;
-use crate::web::error_page::{error_fragment, error_page};
+use crate::web::error_page::{error_fragment, error_page, standard_sentence};
+use crate::web::headers::RequestId;
 use crate::web::normalise::is_local;
 
 /// How long to wait before trying again while the database is away.
@@ -39,40 +41,79 @@ enum Wanted {
     Json,
 }
 
-/// Turns errors and panics of the layers inside into answers.
-pub async fn catch<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
+/// Turns errors and panics of what stands inside into answers: a page, a fragment or JSON, by what was asked for.
+pub async fn answer_errors<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
     let ctx = request.data::<Ctx>().cloned().unwrap_or_default();
     let wanted = wanted(&ctx, &request);
     let back = way_back(&ctx, &request);
-
-    let error = match AssertUnwindSafe(inner.call(request)).catch_unwind().await {
-        Ok(Ok(output)) => return Ok(output.into_response()),
-        Ok(Err(error)) if error.is_from_response() => return Ok(error.into_response()),
-        Ok(Err(error)) => error,
-        Err(panic) => {
-            let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
-            let text = text
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_default();
-            Error::internal(format!("panic: {text}")).into()
-        }
+    let error = match outcome(inner, request).await {
+        Ok(response) => return Ok(response),
+        Err(error) => error,
     };
     let answer = answer(&error);
-    if answer.status.is_server_error() {
-        let chain = chain(&error);
-        tracing::error!(
-            request = ctx.request_id,
-            path = ctx.path,
-            status = answer.status.as_u16(),
-            "{chain}"
-        );
-    }
+    log_fault(&error, &answer, &ctx.request_id, &ctx.path);
     if answer.status == StatusCode::UNAUTHORIZED
         && let Some(response) = to_log_in(&wanted, &back)
     {
         return Ok(response);
     }
     Ok(respond(&ctx, &wanted, &answer, &back))
+}
+
+/// Turns errors and panics of what stands inside into problems in JSON (RFC 9457), for programs. Beside the members of
+/// the standard stand those that older clients read: `error`, and `errors` by field.
+pub async fn answer_errors_as_problems<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
+    let RequestId(id) = request.data::<RequestId>().cloned().unwrap_or_default();
+    let path = request.uri().path().to_owned();
+    let error = match outcome(inner, request).await {
+        Ok(response) => return Ok(response),
+        Err(error) => error,
+    };
+    let answer = answer(&error);
+    log_fault(&error, &answer, &id, &path);
+    let title = answer.status.canonical_reason().unwrap_or("Error");
+    let fields = match error.downcast_ref::<Error>() {
+        Some(Error::Invalid(fields)) => fields.iter().map(|(field, sentence)| (field, vec![sentence])).collect(),
+        _ => BTreeMap::new(),
+    };
+    let problem = json!({
+        "type": "about:blank",
+        "title": title,
+        "status": answer.status.as_u16(),
+        "error": title,
+        "detail": answer.sentence.as_deref().unwrap_or(standard_sentence(answer.status)),
+        "errors": fields,
+        "request": id,
+    });
+    let mut response = Response::builder()
+        .status(answer.status)
+        .content_type("application/problem+json")
+        .body(problem.to_string());
+    if let Some(wait) = answer.retry_after {
+        set_retry_after(&mut response, wait);
+    }
+    Ok(response)
+}
+
+/// What the endpoint answers; a panic is an error, too.
+async fn outcome<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
+    match AssertUnwindSafe(inner.call(request)).catch_unwind().await {
+        Ok(Ok(output)) => Ok(output.into_response()),
+        Ok(Err(error)) if error.is_from_response() => Ok(error.into_response()),
+        Ok(Err(error)) => Err(error),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            Err(Error::internal(format!("panic: {}", text.unwrap_or_default())).into())
+        }
+    }
+}
+
+fn log_fault(error: &poem::Error, answer: &Answer, request: &str, path: &str) {
+    if answer.status.is_server_error() {
+        let (chain, status) = (chain(error), answer.status.as_u16());
+        tracing::error!(request, path, status, "{chain}");
+    }
 }
 
 /// `back` is where to try it again; empty when there is no such page.

@@ -40,7 +40,7 @@ const STRICT_TRANSPORT_SECURITY: &str = "max-age=31536000";
 pub struct RequestId(pub String);
 
 /// Names the request, logs its end (never the query, which may hold a code) and adds the headers.
-pub async fn secure<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
+pub async fn add_security_headers<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
     let id = u64::from_be_bytes(random_bytes()?);
     let id = format!("{id:016x}");
     let https = request.data::<App>().is_some_and(|app| app.config.is_https());

@@ -1,4 +1,4 @@
-//! What every page stands on: the request's context, cookies, the CSRF check, error pages, the layout, shared
+//! What every page stands on: the request's context, cookies, the CSRF check, limits, error pages, the layout, shared
 //! components and the built assets. It knows no feature: the layout takes a plain [`Viewer`] and ready-made markup.
 
 pub mod assets;
@@ -12,28 +12,17 @@ pub mod forwarded;
 pub mod headers;
 pub mod icons;
 pub mod layout;
+pub mod limits;
 pub mod normalise;
 pub mod session;
 mod sky;
 
 use poem::http::{StatusCode, header};
-use poem::{Endpoint, EndpointExt, FromRequest, Request, RequestBody, Response};
+use poem::{FromRequest, Request, RequestBody, Response};
 
 pub use context::{Ctx, Theme, Viewer};
 
-use crate::{App, Error};
-
-/// Puts around `routes` what every request goes through, read from below: security headers, then the request's
-/// context, then errors to answers, then one address per page, then the check of whatever changes something.
-pub fn around<E: Endpoint + 'static>(app: App, routes: E) -> impl Endpoint<Output = Response> {
-    routes
-        .around(csrf::check)
-        .around(normalise::normalise)
-        .around(errors::catch)
-        .around(csrf::provide)
-        .around(headers::secure)
-        .data(app)
-}
+use crate::Error;
 
 /// Leads the browser to another page of this site, to be asked for with GET.
 pub fn see_other(path: &str) -> Response {

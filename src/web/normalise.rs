@@ -10,7 +10,7 @@ use poem::{Endpoint, IntoResponse, Request, Response, Result};
 const WITH_SLASH: [&str; 3] = ["/", "/chat/", "/admin/"];
 
 /// Redirects to the page's one address, with the query; 308 keeps method and body.
-pub async fn normalise<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
+pub async fn redirect_to_one_address<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
     match canonical(request.uri().path()) {
         Some(path) => {
             let query = request

@@ -1,48 +1,77 @@
-//! Cookies: reading them from a request and writing them with the attributes that every one of ours has. The
-//! session cookie holds a random token and nothing else; whom it belongs to is `accounts`' business.
+//! Sessions and cookies. A session is the library's (`tower-sessions`): its cookie carries a random id and nothing else,
+//! its record says which log-in it stands for and is written once. Whose that log-in is, and whether it still lives, is
+//! `accounts`' business. Every cookie of ours has the same attributes.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::sync::Arc;
+use std::time::Duration;
+
 use poem::Response;
 use poem::http::{HeaderMap, HeaderValue, header};
+use poem::web::cookie::{Cookie, SameSite};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
-use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use tower_sessions::session::Id;
+use tower_sessions::{Expiry, Session};
+use uuid::Uuid;
 
 use crate::config::Config;
+use crate::ids::SessionId;
 use crate::web::Theme;
-use crate::{Error, Result};
+use crate::{App, Error, Result};
 
-/// How long a browser keeps the cookie of somebody who stays logged in: 30 days, in seconds.
-pub const REMEMBER_SECONDS: u32 = 30 * 24 * 60 * 60;
+/// How long a browser keeps the cookie of somebody who stays logged in on this device.
+pub const STAY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// How long a browser keeps the chosen theme: a year, in seconds.
-const THEME_SECONDS: u32 = 365 * 24 * 60 * 60;
+/// How long a browser keeps the chosen theme.
+const THEME_KEPT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// No session lasts longer, however often it is used.
+const LONGEST: time::Duration = time::Duration::days(365);
 
 const THEME_COOKIE: &str = "umbra_theme";
 
-/// What finds a session in the database: the SHA-256 of its token. The token itself is stored nowhere.
-pub type TokenHash = [u8; 32];
+/// What a session's record holds: the id of a log-in.
+const LOGIN: &str = "login";
 
-/// 256 random bits that only the session cookie carries.
-pub struct Token(String);
+/// How long a log-in lasts while it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Until the browser is closed.
+    Browser,
+    /// [`STAY`] after its last use.
+    Device,
+}
 
-impl Token {
-    /// A new token from the operating system's generator.
-    pub fn generate() -> Result<Self> {
-        Ok(Self(URL_SAFE_NO_PAD.encode(random_bytes::<32>()?)))
-    }
+/// The session that the request's cookie names, if there is one. Asks no database before somebody asks the session.
+pub fn session_of(headers: &HeaderMap, app: &App) -> Option<Session> {
+    let id: Id = cookie(headers, session_cookie(&app.config))?.parse().ok()?;
+    let store = Arc::new(app.session_store.clone());
+    Some(Session::new(Some(id), store, None))
+}
 
-    /// The token in the request's session cookie, if one of the right form is there.
-    pub fn of(headers: &HeaderMap, config: &Config) -> Option<Self> {
-        let value = cookie(headers, session_cookie(config))?;
-        let fits = value.len() == 43 && URL_SAFE_NO_PAD.decode(value).is_ok();
-        fits.then(|| Self(value.to_owned()))
-    }
+/// The log-in that a session stands for.
+pub async fn login_of(session: &Session) -> Result<Option<SessionId>> {
+    let login: Option<Uuid> = session.get(LOGIN).await.map_err(unavailable)?;
+    Ok(login.map(SessionId))
+}
 
-    /// What the database knows the token by.
-    pub fn hash(&self) -> TokenHash {
-        Sha256::digest(&self.0).into()
+/// Opens a session of its own for a log-in, never the one that the browser brought: nothing that was planted there
+/// survives a log-in. Returns what its cookie carries. While that log-in is not stored, the session is worth nothing.
+pub async fn open(app: &App, login: SessionId) -> Result<Id> {
+    let expiry = Expiry::AtDateTime(OffsetDateTime::now_utc() + LONGEST);
+    let session = Session::new(None, Arc::new(app.session_store.clone()), Some(expiry));
+    session.insert(LOGIN, login.0).await.map_err(unavailable)?;
+    session.save().await.map_err(unavailable)?;
+    session
+        .id()
+        .ok_or_else(|| Error::internal("a stored session has no id"))
+}
+
+fn unavailable(error: tower_sessions::session::Error) -> Error {
+    match error {
+        tower_sessions::session::Error::Store(error) => Error::Unavailable(error.to_string()),
+        error => Error::internal(error),
     }
 }
 
@@ -55,50 +84,53 @@ pub fn session_cookie(config: &Config) -> &'static str {
     }
 }
 
-/// Gives the browser the session cookie: for 30 days with `remember`, else until it is closed.
-pub fn set_session(response: &mut Response, config: &Config, token: &Token, remember: bool) {
-    let max_age = remember.then_some(REMEMBER_SECONDS);
-    set_cookie(response, config, session_cookie(config), &token.0, max_age);
+/// Gives the browser the session cookie.
+pub fn set_session(response: &mut Response, config: &Config, id: Id, lifetime: Lifetime) {
+    let kept = (lifetime == Lifetime::Device).then_some(STAY);
+    set_cookie(response, config, session_cookie(config), &id.to_string(), kept);
 }
 
 /// Takes the session cookie from the browser.
 pub fn clear_session(response: &mut Response, config: &Config) {
-    set_cookie(response, config, session_cookie(config), "", Some(0));
+    set_cookie(response, config, session_cookie(config), "", Some(Duration::ZERO));
 }
 
 /// The theme that the reader's browser was given.
 pub fn theme(headers: &HeaderMap) -> Theme {
-    cookie(headers, THEME_COOKIE).map(Theme::parse).unwrap_or_default()
+    cookie(headers, THEME_COOKIE)
+        .map(|name| Theme::parse(&name))
+        .unwrap_or_default()
 }
 
-/// Gives the browser its theme for a year.
+/// Gives the browser its theme.
 pub fn set_theme(response: &mut Response, config: &Config, theme: Theme) {
-    set_cookie(response, config, THEME_COOKIE, theme.as_str(), Some(THEME_SECONDS));
+    set_cookie(response, config, THEME_COOKIE, theme.as_str(), Some(THEME_KEPT));
 }
 
-/// The value of a cookie of the request. Our own values need no unquoting or decoding.
-pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(key, value)| (key == name).then_some(value))
+/// The value of a cookie of the request. Each pair is read by itself: one that cannot be read, which a neighbouring site
+/// may have planted, hides no other.
+pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let values = headers.get_all(header::COOKIE).iter();
+    let pairs = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    let mut cookies = pairs.filter_map(|pair| Cookie::parse(std::str::from_utf8(pair).ok()?.trim()).ok());
+    let found = cookies.find(|cookie| cookie.name() == name)?;
+    Some(found.value_str().to_owned())
 }
 
-/// Adds a cookie that scripts cannot read and other sites cannot send; without `max_age` (in seconds) it ends
-/// with the browser. `Secure` follows the configuration, never the request.
-pub fn set_cookie(response: &mut Response, config: &Config, name: &str, value: &str, max_age: Option<u32>) {
-    let mut text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax");
+/// Adds a cookie that scripts cannot read and other sites cannot send; without `kept` it ends with the browser. `Secure`
+/// follows the configuration, never the request.
+pub fn set_cookie(response: &mut Response, config: &Config, name: &str, value: &str, kept: Option<Duration>) {
+    let mut cookie = Cookie::new_with_str(name, value);
+    cookie.set_path("/");
+    cookie.set_http_only(true);
+    cookie.set_same_site(SameSite::Lax);
     if config.is_https() {
-        text.push_str("; Secure");
+        cookie.set_secure(true);
     }
-    if let Some(seconds) = max_age {
-        text.push_str("; Max-Age=");
-        text.push_str(&seconds.to_string());
+    if let Some(kept) = kept {
+        cookie.set_max_age(kept);
     }
-    if let Ok(value) = HeaderValue::from_str(&text) {
+    if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }
 }
@@ -114,16 +146,36 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N]> {
 mod tests {
     use super::*;
 
+    fn headers(values: &[&'static [u8]]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::COOKIE, HeaderValue::from_bytes(value).unwrap());
+        }
+        headers
+    }
+
     #[test]
     fn a_cookie_is_found_among_others() {
-        let mut headers = HeaderMap::new();
-        headers.append(
-            header::COOKIE,
-            HeaderValue::from_static("a=1; xumbra_theme=no; umbra_theme=dawn"),
-        );
-        headers.append(header::COOKIE, HeaderValue::from_static("b=2"));
+        let headers = headers(&[b"a=1; xumbra_theme=no; umbra_theme=dawn", b"b=2"]);
         assert_eq!(theme(&headers), Theme::Dawn);
-        assert_eq!(cookie(&headers, "b"), Some("2"));
+        assert_eq!(cookie(&headers, "b").as_deref(), Some("2"));
         assert_eq!(cookie(&headers, "c"), None);
+    }
+
+    #[test]
+    fn a_cookie_that_cannot_be_read_hides_no_other() {
+        for foreign in [
+            &b"x=\xff\xfe; umbra_theme=dawn"[..],
+            b"nonsense; =; umbra_theme=dawn",
+            b"umbra_theme=dawn; \xc3\x28=1",
+        ] {
+            assert_eq!(theme(&headers(&[foreign])), Theme::Dawn, "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_of_another_name_does_not_stand_in_for_the_pinned_one() {
+        let headers = headers(&[b"umbra_session=planted; __Host-umbra_session=mine; __host-umbra_session=planted"]);
+        assert_eq!(cookie(&headers, "__Host-umbra_session").as_deref(), Some("mine"));
     }
 }

@@ -30,7 +30,7 @@ async fn a_clock_set_back_and_forward_in_a_conversation_changes_no_order(pool: P
         sleep(Duration::from_millis(400)).await;
     }
     let (pages, messages) = crowd.finish(&pool).await;
-    assert!(messages > 50, "{messages}");
+    assert!(messages > 20, "{messages}");
     assert!(pages.iter().all(|page| page.connections > 5 && page.reloads == 0));
     let (earliest, latest): (DateTime<Utc>, DateTime<Utc>) =
         sqlx::query_as("SELECT min(created_at), max(created_at) FROM messages")

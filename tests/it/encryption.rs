@@ -13,14 +13,16 @@ const CANARY: &str = "canary-7f3a the moon is down by 21:40";
 
 /// Everything that every table holds, as text.
 async fn dump(pool: &PgPool) -> String {
-    let tables: Vec<String> =
-        sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
-            .fetch_all(pool)
-            .await
-            .unwrap();
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+             WHERE schemaname IN ('public', 'tower_sessions') ORDER BY 1",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
     let mut text = String::new();
     for table in tables {
-        let rows: Vec<String> = sqlx::query_scalar(&format!("SELECT t::text FROM \"{table}\" t"))
+        let rows: Vec<String> = sqlx::query_scalar(&format!("SELECT t::text FROM {table} t"))
             .fetch_all(pool)
             .await
             .unwrap();

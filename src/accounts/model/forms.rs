@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::{Email, Password, PersonName, Username};
 use crate::error::FieldErrors;
+use crate::web::session::Lifetime;
 use crate::{Error, Result};
 
 /// What the sign-up and setup pages send. Kept as typed, to be shown again (except the password).
@@ -89,8 +90,11 @@ pub struct LogInForm {
 
 impl LogInForm {
     /// Whether "stay logged in" is ticked.
-    pub fn remembers(&self) -> bool {
-        matches!(self.remember.as_str(), "on" | "true" | "1" | "yes")
+    pub fn lifetime(&self) -> Lifetime {
+        match self.remember.as_str() {
+            "on" | "true" | "1" | "yes" => Lifetime::Device,
+            _ => Lifetime::Browser,
+        }
     }
 }
 

@@ -106,9 +106,9 @@ pub async fn insert_user(connection: &mut PgConnection, new: NewUser<'_>) -> sql
         new.role.as_str(),
         new.key.0,
         new.consent_version,
-        new.at,
+        new.at as _,
         new.theme,
-        new.consent_version.map(|_| new.at)
+        new.consent_version.map(|_| new.at) as _
     )
     .execute(connection)
     .await?;

@@ -4,18 +4,18 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 
 use crate::ids::{KeyId, SessionId, UserId};
-use crate::web::session::TokenHash;
+use crate::web::session::Lifetime;
 
 /// A new log-in.
 pub struct NewSession<'a> {
     /// Its id.
     pub id: SessionId,
-    /// The hash of the token that only the cookie carries.
-    pub token: TokenHash,
+    /// Which record of the session library stands for it.
+    pub store_id: &'a str,
     /// Whose.
     pub user: UserId,
-    /// Whether it lasts beyond the browser's session.
-    pub remember: bool,
+    /// How long it lasts.
+    pub lifetime: Lifetime,
     /// What the browser calls itself, for the owner to recognise it.
     pub device: &'a str,
     /// Now.
@@ -27,15 +27,15 @@ pub struct NewSession<'a> {
 /// Stores a new log-in.
 pub async fn insert_session(connection: &mut PgConnection, new: NewSession<'_>) -> sqlx::Result<()> {
     sqlx::query!(
-        "INSERT INTO user_sessions (id, token_hash, user_id, remember, device, created_at, last_used_at, expires_at)
+        "INSERT INTO user_sessions (id, store_id, user_id, remember, device, created_at, last_used_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
         new.id.0,
-        new.token.as_slice(),
+        new.store_id,
         new.user.0,
-        new.remember,
+        new.lifetime == Lifetime::Device,
         new.device,
-        new.at,
-        new.expires_at
+        new.at as _,
+        new.expires_at as _
     )
     .execute(connection)
     .await?;
@@ -50,37 +50,44 @@ pub struct LiveSession {
     pub user: UserId,
     /// The name to log in with.
     pub username: String,
-    /// First name.
-    pub first_name: String,
-    /// Last name.
-    pub last_name: String,
+    /// The name that they are shown by.
+    pub name: String,
     /// What they may do.
     pub role: String,
     /// Their data key.
     pub key: KeyId,
-    /// Whether it lasts beyond the browser's session.
-    pub remember: bool,
+    /// How long it lasts.
+    pub lifetime: Lifetime,
     /// When it was last used, to the hour.
     pub last_used_at: DateTime<Utc>,
 }
 
-/// The log-in with this token, if it is alive now.
+/// This log-in, if it is alive now.
 pub async fn find_session(
     db: impl PgExecutor<'_>,
-    token: &TokenHash,
+    session: SessionId,
     now: DateTime<Utc>,
 ) -> sqlx::Result<Option<LiveSession>> {
-    sqlx::query_as!(
-        LiveSession,
-        r#"SELECT s.id AS "id: SessionId", s.user_id AS "user: UserId", s.remember, s.last_used_at,
-                  u.username, u.first_name, u.last_name, u.role, u.data_key_id AS "key: KeyId"
-           FROM user_sessions s JOIN users u ON u.id = s.user_id
-           WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2"#,
-        token.as_slice(),
-        now
-    )
-    .fetch_optional(db)
-    .await
+    let row = sqlx::query!(
+        r#"SELECT s.id AS "id: SessionId", s.user_id AS "user: UserId", s.remember,
+                  s.last_used_at AS "last_used_at: DateTime<Utc>", u.role,
+                  a.username AS "username!", a.name AS "name!", a.data_key_id AS "key!: KeyId"
+           FROM user_sessions s JOIN users u ON u.id = s.user_id JOIN authors a ON a.id = s.user_id
+           WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2"#,
+        session.0,
+        now as _
+    );
+    let found = row.fetch_optional(db).await?.map(|row| LiveSession {
+        id: row.id,
+        user: row.user,
+        username: row.username,
+        name: row.name,
+        role: row.role,
+        key: row.key,
+        lifetime: lifetime(row.remember),
+        last_used_at: row.last_used_at,
+    });
+    Ok(found)
 }
 
 /// Notes that a log-in is in use, and moves its end. An ended one stays ended.
@@ -93,8 +100,8 @@ pub async fn update_session_use(
     sqlx::query!(
         "UPDATE user_sessions SET last_used_at = $2, expires_at = $3 WHERE id = $1 AND ended_at IS NULL",
         session.0,
-        now,
-        expires_at
+        now as _,
+        expires_at as _
     )
     .execute(db)
     .await?;
@@ -105,8 +112,8 @@ pub async fn update_session_use(
 pub struct EndedSession {
     /// Which.
     pub id: SessionId,
-    /// What it was looked up by.
-    pub token: Vec<u8>,
+    /// Which record of the session library stood for it.
+    pub store_id: Option<String>,
 }
 
 /// Ends one log-in; None when it had ended already.
@@ -118,12 +125,21 @@ pub async fn update_session_ended(
     sqlx::query_as!(
         EndedSession,
         r#"UPDATE user_sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL
-           RETURNING id AS "id: SessionId", token_hash AS token"#,
+           RETURNING id AS "id: SessionId", store_id"#,
         session.0,
-        at
+        at as _
     )
     .fetch_optional(db)
     .await
+}
+
+/// Deletes the records of the session library that stood for these log-ins, in the transaction that ends them.
+pub async fn delete_session_records(connection: &mut PgConnection, ended: &[EndedSession]) -> sqlx::Result<()> {
+    let ids: Vec<_> = ended.iter().filter_map(|session| session.store_id.clone()).collect();
+    sqlx::query!("DELETE FROM tower_sessions.session WHERE id = ANY($1)", &ids)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Ends every log-in of a person.
@@ -135,9 +151,9 @@ pub async fn update_sessions_ended(
     sqlx::query_as!(
         EndedSession,
         r#"UPDATE user_sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL
-           RETURNING id AS "id: SessionId", token_hash AS token"#,
+           RETURNING id AS "id: SessionId", store_id"#,
         user.0,
-        at
+        at as _
     )
     .fetch_all(connection)
     .await
@@ -145,7 +161,7 @@ pub async fn update_sessions_ended(
 
 /// Deletes log-ins that expired before that time.
 pub async fn delete_sessions_expired(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> sqlx::Result<u64> {
-    let done = sqlx::query!("DELETE FROM user_sessions WHERE expires_at < $1", before);
+    let done = sqlx::query!("DELETE FROM user_sessions WHERE expires_at < $1", before as _);
     Ok(done.execute(db).await?.rows_affected())
 }
 
@@ -186,23 +202,27 @@ pub async fn list_revoked_sessions(db: impl PgExecutor<'_>, after: i64) -> sqlx:
 
 /// Deletes revocations that every node has long read.
 pub async fn delete_revocations(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> sqlx::Result<()> {
-    sqlx::query!("DELETE FROM revocations WHERE at < $1", before)
+    sqlx::query!("DELETE FROM revocations WHERE at < $1", before as _)
         .execute(db)
         .await?;
     Ok(())
 }
 
-/// Of a log-in that is alive now, past every cache: whether it stays on this device.
+/// Of a log-in that is alive now, past every cache: how long it lasts.
 pub async fn find_session_alive(
     db: impl PgExecutor<'_>,
     session: SessionId,
     now: DateTime<Utc>,
-) -> sqlx::Result<Option<bool>> {
-    sqlx::query_scalar!(
+) -> sqlx::Result<Option<Lifetime>> {
+    let remember = sqlx::query_scalar!(
         "SELECT remember FROM user_sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2",
         session.0,
-        now
-    )
-    .fetch_optional(db)
-    .await
+        now as _
+    );
+    Ok(remember.fetch_optional(db).await?.map(lifetime))
+}
+
+/// What `remember` means in the table.
+fn lifetime(remember: bool) -> Lifetime {
+    if remember { Lifetime::Device } else { Lifetime::Browser }
 }

@@ -1,5 +1,6 @@
 //! The SQL of the administrator's rooms.
 
+use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
 use crate::rooms::model::{AdminRow, Show};
@@ -13,9 +14,11 @@ pub async fn list_for_admin(
 ) -> sqlx::Result<Vec<AdminRow>> {
     sqlx::query_as!(
         AdminRow,
-        r#"SELECT r.slug, r.title, r.topic, r.last_seq AS messages, r.created_at, r.archived_at,
+        r#"SELECT r.slug, r.title, r.topic, r.last_seq AS messages,
+                  r.created_at AS "created_at: DateTime<Utc>", r.archived_at AS "archived_at: DateTime<Utc>",
                   (SELECT count(*) FROM members m WHERE m.room_id = r.id) AS "members!",
-                  (SELECT m.created_at FROM messages m WHERE m.room_id = r.id AND m.seq = r.last_seq) AS last_active
+                  (SELECT m.created_at FROM messages m WHERE m.room_id = r.id AND m.seq = r.last_seq)
+                      AS "last_active: DateTime<Utc>"
            FROM rooms r
            WHERE r.kind = 'public' AND r.slug_key > $1
              AND ($2 = 'all' OR ($2 = 'open') = (r.archived_at IS NULL))

@@ -201,7 +201,7 @@ pub async fn take_change(
         row.last_seq,
         kind.as_str(),
         actor.0,
-        at
+        at as _
     )
     .execute(connection)
     .await?;
@@ -282,9 +282,13 @@ pub async fn update_archived(
     room: RoomId,
     archived_at: Option<DateTime<Utc>>,
 ) -> sqlx::Result<()> {
-    sqlx::query!("UPDATE rooms SET archived_at = $2 WHERE id = $1", room.0, archived_at)
-        .execute(connection)
-        .await?;
+    sqlx::query!(
+        "UPDATE rooms SET archived_at = $2 WHERE id = $1",
+        room.0,
+        archived_at as Option<DateTime<Utc>>
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

@@ -1,10 +1,14 @@
 //! Rows 1 and 2: sessions and their cookies.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::StatusCode;
 use sqlx::PgPool;
+use tower_sessions::{Session, SessionStore};
 use umbrachat::config::Config;
+use umbrachat::database::KeyedStore;
+use umbrachat::vault::Vault;
 
 use super::{client, state};
 use crate::support::{Cast, PASSWORD, Server, account, config, spawn, spawn_with};
@@ -169,4 +173,133 @@ async fn a_log_in_that_ends_while_its_socket_opens_ends_the_socket(pool: PgPool)
     tokio::time::sleep(Duration::from_millis(1500)).await;
     held.rollback().await.unwrap();
     assert_eq!(socket.closed().await.0, 4401);
+}
+
+/// The value of the session cookie that a browser has.
+fn session_cookie(cookies: &str) -> String {
+    let cookie = cookies.split("; ").find_map(|pair| pair.strip_prefix("umbra_session="));
+    cookie.expect("a session cookie").to_owned()
+}
+
+/// The session library's store, as the server has it.
+async fn store_of(server: &Server) -> KeyedStore {
+    let vault = Vault::open(&server.pool, &server.keys, None).await.unwrap();
+    KeyedStore::new(server.pool.clone(), vault.session_key())
+}
+
+/// The log-ins that live, and the records of the library.
+async fn stored(server: &Server) -> (i64, i64) {
+    sqlx::query_as(
+        "SELECT (SELECT count(*) FROM user_sessions WHERE ended_at IS NULL), (SELECT count(*) FROM tower_sessions.session)",
+    )
+    .fetch_one(&server.pool)
+    .await
+    .unwrap()
+}
+
+#[sqlx::test]
+async fn row_2_a_visitor_is_stored_nowhere_and_a_log_in_in_two_rows(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.admin().await;
+    let before = stored(&server).await;
+    for _ in 0..20 {
+        server.visitor().page("/accounts/login").await;
+    }
+    let failed = server
+        .visitor()
+        .post("/accounts/login", &[("login", "ada"), ("password", "wrong")])
+        .await;
+    assert_eq!(failed.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(stored(&server).await, before);
+    let alice = server.person("alice").await;
+    assert_eq!(stored(&server).await, (before.0 + 1, before.1 + 1));
+    alice.post("/accounts/logout", &[]).await;
+    assert_eq!(stored(&server).await, before);
+}
+
+#[sqlx::test]
+async fn row_6_a_log_in_that_ends_while_requests_are_in_flight_stays_ended(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.admin().await;
+    let alice = server.person("alice").await;
+    let cookies = alice.cookies();
+    let flight: Vec<_> = (0..200)
+        .map(|_| {
+            let alice = alice.clone();
+            tokio::spawn(async move { alice.get("/chat/").await.status() })
+        })
+        .collect();
+    alice.post("/accounts/logout", &[]).await;
+    for request in flight {
+        let status = request.await.unwrap();
+        assert!(matches!(status, StatusCode::OK | StatusCode::SEE_OTHER), "{status}");
+    }
+    assert!(!knows(&server, &cookies).await);
+    let left: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM user_sessions s JOIN users u ON u.id = s.user_id
+         WHERE u.username = 'alice' AND (s.ended_at IS NULL OR s.store_id IN (SELECT id FROM tower_sessions.session))",
+    )
+    .fetch_one(&server.pool)
+    .await
+    .unwrap();
+    assert_eq!(left, 0, "neither the log-in nor its record is there");
+}
+
+/// What the library would do at the end of a request that began before the log-out.
+#[sqlx::test]
+async fn row_6_saving_a_session_does_not_bring_an_ended_log_in_back(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.admin().await;
+    let alice = server.person("alice").await;
+    let (cookies, store) = (alice.cookies(), store_of(&server).await);
+    let id = session_cookie(&cookies).parse().unwrap();
+    let session = Session::new(Some(id), Arc::new(store.clone()), None);
+    session.load().await.unwrap();
+    assert!(session.get_value("login").await.unwrap().is_some(), "it is her session");
+    let record = store.load(&id).await.unwrap().unwrap();
+
+    alice.post("/accounts/logout", &[]).await;
+    session.insert("more", 1).await.unwrap();
+    assert!(session.save().await.is_err());
+    assert!(store.save(&record).await.is_err());
+    assert!(!knows(&server, &cookies).await);
+    // And should a record come back all the same, it names a log-in that has ended.
+    store.create(&mut record.clone()).await.unwrap();
+    assert!(!knows(&server, &cookies).await);
+}
+
+#[sqlx::test]
+async fn a_dump_of_the_database_opens_no_session(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.admin().await;
+    let alice = server.person("alice").await;
+    let cookie = session_cookie(&alice.cookies());
+    let stored: Vec<(String, Vec<u8>)> = sqlx::query_as("SELECT id, data FROM tower_sessions.session")
+        .fetch_all(&server.pool)
+        .await
+        .unwrap();
+    assert_eq!(stored.len(), 2);
+    let raw = tower_sessions::session::Id::to_string(&cookie.parse().unwrap());
+    assert_eq!(raw, cookie);
+    for (id, data) in stored {
+        assert_ne!(id, cookie);
+        assert!(!data.windows(cookie.len()).any(|part| part == cookie.as_bytes()));
+        assert!(
+            !knows(&server, &format!("umbra_session={id}")).await,
+            "what is stored is no cookie"
+        );
+    }
+    assert!(!format!("{:?}", store_of(&server).await).contains("key"));
+}
+
+/// Each of two nodes that start on an empty database finds the library's table.
+#[sqlx::test(migrations = false)]
+async fn two_nodes_make_the_tables_at_once(pool: PgPool) {
+    let (first, second) = tokio::join!(umbrachat::database::migrate(&pool), umbrachat::database::migrate(&pool));
+    first.unwrap();
+    second.unwrap();
+    sqlx::query("SELECT id, data, expiry_date FROM tower_sessions.session")
+        .fetch_optional(&pool)
+        .await
+        .unwrap();
 }

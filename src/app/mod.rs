@@ -1,35 +1,33 @@
-//! Everything put together: the parts, every feature's routes, the tasks, start and graceful end.
+//! Everything put together: the parts, the tasks, start and graceful end. Every address stands in `routes`.
+
+mod routes;
+mod tasks;
 
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use poem::http::{Method, StatusCode};
-use poem::web::Data;
-use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, Server, get, handler};
+use poem::Server;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use sqlx::PgPool;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use self::tasks::{Tasks, Watch};
 use crate::bus::{Bus, Relay};
 use crate::config::{Config, Secret};
+use crate::database::KeyedStore;
 use crate::live::Live;
 use crate::messages::{Publisher, Writer, WriterTask};
 use crate::realtime::{Acceptor, Sockets};
 use crate::state::{Clock, session_cache};
 use crate::throttle::{Shared, Throttle};
 use crate::vault::Vault;
-use crate::{App, Error, Result, accounts, admin, chat, database, live, rooms, site, web};
+use crate::{App, Error, Result, accounts, live};
 
 /// How long requests may go on after the program was asked to end.
 const DRAIN: Duration = Duration::from_secs(5);
-/// How long a page may take.
-const PAGE: Duration = Duration::from_millis(4500);
-/// How long a form may take: a password may have to wait its turn to be hashed.
-const FORM: Duration = Duration::from_secs(15);
 /// How long a connection may be silent between requests.
 const IDLE: Duration = Duration::from_secs(60);
 /// How long sockets have to say goodbye at the end, and the last messages to reach them.
@@ -109,7 +107,7 @@ pub async fn serve(
 
     let served = Server::new_with_acceptor(acceptor)
         .run_with_graceful_shutdown(
-            routes(app.clone(), live_state.clone(), sockets),
+            routes::routes(app.clone(), live_state.clone(), sockets),
             shutdown.cancelled_owned(),
             Some(DRAIN),
         )
@@ -162,6 +160,7 @@ async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result
     let throttle = Throttle::new(config.auth_rate, config.message_rate, shared);
     let app = App {
         origins: config.origins(port).into(),
+        session_store: KeyedStore::new(db.clone(), vault.session_key()),
         sessions: session_cache(),
         has_users: Arc::default(),
         config: Arc::new(config),
@@ -179,59 +178,6 @@ async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result
         writer_task,
         relay,
     })
-}
-
-/// Every address of the program, behind what every request goes through.
-fn routes(app: App, live_state: Arc<Live>, sockets: Arc<Sockets>) -> impl Endpoint<Output = Response> {
-    let routes = Route::new().at("/healthz", get(healthz)).at("/readyz", get(readyz));
-    let features = [
-        accounts::routes,
-        rooms::routes,
-        chat::routes,
-        admin::routes,
-        site::routes,
-        live::routes,
-        web::assets::routes,
-    ];
-    let routes = features.into_iter().fold(routes, |routes, feature| feature(routes));
-    // Boxed, so that the type of the whole does not outgrow the compiler.
-    let routes = routes.data(live_state).data(sockets).boxed();
-    web::around(app, routes.around(accounts::around).around(in_time))
-}
-
-/// Answers that the server cannot do its work right now when a request takes too long: a database that is frozen or
-/// cut off must not hold up the page as well.
-async fn in_time<E: Endpoint>(inner: Arc<E>, request: Request) -> poem::Result<E::Output> {
-    let patience = if request.method() == Method::GET { PAGE } else { FORM };
-    let answer = timeout(patience, inner.call(request)).await;
-    answer.unwrap_or_else(|_| Err(Error::Unavailable("a request took too long".into()).into()))
-}
-
-/// Whether the process lives; it says nothing of the database.
-#[handler]
-fn healthz() -> &'static str {
-    "ok"
-}
-
-/// Whether the program can do its work: 200 or 503, and which part is missing.
-#[handler]
-async fn readyz(app: Data<&App>) -> Response {
-    let (database, schema) = match database::is_current(&app.db).await {
-        Ok(true) => ("ok", "ok"),
-        Ok(false) => ("ok", "not up to date"),
-        Err(_) => ("away", "unknown"),
-    };
-    let status = if schema == "ok" && app.bus.is_up() {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
-    let bus = if app.bus.is_up() { "ok" } else { "away" };
-    let text = format!(
-        "database: {database}\nmigrations: {schema}\nbus: {bus}, {}\n",
-        app.bus.describe()
-    );
-    text.with_status(status).into_response()
 }
 
 /// Forgets whom nothing throttles any more, and log-ins that ended long ago.
@@ -258,60 +204,5 @@ fn raise_file_limit() {
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::warn!(%error, "the limit of open files stays as it is");
-    }
-}
-
-/// The tasks that run as long as the program. One that ends early ends the program, so that whoever watches it starts
-/// it again: a chat that looks alive and delivers nothing is worse.
-struct Tasks {
-    running: JoinSet<()>,
-    /// Ends the tasks.
-    stop: CancellationToken,
-    /// Ends the program.
-    shutdown: CancellationToken,
-}
-
-impl Tasks {
-    fn new(shutdown: CancellationToken) -> Self {
-        Self {
-            running: JoinSet::new(),
-            stop: CancellationToken::new(),
-            shutdown,
-        }
-    }
-
-    fn start(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        let watch = Watch {
-            name,
-            stop: self.stop.clone(),
-            shutdown: self.shutdown.clone(),
-        };
-        self.running.spawn(async move {
-            tokio::select! {
-                () = task => {}
-                () = watch.stop.cancelled() => {}
-            }
-        });
-    }
-
-    async fn end(mut self) {
-        self.stop.cancel();
-        while self.running.join_next().await.is_some() {}
-    }
-}
-
-/// Dropped by a task that ends before it was told to, also by a panic, it ends the program.
-struct Watch {
-    name: &'static str,
-    stop: CancellationToken,
-    shutdown: CancellationToken,
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        if !self.stop.is_cancelled() {
-            tracing::error!(task = self.name, "a task ended early; the program ends with it");
-            self.shutdown.cancel();
-        }
     }
 }

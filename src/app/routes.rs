@@ -1,0 +1,167 @@
+//! Every address of the program, in groups. What the requests of a group go through stands in one list, read from the
+//! outside in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use poem::endpoint::{BoxEndpoint, make};
+use poem::http::StatusCode;
+use poem::web::Data;
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler};
+
+use crate::accounts::{lead_to_setup, recognise_user, refuse_before_setup};
+use crate::live::Live;
+use crate::realtime::Sockets;
+use crate::web::csrf::{check_token, check_token_in_header, provide_context};
+use crate::web::errors::{answer_errors, answer_errors_as_problems};
+use crate::web::headers::add_security_headers;
+use crate::web::limits::{Deadlines, buffer_body, within_deadline};
+use crate::web::normalise::redirect_to_one_address;
+use crate::{App, accounts, admin, chat, database, live, rooms, site, web};
+
+/// The largest body of a form or of a program's request, in bytes.
+const BODY: usize = 64 << 10;
+/// A page must be there soon; a password in a form may have to wait its turn to be hashed.
+const PAGES: Deadlines = Deadlines {
+    reading: Duration::from_millis(4500),
+    changing: Duration::from_secs(15),
+};
+/// Programs wait for the same.
+const PROGRAMS: Deadlines = PAGES;
+
+/// Routes behind what their requests go through.
+type Group = BoxEndpoint<'static, Response>;
+
+/// Puts routes behind a list of middleware, which a request goes through from the first to the last. Boxed, so that the
+/// type of the whole does not outgrow the compiler.
+macro_rules! stack {
+    ($first:expr; $routes:expr) => { $routes.around($first).boxed() };
+    ($first:expr, $($rest:expr),+; $routes:expr) => { stack!($($rest),+; $routes).around($first).boxed() };
+}
+
+/// Every address of the program.
+pub(super) fn routes(app: App, live: Arc<Live>, sockets: Arc<Sockets>) -> impl Endpoint<Output = Response> {
+    let groups = Arc::new(Groups {
+        pages: pages(live, sockets),
+        programs: programs(),
+        transfers: transfers(),
+        plain: plain(),
+    });
+    let dispatch = make(move |request: Request| {
+        let groups = groups.clone();
+        async move { groups.of(&request).call(request).await }
+    });
+    dispatch.around(add_security_headers).data(app)
+}
+
+/// The groups of addresses. An address belongs to one by its first part.
+struct Groups {
+    pages: Group,
+    programs: Group,
+    transfers: Group,
+    plain: Group,
+}
+
+impl Groups {
+    fn of(&self, request: &Request) -> &Group {
+        match request.uri().path().split('/').nth(1) {
+            Some("api") => &self.programs,
+            Some("files") => &self.transfers,
+            Some("assets" | "healthz" | "readyz") => &self.plain,
+            _ => &self.pages,
+        }
+    }
+}
+
+/// What people see: a cookie says who asks, forms carry a token, errors are pages (or fragments, or JSON, by what is
+/// asked for). The sockets of the pages are among them.
+fn pages(live: Arc<Live>, sockets: Arc<Sockets>) -> Group {
+    let features = [
+        accounts::routes,
+        rooms::routes,
+        chat::routes,
+        admin::routes,
+        site::routes,
+        live::routes,
+    ];
+    let routes = features
+        .into_iter()
+        .fold(Route::new(), |routes, feature| feature(routes));
+    let routes = routes.data(live).data(sockets).boxed();
+    stack!(
+        provide_context,
+        answer_errors,
+        redirect_to_one_address,
+        |inner, request| within_deadline(inner, request, PAGES),
+        |inner, request| buffer_body(inner, request, BODY),
+        check_token,
+        lead_to_setup,
+        recognise_user;
+        routes
+    )
+}
+
+/// What programs use: no cookie is a way in, and every error is a problem in JSON (RFC 9457). Addresses count with and
+/// without a slash at their end, because programs lose method, body or authorisation on a redirect.
+fn programs() -> Group {
+    let routes = Route::new().boxed();
+    stack!(
+        answer_errors_as_problems,
+        |inner, request| within_deadline(inner, request, PROGRAMS),
+        |inner, request| buffer_body(inner, request, BODY),
+        refuse_before_setup;
+        routes
+    )
+}
+
+/// Files on their way in and out: bodies of any size pass through as they come, so the token stands in a header.
+fn transfers() -> Group {
+    let routes = Route::new().boxed();
+    stack!(
+        provide_context,
+        answer_errors,
+        check_token_in_header,
+        lead_to_setup,
+        recognise_user;
+        routes
+    )
+}
+
+/// What is the same for everybody, whether somebody has an account or not.
+fn plain() -> Group {
+    let routes = Route::new().at("/healthz", get(healthz)).at("/readyz", get(readyz));
+    let routes = web::assets::routes(routes).boxed();
+    stack!(
+        provide_context,
+        answer_errors,
+        |inner, request| within_deadline(inner, request, PAGES);
+        routes
+    )
+}
+
+/// Whether the process lives; it says nothing of the database.
+#[handler]
+fn healthz() -> &'static str {
+    "ok"
+}
+
+/// Whether the program can do its work: 200 or 503, and which part is missing.
+#[handler]
+async fn readyz(app: Data<&App>) -> Response {
+    let (database, schema) = match database::is_current(&app.db).await {
+        Ok(true) => ("ok", "ok"),
+        Ok(false) => ("ok", "not up to date"),
+        Err(_) => ("away", "unknown"),
+    };
+    let status = if schema == "ok" && app.bus.is_up() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let bus = if app.bus.is_up() { "ok" } else { "away" };
+    let text = format!(
+        "database: {database}\nmigrations: {schema}\nbus: {bus}, {}\n",
+        app.bus.describe()
+    );
+    text.with_status(status).into_response()
+}
