@@ -1,8 +1,6 @@
 //! The SQL that only the administration needs.
 
-use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, PgPool, Postgres, Transaction};
-use uuid::Uuid;
 
 use crate::accounts::model::{Person, Role, full_name};
 use crate::ids::UserId;
@@ -91,14 +89,4 @@ pub async fn find_room(db: impl PgExecutor<'_>, slug_key: &str) -> sqlx::Result<
     )
     .fetch_optional(db)
     .await
-}
-
-/// How many messages were written since `since`. Their ids begin with their time (UUID version 7, RFC 9562), so the
-/// index on the ids finds them; there is none on the times.
-pub async fn count_messages_since(db: impl PgExecutor<'_>, since: DateTime<Utc>) -> sqlx::Result<i64> {
-    let milliseconds = u64::try_from(since.timestamp_millis()).unwrap_or_default();
-    let first = Uuid::from_u128(u128::from(milliseconds) << 80);
-    sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM messages WHERE id >= $1"#, first)
-        .fetch_one(db)
-        .await
 }

@@ -1,6 +1,11 @@
 //! The connection pool and the migrations. Outside of requests, which have a limit of their own, everything that asks
 //! the database does so [`within_limit`], or with a [`HeldConnection`]. [`private_cluster`] is the PostgreSQL that the
 //! program runs itself when it was given none.
+//!
+//! Statements are planned with PostgreSQL's own settings, once for each connection: written so that their plan is the
+//! same whatever the values. A plan lives until statistics are gathered anew, so that the first ones must do already:
+//! `tests/it/plans.rs` plans every statement. One that needs other settings brings them along (`store_messages` in
+//! `migrations/`, the search for people in `admin/queries.rs`).
 
 mod held_connection;
 pub mod private_cluster;
@@ -54,10 +59,6 @@ pub fn pool(options: PgConnectOptions) -> PgPool {
         ("statement_timeout", STATEMENT_TIMEOUT),
         ("idle_in_transaction_session_timeout", STATEMENT_TIMEOUT),
         ("timezone", "UTC"),
-        // Statements go by key, whatever their values, so that they need not be planned again for each page. What was
-        // planned while a table was small must not read it whole once it has grown.
-        ("plan_cache_mode", "force_generic_plan"),
-        ("enable_seqscan", "off"),
         // What stands here is on a disk that seeks for nothing, or in memory.
         ("random_page_cost", "1.1"),
     ]);

@@ -1,5 +1,7 @@
 //! The administration: rooms, people, roles, and that it does not exist for anybody else.
 
+use chrono::TimeDelta;
+use regex::Regex;
 use reqwest::StatusCode;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -328,4 +330,32 @@ async fn for_everybody_else_the_administration_does_not_exist(pool: PgPool) {
         (role(&server, "ada").await, role(&server, "charlie").await),
         ("admin".into(), "member".into())
     );
+}
+
+#[sqlx::test]
+async fn the_overview_counts_the_messages_of_today(pool: PgPool) {
+    let server = spawn(pool).await;
+    let admin = server.admin().await;
+    admin.make_room("General").await;
+    admin.make_room("Random").await;
+    admin.join("General").await;
+    admin.join("Random").await;
+    let counts = async || {
+        let page = admin.page("/admin/").await;
+        let card = Regex::new(r"Messages today</dt><dd[^>]*>(\d+)</dd><dd[^>]*>(\d+) in all<").unwrap();
+        let found = card.captures(&page).expect("the overview counts messages");
+        (found[1].to_owned(), found[2].to_owned())
+    };
+    let is = |today: &str, all: &str| (today.to_owned(), all.to_owned());
+    assert_eq!(counts().await, is("0", "0"));
+    for room in ["General", "General", "Random"] {
+        admin.write(room, "good morning").await;
+    }
+    assert_eq!(counts().await, is("3", "3"));
+    server.clock.set_ahead(TimeDelta::days(1));
+    assert_eq!(counts().await, is("0", "3"));
+    admin.write("General", "good morning again").await;
+    assert_eq!(counts().await, is("1", "4"));
+    admin.write("General", "and again").await;
+    assert_eq!(counts().await, is("2", "5"));
 }

@@ -25,6 +25,7 @@ mod model;
 mod nodes;
 mod outages;
 mod parsers;
+mod plans;
 mod presence;
 mod rooms;
 mod security;

@@ -146,8 +146,8 @@ pub async fn list_credentials_by_email(
         Credentials,
         r#"SELECT id AS "user: UserId", password_hash, theme FROM users
            WHERE email_key = $1 AND email_verified_at IS NOT NULL
-              OR id IN (SELECT id FROM users WHERE email_key = $1 AND email_verified_at IS NULL
-                        ORDER BY created_at DESC, id DESC LIMIT $2)
+              OR id = ANY (ARRAY(SELECT id FROM users WHERE email_key = $1 AND email_verified_at IS NULL
+                                 ORDER BY created_at DESC, id DESC LIMIT $2))
            ORDER BY email_verified_at IS NULL, created_at DESC, id DESC"#,
         email_key,
         i64::from(unverified)

@@ -213,6 +213,15 @@ impl Show {
     }
 }
 
+/// Numbers of messages in all rooms together.
+#[derive(Debug, Clone, Copy)]
+pub struct MessageCounts {
+    /// Stored.
+    pub all: i64,
+    /// Written since midnight, UTC.
+    pub today: i64,
+}
+
 /// A public room in the administrator's list.
 #[derive(Debug, Clone)]
 pub struct AdminRow {

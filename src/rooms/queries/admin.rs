@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
-use crate::rooms::model::{AdminRow, Show};
+use crate::rooms::model::{AdminRow, MessageCounts, Show};
 
 /// A page of public rooms for the administrator, by name, after the room with key `after`.
 pub async fn list_for_admin(
@@ -42,9 +42,16 @@ pub async fn count_public_rooms(db: impl PgExecutor<'_>, show: Show) -> sqlx::Re
     .await
 }
 
-/// Messages stored in all rooms.
-pub async fn count_messages(db: impl PgExecutor<'_>) -> sqlx::Result<i64> {
-    sqlx::query_scalar!(r#"SELECT coalesce(sum(last_seq), 0)::bigint AS "sum!" FROM rooms"#)
-        .fetch_one(db)
-        .await
+/// How many messages all rooms have. Each room counts its own, so that nobody has to read them.
+pub async fn count_messages(db: impl PgExecutor<'_>, now: DateTime<Utc>) -> sqlx::Result<MessageCounts> {
+    sqlx::query_as!(
+        MessageCounts,
+        r#"SELECT coalesce(sum(last_seq), 0)::bigint AS "all!",
+                  coalesce(sum(last_seq - last_day_begins)
+                           FILTER (WHERE last_day = ($1::timestamptz AT TIME ZONE 'UTC')::date), 0)::bigint AS "today!"
+           FROM rooms"#,
+        now
+    )
+    .fetch_one(db)
+    .await
 }

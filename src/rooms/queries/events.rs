@@ -21,7 +21,7 @@ pub async fn list_events_changed(
         r#"SELECT e.room_id AS "room: RoomId", e.change AS "change: Change", e.after_seq AS "after_seq: Seq", e.kind,
                   e.at AS "at: DateTime<Utc>", e.actor_id AS "actor: UserId", a.username AS "username!",
                   a.name AS "name!"
-           FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[]) AS s (room_id, after, up_to)
+           FROM UNNEST((SELECT $1::uuid[]), (SELECT $2::bigint[]), (SELECT $3::bigint[])) AS s (room_id, after, up_to)
          CROSS JOIN LATERAL (
              SELECT * FROM room_events e WHERE e.room_id = s.room_id AND e.change > s.after AND e.change <= s.up_to
              ORDER BY e.change LIMIT $4
