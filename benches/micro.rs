@@ -60,7 +60,7 @@ fn sealing(criterion: &mut Criterion) {
 }
 
 fn rendering(criterion: &mut Criterion) {
-    let one = view(2);
+    let (one, room) = (view(2), RoomId::new());
     let page = History {
         items: (1..=50).map(|seq| Item::Message(view(seq))).collect(),
         older: Some(Seq(1)),
@@ -69,7 +69,7 @@ fn rendering(criterion: &mut Criterion) {
         b.iter(|| views::message(black_box(&one)).render());
     });
     criterion.bench_function("render a page of 50", |b| {
-        b.iter(|| views::history("General", black_box(&page)).render());
+        b.iter(|| views::history("General", room, black_box(&page)).render());
     });
 }
 

@@ -2,7 +2,7 @@
 // A short break (a restart, a change of network) shows hollow dots only; the banner comes after a moment.
 
 import { onStatus, reconnect } from "./connection.js";
-import { ensure, find, room } from "./dom.js";
+import { ensure, find, owner } from "./dom.js";
 
 /** Shorter breaks than this pass without a banner. */
 const PATIENCE_MS = 1_500;
@@ -14,12 +14,12 @@ const TEXTS = {
     "It may be busy, or you have too many windows open. What you write is kept and sent when there is room.",
   ],
   "signed-out": ["You are signed out.", "What you wrote is kept in this tab."],
-  closed: ["This room is not open to you.", "Perhaps you left it in another tab."],
+  closed: ["This room is not open to you.", "It was deleted, or you left it. What you wrote and did not send stays on this page."],
 };
 
 /** The style sheet makes the dots hollow and shows "Not connected" by this class. */
 function drawOnline(connected) {
-  room.classList.toggle("disconnected", !connected);
+  owner.classList.toggle("disconnected", !connected);
 }
 
 function countdown({ nextTry }) {
@@ -35,10 +35,8 @@ function setText(element, text) {
 
 function draw(banner, status) {
   const { kind } = status;
-  drawOnline(kind === "open" || kind === "connecting");
   const late = Date.now() - status.since > PATIENCE_MS;
-  const archived = kind === "closed" && !find("#composer");
-  const shown = kind in TEXTS && !archived && (kind !== "down" || late || !navigator.onLine);
+  const shown = kind in TEXTS && (kind !== "down" || late || !navigator.onLine);
   const slow = kind === "connecting" && Date.now() - status.since > 4 * PATIENCE_MS;
   banner.hidden = !(shown || slow);
   if (banner.hidden) return;
@@ -66,8 +64,10 @@ function draw(banner, status) {
 }
 
 export function start() {
+  if (!owner) return;
+  onStatus(({ kind }) => drawOnline(kind === "open" || kind === "connecting"));
   const banner = find("#connection");
-  if (!room || !banner) return;
+  if (!banner) return;
   banner.setAttribute("role", "status");
   find("button", banner)?.addEventListener("click", reconnect);
   onStatus((status) => draw(banner, status));

@@ -86,6 +86,15 @@ function submit(event) {
   scroll.toEnd();
 }
 
+/** Nothing can be written here any more: the draft goes to what was not sent. */
+function close() {
+  form.hidden = true;
+  const body = written();
+  text.value = "";
+  keepDraft();
+  if (body !== "") outbox.add(body);
+}
+
 /** On a touch keyboard Enter makes a line: it has no Shift+Enter worth the name, and the button is near. */
 const onTouch = () => matchMedia("(hover: none) and (pointer: coarse)").matches;
 
@@ -110,6 +119,9 @@ export function start() {
     saveTimer ??= setTimeout(keepDraft, 300);
   });
   window.addEventListener("pagehide", keepDraft);
-  onStatus(({ kind }) => (signedOut = kind === "signed-out"));
+  onStatus(({ kind }) => {
+    signedOut = kind === "signed-out";
+    if (kind === "closed" && !form.hidden) close();
+  });
   draw();
 }

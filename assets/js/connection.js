@@ -1,11 +1,13 @@
-// The room's socket. hx-ws opens it, swaps its frames and backs off; this file tells it where to go on, notices
-// what hx-ws cannot (gaps, silence, a lost session), and says how the connection is doing.
+// The page's socket: that of the open room, or the inbox of a page without one. hx-ws opens it, swaps its frames and
+// backs off; this file tells it where to go on, notices what hx-ws cannot (gaps, silence, a lost session), and says how
+// the connection is doing. The server finds the room by its id, whatever it is called by now.
 //
-// The cursor is the highest change that is on the page. It begins with the page's `data-change`, and moves with
+// In a room the cursor is the highest change that is on the page. It begins with the page's `data-change`, and moves with
 // `data-to` of each frame once that frame is in the page. Frames say `data-from` too: if that is beyond the
 // cursor, something between was lost, so the frame is dropped and a reconnect with `?after=<cursor>` brings all.
 
-import { find, list, room, slug } from "./dom.js";
+import { find, list, owner, room, roomId } from "./dom.js";
+import * as roomList from "./roomList.js";
 import * as storage from "./storage.js";
 
 /** A frame comes at least every 20 s (the heartbeat); after this silence the socket is taken for dead. */
@@ -16,7 +18,7 @@ const HANDSHAKE_MS = 15_000;
 const LAG_MS = 5_000;
 /** Forced reconnects keep this distance, whatever asks for them. */
 const APART_MS = 1_000;
-/** Automatic reloads of one room keep this distance, so that a broken server is not hammered. */
+/** Automatic reloads of one page keep this distance, so that a broken server is not hammered. */
 const RELOAD_APART_MS = 30_000;
 
 /** Too many sockets, or the database is away: the handshake is done, and then this. */
@@ -43,6 +45,8 @@ let answering = null;
 const status = { kind: "connecting", nextTry: null, since: Date.now(), turnedAway: false };
 
 const watchers = { status: [], refusal: [] };
+/** Whether the server is being asked what has become of the room. */
+let asking = false;
 
 /** Calls back with the status at each change and, while it is down, each second. */
 export const onStatus = (callback) => watchers.status.push(callback);
@@ -50,8 +54,8 @@ export const onStatus = (callback) => watchers.status.push(callback);
 export const onRefusal = (callback) => watchers.refusal.push(callback);
 
 const tell = (kind, value) => watchers[kind].forEach((callback) => callback(value));
-const ended = () => status.kind === "signed-out" || status.kind === "closed";
-const current = () => room?._htmx?.ws?.connection ?? null;
+const ended = () => asking || status.kind === "signed-out" || status.kind === "closed";
+const current = () => owner?._htmx?.ws?.connection ?? null;
 
 function become(kind, nextTry = null) {
   if (kind !== "open" && status.kind === "open") status.since = Date.now();
@@ -70,7 +74,7 @@ export function send(value) {
 
 /** Drops the connection, whatever state it is in, and opens the next one at once. */
 export function reconnect() {
-  if (ended() || !room) return;
+  if (ended() || !owner) return;
   clearTimeout(forcedTimer);
   const wait = lastForced + APART_MS - Date.now();
   if (wait > 0) {
@@ -81,30 +85,28 @@ export function reconnect() {
   behindSince = null;
   become("down");
   // Tears the room's htmx state down and wires it again, whose `load` trigger connects.
-  window.htmx.process(room, true);
+  window.htmx.process(owner, true);
 }
 
 let reloading = false;
 
-/** Loads the room's page again, or the page at `location`, but never in a tight loop. */
+/** Loads the room's page again, from where the room is by now, but never in a tight loop. */
 function reload(location) {
   if (reloading) return;
   reloading = true;
+  let url = new URL(roomList.roomPath(), document.baseURI);
+  try {
+    const wanted = new URL(location ?? url, document.baseURI);
+    if (wanted.origin === url.origin) url = wanted;
+  } catch {
+    // Not an address: this room's page will do.
+  }
   const last = storage.load("reloaded") ?? 0;
-  const wait = Math.max(0, last + RELOAD_APART_MS - Date.now());
+  const apart = url.pathname === window.location.pathname ? RELOAD_APART_MS : APART_MS;
   setTimeout(() => {
-    let url = new URL(`/chat/room/${encodeURIComponent(slug)}`, document.baseURI);
-    try {
-      const wanted = new URL(location ?? url, document.baseURI);
-      if (wanted.origin === url.origin) url = wanted;
-    } catch {
-      // Not an address: this room's page will do.
-    }
-    const next = url.pathname.match(/^\/chat\/room\/([^/]+)$/)?.[1];
-    if (next && next !== slug) storage.moveTo(decodeURIComponent(next));
     storage.save("reloaded", Date.now());
     window.location.assign(url);
-  }, wait);
+  }, Math.max(0, last + apart - Date.now()));
 }
 
 /** The newest message on the page, for the server to know what to append and what to alter. */
@@ -154,8 +156,12 @@ function beforeConnection(event) {
   }
   // Fired when the next try is scheduled, and read when it starts; nothing can arrive in between.
   const url = new URL(connection.url);
-  url.searchParams.set("after", cursor);
-  url.searchParams.set("seq", newestShown());
+  if (owner === room) {
+    url.searchParams.set("room", roomId);
+    url.searchParams.set("after", cursor);
+    url.searchParams.set("seq", newestShown());
+  }
+  if (roomList.shownVersion() !== null) url.searchParams.set("rooms", roomList.shownVersion());
   connection.url = url.href;
 
   attempt = connection.attempt;
@@ -201,11 +207,16 @@ function beforeFrame(event) {
     queueMicrotask(reconnect);
   } else {
     leadsTo.set(message, at);
+    roomList.beforeFrame();
   }
 }
 
 function afterFrame(event) {
-  cursor = Math.max(cursor, leadsTo.get(event.detail.message) ?? 0);
+  const { message } = event.detail;
+  if (!leadsTo.has(message)) return;
+  cursor = Math.max(cursor, leadsTo.get(message));
+  roomList.afterFrame(message.data);
+  if (roomList.hasMoved()) reload();
 }
 
 /** A frame of JSON: heartbeat, refusal, or the wish that the page be loaded again. */
@@ -216,7 +227,7 @@ function heard(text) {
   } catch {
     return;
   }
-  if (data.reload === true) reload(data.location);
+  if (data.reload === true && (data.room ?? roomId) === roomId) reload(data.location);
   else if (data.error) tell("refusal", data.error);
   else if (Number.isSafeInteger(data.last_change)) {
     if (data.last_change <= cursor) behindSince = null;
@@ -245,13 +256,30 @@ function forgiven() {
   wasForgiven = true;
 }
 
-/** Not open to the reader: the server knows best what to show instead, so ask it, once. */
-function refused() {
+/**
+ * The room is not open to the reader. If its page can still be read (it is archived now), it is loaded, once. Else this
+ * page stays, with what was written in it: the room was deleted, or the reader left it.
+ */
+async function refused() {
+  asking = true;
+  const path = roomList.roomPath();
+  const readable = !storage.load("refused") && (await showsThisRoom(path));
+  if (readable) {
+    storage.save("refused", 1);
+    window.location.assign(path);
+    return;
+  }
+  asking = false;
   become("closed");
-  // A room without a composer is archived: it can be read, and nothing will ever be pushed.
-  if (!find("#composer") || storage.load("refused")) return;
-  storage.save("refused", 1);
-  window.location.assign(`/chat/room/${encodeURIComponent(slug)}`);
+}
+
+async function showsThisRoom(path) {
+  try {
+    const page = new DOMParser().parseFromString(await (await fetch(path)).text(), "text/html");
+    return find("#room", page)?.dataset.room === roomId;
+  } catch {
+    return false;
+  }
 }
 
 function tick() {
@@ -270,11 +298,11 @@ function tick() {
 }
 
 export function start() {
-  if (!room) return;
-  room.addEventListener("htmx:ws:before:connection", beforeConnection);
-  room.addEventListener("htmx:ws:before:message:incoming", beforeFrame);
-  room.addEventListener("htmx:ws:after:message:incoming", afterFrame);
-  room.addEventListener("htmx:ws:close", closed);
+  if (!owner) return;
+  owner.addEventListener("htmx:ws:before:connection", beforeConnection);
+  owner.addEventListener("htmx:ws:before:message:incoming", beforeFrame);
+  owner.addEventListener("htmx:ws:after:message:incoming", afterFrame);
+  owner.addEventListener("htmx:ws:close", closed);
   setInterval(tick, 1_000);
 
   // `offline` is only a hint: a server on this machine may still be there. Trying at once tells the truth.

@@ -7,9 +7,12 @@ export const room = find("#room");
 export const scroller = find("#scroller");
 export const list = find("#messages");
 
-/** The room's slug and the reader's user id, as the server wrote them. */
-export const slug = room?.dataset.room ?? "";
-export const me = room?.dataset.me ?? "";
+/** The element that owns the page's socket: the room, or on a page where nobody can write in one the inbox. */
+export const owner = find("#inbox") ?? room;
+/** The reader's user id. */
+export const me = owner?.dataset.me ?? "";
+/** The room's id. Its name and its address may change, and another room may be given them. */
+export const roomId = room?.dataset.room ?? "";
 
 /** The child `selector` of `parent`; made as `<tag class>` at its end when the page has none. */
 export function ensure(parent, selector, tag, className) {

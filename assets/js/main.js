@@ -2,9 +2,12 @@
 // listeners and the scroll position are there before any of them starts.
 //
 // What it expects of a room's page:
-//   #room [data-room data-change data-me]   owns the socket
+//   #room [data-room data-slug data-change data-me]   owns the socket, where something can be written in the room
+//   #inbox [data-me]                        owns it on every other page of the shell
+//   #public-rooms [data-rooms data-open] > li#room-<id>
 //   #connection.banner > p > strong         texts and countdown are written there; a button "Try now"
-//   #room.disconnected                      set while there is no connection: dots go hollow, "Not connected"
+//   .disconnected                           set on #room or #inbox while there is no connection: dots go hollow
+//   #room.closed                            set when nothing can be sent any more
 //   #scroller > ol#messages                 li#m-<seq> and li#e-<change>, #older first, unconfirmed ones last
 //   #to-newest > span                       "3 new messages"
 //   #announcer                              the polite live region

@@ -26,6 +26,8 @@ let pausedUntil = 0;
 let pauseTimer = null;
 /** After a refusal that passes: the next message goes out when the one before it is confirmed, or they overtake. */
 let oneByOne = false;
+/** Why nothing can be sent from this page any more; null while it can. */
+let closedBecause = null;
 
 const persist = () => storage.save("pending", entries);
 
@@ -90,7 +92,15 @@ export function add(body) {
   entries.push(entry);
   persist();
   draw(entry);
-  pump();
+  if (closedBecause === null) pump();
+  else fail(entry, closedBecause);
+}
+
+/** Nothing can be sent from here any more: what is not sent stays, to be copied or discarded. */
+function close(reason) {
+  closedBecause = reason;
+  room.classList.add("closed");
+  for (const entry of entries) if (entry.state === "pending") fail(entry, reason);
 }
 
 /** The server stored the message with this client id: its place is taken by the real one. */
@@ -169,6 +179,7 @@ function onClick(event) {
 }
 
 function onChangedStatus({ kind }) {
+  if (kind === "closed" && closedBecause === null) close("Not sent: the room is not open to you any more.");
   const now = kind === "open";
   if (now && !connected) {
     for (const state of live.values()) state.givenAt = 0;
@@ -199,6 +210,12 @@ export function start() {
     draw(entry);
   }
   persist();
+  if (!find("#composer")) {
+    close("Not sent: the room was archived.");
+    const draft = storage.load("draft");
+    storage.save("draft", null);
+    if (draft?.trim()) add(draft.trim());
+  }
   list.addEventListener("click", onClick);
   onStatus(onChangedStatus);
   onRefusal(refuse);

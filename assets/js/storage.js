@@ -1,12 +1,13 @@
 // What must survive a reload of this tab: the draft, messages that are not confirmed yet, and guards against
 // reload loops. It lives in sessionStorage, so it ends with the tab, and is wiped at log-out. Every key carries
-// the reader's id: who logs in next in the same tab never sees it.
+// the reader's id: who logs in next in the same tab never sees it. And it carries the room's id, which stays the same
+// when the room gets another name: what was written for a room stays with that room.
 // Storage may be full or forbidden; then the page simply forgets, and works on.
 
-import { me, slug } from "./dom.js";
+import { me, roomId } from "./dom.js";
 
 const PREFIX = "umbra:";
-const key = (name, room = slug) => `${PREFIX}${me}:${room}:${name}`;
+const key = (name) => `${PREFIX}${me}:${roomId}:${name}`;
 
 /** After a wipe nothing is kept any more: leaving the page would write what it still holds. */
 let wiped = false;
@@ -29,20 +30,6 @@ export function save(name, value) {
     else sessionStorage.setItem(key(name), JSON.stringify(value));
   } catch {
     // Full or forbidden: nothing survives a reload, everything else works.
-  }
-}
-
-/** The room got another name: what was kept moves along. */
-export function moveTo(newSlug) {
-  for (const name of ["draft", "pending"]) {
-    try {
-      const value = sessionStorage.getItem(key(name));
-      if (value === null) continue;
-      sessionStorage.setItem(key(name, newSlug), value);
-      sessionStorage.removeItem(key(name));
-    } catch {
-      return;
-    }
   }
 }
 

@@ -3,8 +3,9 @@
 // comes twice stands once, what comes late goes to its place, times become local, and the reader's place is kept.
 
 import { announce } from "./announcer.js";
-import { list, me, room } from "./dom.js";
+import { list, me, roomId } from "./dom.js";
 import * as outbox from "./outbox.js";
+import { roomPath } from "./roomList.js";
 import * as scroll from "./scroll.js";
 import { localise } from "./times.js";
 
@@ -68,7 +69,7 @@ function trim() {
   if (first <= 0) return;
   for (const item of items.slice(0, first)) item.remove();
 
-  const address = `/chat/room/${encodeURIComponent(room.dataset.room)}/messages?before=${items[first].dataset.seq}`;
+  const address = `${roomPath()}/messages?before=${items[first].dataset.seq}&room=${roomId}`;
   document.getElementById("older")?.remove();
   const older = document.createElement("li");
   older.id = "older";

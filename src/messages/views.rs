@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::model::{History, Item, MAX_CHARS, MessageView};
 use crate::accounts::model::Author;
-use crate::ids::ClientId;
+use crate::ids::{ClientId, RoomId};
 use crate::rooms::model::path;
 use crate::rooms::views::event;
 use crate::web::Ctx;
@@ -42,10 +42,10 @@ pub fn item(item: &Item) -> Markup {
 }
 
 /// A page of the stream, oldest first, led by the way to what is older.
-pub fn history(slug: &str, history: &History) -> Markup {
+pub fn history(slug: &str, room: RoomId, history: &History) -> Markup {
     html! {
         @if let Some(before) = history.older {
-            @let address = format!("{}/messages?before={before}", path(slug));
+            @let address = format!("{}/messages?before={before}&room={room}", path(slug));
             li #older .older hx-get=(address) hx-trigger="intersect once root:#scroller rootMargin:200px"
                 hx-swap="outerHTML" hx-target="this"
             {
@@ -75,6 +75,8 @@ pub fn pending(author: &Author) -> Markup {
 /// What stands in the composer: what was typed, and why it was not sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Draft<'a> {
+    /// The room that it is meant for, whatever the address means by the time it comes.
+    pub room: Option<RoomId>,
     /// The text.
     pub body: &'a str,
     /// The id that it will be stored under, once, however often the form is sent. The script makes its own.
@@ -86,6 +88,7 @@ pub struct Draft<'a> {
 impl Default for Draft<'_> {
     fn default() -> Self {
         Self {
+            room: None,
             body: "",
             client_id: ClientId::new(),
             error: None,
@@ -95,11 +98,17 @@ impl Default for Draft<'_> {
 
 /// The form to write in.
 pub fn composer(ctx: &Ctx, slug: &str, title: &str, draft: Draft<'_>) -> Markup {
-    let Draft { body, client_id, error } = draft;
+    let Draft {
+        room,
+        body,
+        client_id,
+        error,
+    } = draft;
     html! {
         form #composer .composer method="post" action={ "/chat/room/" (slug) "/messages" } {
             (csrf_field(ctx))
             input type="hidden" name="client_id" value=(client_id) autocomplete="off";
+            @if let Some(room) = room { input type="hidden" name="room" value=(room); }
             div.composer-box {
                 label.visually-hidden for="composer-body" { "Message #" (title) }
                 textarea #composer-body name="body" rows="1" required dir="auto" data-max=(MAX_CHARS)

@@ -49,7 +49,7 @@ fn page(shell: &Shell<'_>, tab: Tab, content: &Markup) -> Markup {
             }
         }
     };
-    chat::views::page(shell, &format!("{name} · Administration"), sheet)
+    chat::views::page(shell, &format!("{name} · Administration"), &sheet)
 }
 
 /// A card in the middle that asks for one thing: a title, a sentence, and what `form` brings.

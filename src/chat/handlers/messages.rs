@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use super::{Page, rooms};
 use crate::accounts::CurrentUser;
-use crate::chat::views::unsent;
-use crate::ids::{ClientId, Seq};
+use crate::accounts::model::fold;
+use crate::chat::views::{lost, unsent};
+use crate::ids::{ClientId, RoomId, Seq};
 use crate::messages::history;
 use crate::messages::model::{Body, SendError, Stored};
 use crate::messages::sending::{Sender, send_and_wait};
@@ -20,12 +21,17 @@ use crate::web::errors::set_retry_after;
 use crate::web::{Ctx, see_other};
 use crate::{App, Error, Result};
 
+/// Above a message that was written under another name of its room.
+const MOVED: &str = "This room has moved: it has another name now. Your message is not sent yet.";
+
 /// What the composer sends.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct NewMessageForm {
     body: String,
     client_id: String,
+    /// The id of the room that the message is meant for; a program may leave it to the address.
+    room: String,
 }
 
 impl NewMessageForm {
@@ -42,12 +48,22 @@ impl NewMessageForm {
         id.map_err(|_| SendError::Malformed("client_id must be a UUID."))
     }
 
+    /// Where it is to go. An id that is none is no room's.
+    fn room(&self) -> Result<Option<RoomId>> {
+        if self.room.is_empty() {
+            return Ok(None);
+        }
+        let id = Uuid::parse_str(&self.room).map_err(|_| Error::NotFound)?;
+        Ok(Some(RoomId(id)))
+    }
+
     /// What the composer shows again: the same text under the same id, so that it cannot be stored twice.
-    fn draft(&self, refusal: SendError) -> Draft<'_> {
+    fn draft<'a>(&'a self, error: &'a str) -> Draft<'a> {
         Draft {
+            room: self.room().ok().flatten(),
             body: &self.body,
             client_id: self.client_id().unwrap_or_else(|_| ClientId::new()),
-            error: Some(refusal.page_message()),
+            error: Some(error),
         }
     }
 }
@@ -61,14 +77,17 @@ pub async fn index(
     Path(slug): Path<String>,
     Query(page): Query<Page>,
 ) -> Result<Response> {
-    let membership = enter(&app, user.id, RoomAddress::Slug(&slug)).await?;
+    let address = page
+        .room
+        .map_or(RoomAddress::Slug(&slug), |id| RoomAddress::Id(RoomId(id)));
+    let membership = enter(&app, user.id, address).await?;
     let before = page.before.map(Seq);
     if !ctx.htmx {
         let query = before.map(|seq| format!("?before={seq}")).unwrap_or_default();
         return Ok(see_other(&format!("{}{query}", path(&membership.room.slug))));
     }
     let history = history::page(&app, &membership, before).await?;
-    Ok(views::history(&membership.room.slug, &history).into_response())
+    Ok(views::history(&membership.room.slug, membership.room.id, &history).into_response())
 }
 
 /// Sends without a socket: the stored message for htmx, the room for everybody else.
@@ -85,15 +104,25 @@ pub async fn create(
         // Not even the room can be drawn: what was typed is, so that it can be sent from there.
         Err(Error::Unavailable(cause)) if !ctx.htmx => {
             tracing::warn!(cause, request = ctx.request_id, "a message could not be taken");
-            let page = unsent(&ctx, &slug, form.draft(SendError::Unavailable));
+            let page = unsent(&ctx, &slug, form.draft(SendError::Unavailable.page_message()));
             Ok(answer(SendError::Unavailable, page.into_response()))
+        }
+        Err(Error::NotFound) if !ctx.htmx && !form.room.is_empty() => {
+            let page = lost(&ctx, &form.body).with_status(StatusCode::NOT_FOUND);
+            Ok(page.into_response())
         }
         answer => answer,
     }
 }
 
 async fn send(app: &App, ctx: &Ctx, user: &CurrentUser, slug: &str, form: &NewMessageForm) -> Result<Response> {
-    let membership = enter(app, user.id, RoomAddress::Slug(slug)).await?;
+    let address = form.room()?.map_or(RoomAddress::Slug(slug), RoomAddress::Id);
+    let membership = enter(app, user.id, address).await?;
+    if fold(slug) != fold(&membership.room.slug) {
+        // The room has another name by now, and its old one may be another room's: its writer looks, and sends it again.
+        let page = rooms::draw(app, ctx, user, &membership, None, form.draft(MOVED)).await?;
+        return Ok(page.with_status(StatusCode::CONFLICT).into_response());
+    }
     match store(app, user, &membership, form).await? {
         Ok(stored) if ctx.htmx => {
             let mut db = app.db.acquire().await?;
@@ -102,7 +131,7 @@ async fn send(app: &App, ctx: &Ctx, user: &CurrentUser, slug: &str, form: &NewMe
         }
         Ok(stored) => Ok(see_other(&format!("{}#m-{}", path(&membership.room.slug), stored.seq))),
         Err(refusal) => {
-            let page = rooms::draw(app, ctx, user, &membership, None, form.draft(refusal)).await?;
+            let page = rooms::draw(app, ctx, user, &membership, None, form.draft(refusal.page_message())).await?;
             Ok(answer(refusal, page.into_response()))
         }
     }

@@ -31,7 +31,7 @@ pub fn home(shell: &Shell<'_>) -> Markup {
             }
         }
     };
-    page(shell, "Chats", sheet)
+    page(shell, "Chats", &sheet)
 }
 
 /// An open public room seen from outside: what it is about, how many are in it, and the way in.
@@ -59,5 +59,5 @@ pub fn join(shell: &Shell<'_>, room: &Room, members: i64) -> Markup {
             }
         }
     };
-    page(shell, &room.title, sheet)
+    page(shell, &room.title, &sheet)
 }

@@ -5,15 +5,25 @@ mod room;
 mod side_bar;
 
 pub use home::{home, join};
-pub use room::{online, room, unsent};
+pub use room::{lost, online, room, unsent};
 pub use side_bar::room_row;
 
-use maud::Markup;
+use maud::{Markup, html};
 
 use super::Shell;
 use crate::web::layout;
 
-/// A page inside the application: the sheet beside the side bar.
-pub fn page(shell: &Shell<'_>, title: &str, sheet: Markup) -> Markup {
+/// A page inside the application: the sheet beside the side bar, whose rows come through the inbox.
+pub fn page(shell: &Shell<'_>, title: &str, sheet: &Markup) -> Markup {
+    let sheet = html! {
+        div #inbox hidden data-me=(shell.viewer.id) hx-ws:connect="/ws/inbox" hx-trigger="load, chat:reconnect"
+            hx-swap="none" {}
+        (sheet)
+    };
+    frame(shell, title, sheet)
+}
+
+/// A page whose sheet brings a socket of its own.
+fn frame(shell: &Shell<'_>, title: &str, sheet: Markup) -> Markup {
     layout::shell(shell.ctx, title, side_bar::side_bar(shell), sheet)
 }

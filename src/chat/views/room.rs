@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::page;
+use super::{frame, page};
 use crate::accounts::model::Author;
 use crate::chat::Shell;
 use crate::messages::model::History;
@@ -20,33 +20,41 @@ pub fn room(shell: &Shell<'_>, room: &Room, shown: &History, here: usize, draft:
         username: viewer.username.clone(),
         name: viewer.name.clone(),
     };
+    let is_open = room.archived_at.is_none();
+    let socket = is_open.then(|| format!("/ws/chatroom/{}", room.slug));
     let sheet = html! {
-        section #room .room data-room=(room.slug) data-change=(room.last_change) data-me=(viewer.id)
-            hx-ws:connect={ "/ws/chatroom/" (room.slug) } hx-trigger="load, chat:reconnect" hx-swap="none"
+        section #room .room data-room=(room.id) data-slug=(room.slug) data-change=(room.last_change) data-me=(viewer.id)
+            hx-ws:connect=[socket] hx-trigger="load, chat:reconnect" hx-swap="none"
         {
-            div #connection .banner role="status" hidden {
-                (icon("wifi-off"))
-                p { strong {} " " span.banner-text {} span.banner-countdown aria-hidden="true" {} }
-                button.button.secondary.small type="button" { "Try now" }
+            @if is_open {
+                div #connection .banner role="status" hidden {
+                    (icon("wifi-off"))
+                    p { strong {} " " span.banner-text {} span.banner-countdown aria-hidden="true" {} }
+                    button.button.secondary.small type="button" { "Try now" }
+                }
             }
             (header(ctx, room, here))
             div #scroller tabindex="0" role="region" aria-label="Messages" {
-                ol #messages { (history(&room.slug, shown)) }
+                ol #messages { (history(&room.slug, room.id, shown)) }
                 div.room-empty {
                     (empty_state("Nobody has written here yet", "Write the first message. Everybody in the room sees it at once.", &html! {}))
                 }
             }
             div #announcer .visually-hidden aria-live="polite" {}
             button #to-newest .new-messages type="button" hidden { (icon("arrow-down")) span.label { "New messages" } }
-            @if room.archived_at.is_some() {
-                p.archived { (icon("archive")) "This room is archived. It can be read, but nobody can write in it." }
+            @if is_open {
+                (composer(ctx, &room.slug, &room.title, Draft { room: Some(room.id), ..draft }))
             } @else {
-                (composer(ctx, &room.slug, &room.title, draft))
+                p.archived { (icon("archive")) "This room is archived. It can be read, but nobody can write in it." }
             }
             template #pending-message { (pending(&me)) }
         }
     };
-    page(shell, &room.title, sheet)
+    if is_open {
+        frame(shell, &room.title, sheet)
+    } else {
+        page(shell, &room.title, &sheet)
+    }
 }
 
 /// What was typed, when nothing else of the room can be drawn: it can be sent from here.
@@ -54,6 +62,16 @@ pub fn unsent(ctx: &Ctx, slug: &str, draft: Draft<'_>) -> Markup {
     let sentence = "The server cannot reach its database right now. Your message is still here.";
     let below = html! { div class="w-full pt-5 text-start" { (composer(ctx, slug, slug, draft)) } };
     layout::eclipsed(ctx, "Not confirmed yet", html! {}, sentence, below)
+}
+
+/// What was typed for a room that is not open to its writer any more: it can be copied.
+pub fn lost(ctx: &Ctx, body: &str) -> Markup {
+    let sentence = "It was deleted, or you left it. Your message was not sent; you can copy it from here.";
+    let below = html! {
+        textarea class="input mt-5 w-full" readonly dir="auto" rows="5" aria-label="Your message" { "\n" (body) }
+        div class="mt-5" { a.button.large.primary href="/chat/" { (icon("message-circle")) "Back to the chats" } }
+    };
+    layout::eclipsed(ctx, "This room is not open to you", html! {}, sentence, below)
 }
 
 /// How many members are here now: what stands in `#online`.

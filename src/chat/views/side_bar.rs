@@ -12,7 +12,10 @@ use crate::web::{Ctx, Viewer};
 /// The side bar: me, the rooms, and the foot.
 pub fn side_bar(shell: &Shell<'_>) -> Markup {
     let Shell { ctx, viewer, open, .. } = *shell;
-    let rooms = &shell.rooms.rooms;
+    let open_room = match open {
+        Open::Room(room) => Some(room),
+        Open::Home | Open::Admin => None,
+    };
     html! {
         aside class="side-bar ps-safe-left max-md:pe-safe-right max-md:pt-safe-top" aria-label="Side bar" {
             div class="flex items-center gap-2 px-2.5 pt-2 pb-1.5 max-md:ps-4 max-md:pe-3 max-md:pt-3 max-md:pb-1" {
@@ -29,14 +32,13 @@ pub fn side_bar(shell: &Shell<'_>) -> Markup {
                     }
                 }
                 h2.side-label { "Public rooms" }
-                @if rooms.is_empty() {
-                    p class="px-3 py-1.5 text-t3 max-md:text-15" {
-                        "No rooms yet. "
-                        @if viewer.is_admin { a class="underline" href="/admin/rooms" { "Make one" } }
-                    }
+                ul #public-rooms .peer data-rooms=(shell.rooms.version) data-open=[open_room] {
+                    @for room in &shell.rooms.rooms { (row(room, open)) }
                 }
-                ul #public-rooms {
-                    @for room in rooms { (row(room, open)) }
+                // Shown while the list above is empty.
+                p class="px-3 py-1.5 text-t3 peer-has-[li]:hidden max-md:text-15" {
+                    "No rooms yet. "
+                    @if viewer.is_admin { a class="underline" href="/admin/rooms" { "Make one" } }
                 }
             }
             div class="flex min-h-13 items-center justify-between gap-2 ps-5 pe-3 pb-safe-bottom font-600" {

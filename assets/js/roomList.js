@@ -1,0 +1,42 @@
+// The public rooms in the side bar, whose rows come over the socket. A row that is pushed is the same for everybody:
+// which one is open is marked here. The row of the open room says where that room is now.
+
+import { find, room, roomId } from "./dom.js";
+
+const rows = find("#public-rooms");
+
+/** The version of the list that the page shows, for the server to know what to send. */
+let version = rows?.dataset.rooms ?? null;
+/** The row that had the focus before a frame came. */
+let focused = null;
+
+const linkOf = (id) => document.getElementById(`room-${id}`)?.querySelector("a") ?? null;
+
+export const shownVersion = () => version;
+
+/** The path of the open room, also after it got another name. */
+export function roomPath() {
+  return new URL(linkOf(roomId)?.href ?? `/chat/room/${encodeURIComponent(room.dataset.slug)}`, document.baseURI).pathname;
+}
+
+/** Whether the open room has another address than when the page was loaded. */
+export const hasMoved = () =>
+  room !== null && decodeURIComponent(roomPath()) !== `/chat/room/${room.dataset.slug}`;
+
+/** Before a frame is put into the page. */
+export function beforeFrame() {
+  focused = document.activeElement?.closest("#public-rooms > li")?.id ?? null;
+}
+
+/** After it: the marks are set again, and the focus is where it was. */
+export function afterFrame(html) {
+  for (const [, found] of html.matchAll(/<hx-(?:partial|upsert)\b[^>]*\sdata-rooms="(\d+)"/g)) {
+    version = String(Math.max(Number(version), Number(found)));
+  }
+  const open = rows?.dataset.open && linkOf(rows.dataset.open);
+  if (open) {
+    open.classList.add("open");
+    open.setAttribute("aria-current", "page");
+  }
+  if (focused && document.activeElement === document.body) document.getElementById(focused)?.querySelector("a")?.focus();
+}
