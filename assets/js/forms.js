@@ -18,6 +18,8 @@ function begin(form, button) {
     button.dataset.label = label.textContent;
     label.textContent = busy;
   }
+  // A button that is disabled loses the focus, which a form of htmx keeps on the page that it changes.
+  if (form.hasAttribute("hx-post")) return;
   // Later: a button that is disabled now would not be part of what is sent.
   setTimeout(() => busyForms.has(form) && (button.disabled = true));
 }
@@ -29,6 +31,8 @@ function end(form) {
     button.disabled = false;
     button.removeAttribute("aria-busy");
     button.style.minWidth = "";
+    // htmx copies the attribute to the new button, which the content security policy would refuse.
+    button.removeAttribute("style");
     const label = button.querySelector(".label");
     if (label && button.dataset.label) label.textContent = button.dataset.label;
   }
@@ -53,10 +57,13 @@ export function start() {
   // The first wrong field has the focus: the page asks for it where it can, a checkbox gets it here.
   if (!document.querySelector("[autofocus]")) document.querySelector("main form [aria-invalid=true]")?.focus();
   document.addEventListener("submit", submitted, { capture: true });
-  document.addEventListener("htmx:finally:request", ({ target }) => {
-    const form = target.closest?.("form");
-    if (form) end(form);
-  });
+  // Before the answer is swapped in; `finally` is for those that never came.
+  for (const event of ["htmx:after:request", "htmx:finally:request"]) {
+    document.addEventListener(event, ({ target }) => {
+      const form = target.closest?.("form");
+      if (form) end(form);
+    });
+  }
   // Back from the next page by the browser's button: everything is ready again.
   window.addEventListener("pageshow", () => [...busyForms].forEach(end));
 }

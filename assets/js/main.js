@@ -22,15 +22,22 @@ import * as banner from "./banner.js";
 import * as composer from "./composer.js";
 import * as connection from "./connection.js";
 import * as forms from "./forms.js";
-import * as menus from "./menus.js";
+import { dialog } from "./dialog.js";
+import { menu } from "./menus.js";
 import * as outbox from "./outbox.js";
-import * as password from "./password.js";
+import { passwordField } from "./password.js";
 import * as scroll from "./scroll.js";
+import * as theme from "./theme.js";
 import * as timeline from "./timeline.js";
 import * as times from "./times.js";
+import { toast } from "./toast.js";
 import * as viewport from "./viewport.js";
 
+document.addEventListener("alpine:init", () => {
+  for (const [name, component] of Object.entries({ dialog, menu, passwordField, toast })) window.Alpine.data(name, component);
+});
+
 // Watchers of the connection first, and the place in the list last: by then all that is drawn is drawn.
-for (const part of [password, forms, menus, viewport, times, banner, outbox, composer, announcer, timeline, connection, scroll]) {
+for (const part of [forms, theme, viewport, times, banner, outbox, composer, announcer, timeline, connection, scroll]) {
   part.start();
 }

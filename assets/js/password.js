@@ -53,7 +53,3 @@ export function passwordField() {
     },
   };
 }
-
-export function start() {
-  document.addEventListener("alpine:init", () => window.Alpine.data("passwordField", passwordField));
-}

@@ -128,11 +128,29 @@ pub const THEMES: [(Theme, &str, &str); 3] = [
     (Theme::Dawn, "sun", "Dawn"),
 ];
 
-/// The choice of look, as a small menu that works without a script: each entry posts the form.
+/// The choice of look inside the application, in which `theme` is chosen.
+pub fn theme_choice(ctx: &Ctx, theme: Theme) -> Markup {
+    html! {
+        form #theme-choice class="px-1 pb-1.5" method="post" action="/appearance" hx-post="/appearance" hx-swap="outerHTML" {
+            (csrf_field(ctx))
+            div class="segmented grid grid-cols-[repeat(3,1fr)]" role="group" aria-label="Look" {
+                @for (one, sign, name) in THEMES {
+                    button id={ "theme-" (one.as_str()) } class="min-h-8 px-1.5 text-13 touch:min-h-11" type="submit"
+                        name="theme" value=(one.as_str()) aria-pressed=(if one == theme { "true" } else { "false" })
+                    {
+                        (icon(sign)) (name)
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The choice of look on public pages, as a small menu that works without a script: each entry posts the form.
 pub fn theme_menu(ctx: &Ctx) -> Markup {
     let sign = if ctx.theme == Theme::Dawn { "sun" } else { "moon" };
     html! {
-        details.popup {
+        details.popup x-data="menu" x-bind="closing" {
             summary.icon-button aria-label="Look" title="Look" { (icon(sign)) }
             form class="menu min-w-42" method="post" action="/appearance" {
                 (csrf_field(ctx))

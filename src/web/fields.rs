@@ -9,8 +9,10 @@ use super::icons::icon;
 pub struct Field<'a> {
     /// The words above the field.
     pub label: &'a str,
-    /// The form field's name; the element's id is `field-<name>`.
+    /// The form field's name; the element's id is `field-<scope><name>`.
     pub name: &'a str,
+    /// Tells the ids of two forms on one page apart.
+    pub scope: &'a str,
     /// What was typed before.
     pub value: &'a str,
     /// The input's type; empty means `text`.
@@ -35,7 +37,7 @@ pub struct Field<'a> {
 
 impl Field<'_> {
     fn id(&self) -> String {
-        format!("field-{}", self.name)
+        format!("field-{}{}", self.scope, self.name)
     }
 
     /// What describes the field to a screen reader: the error, or else the hint.

@@ -8,10 +8,11 @@ use maud::{DOCTYPE, Markup, html};
 use super::assets;
 use super::components::{eclipse, eclipse_small, theme_menu};
 use super::context::{Ctx, Theme, Viewer};
+use super::icons::icon;
 
 /// What htmx is told before it starts. 1000 is among the codes to recover from because a page that comes back from
 /// the back-forward cache finds its socket closed that way; 4401 and 4403 are not, because waiting does not help.
-const HTMX_CONFIG: &str = r#"{"extensions":"ws,upsert","history":false,"noSwap":[204,304,"5xx"],"ws":{"pauseOnBackground":false,"reconnectDelay":500,"reconnectMaxDelay":30000,"reconnectCodes":[1000,1001,1005,1006,1007,1011,1012,1013,1014]}}"#;
+const HTMX_CONFIG: &str = r#"{"extensions":"ws,upsert","history":false,"noSwap":[204,304,"4xx","5xx"],"ws":{"pauseOnBackground":false,"reconnectDelay":500,"reconnectMaxDelay":30000,"reconnectCodes":[1000,1001,1005,1006,1007,1011,1012,1013,1014]}}"#;
 
 /// The body of a page for everybody: the header, the rest as high as the window, the footer.
 const PUBLIC: &str = "flex flex-col overflow-x-clip";
@@ -103,10 +104,27 @@ pub fn shell(ctx: &Ctx, title: &str, side_bar: Markup, sheet: Markup) -> Markup 
     let body = html! {
         div.shell {
             (side_bar)
-            main.sheet #main tabindex="-1" { (sheet) }
+            main.sheet #main tabindex="-1" {
+                (sheet)
+                (toast())
+            }
         }
+        // What htmx puts into it is shown over the page.
+        dialog #dialog .dialog x-data="dialog" aria-label="Question" {}
     };
     document(ctx, title, "in-shell", true, &body)
+}
+
+/// A short notice, one at a time. The two lines are there from the start, because only what changes in them is
+/// announced: notices when a screen reader pauses, errors at once.
+fn toast() -> Markup {
+    html! {
+        div.toast x-data="toast" x-bind:class="kind" {
+            p role="status" x-text="notice" {}
+            p role="alert" x-text="problem" {}
+            button.icon-button type="button" hidden x-bind:hidden="closed" aria-label="Close" x-on:click="close" { (icon("x")) }
+        }
+    }
 }
 
 /// The word mark, a link to the start, in the type of what is around it.

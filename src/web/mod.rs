@@ -10,6 +10,7 @@ pub mod errors;
 mod fields;
 pub mod forwarded;
 pub mod headers;
+pub mod htmx;
 pub mod icons;
 pub mod layout;
 pub mod limits;

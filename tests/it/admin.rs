@@ -359,3 +359,61 @@ async fn the_overview_counts_the_messages_of_today(pool: PgPool) {
     admin.write("General", "and again").await;
     assert_eq!(counts().await, is("2", "5"));
 }
+
+#[sqlx::test]
+async fn htmx_is_answered_with_what_changed_and_a_notice(pool: PgPool) {
+    let server = spawn(pool).await;
+    let admin = server.admin().await;
+    let charlie = server.person("charlie").await;
+    admin.make_room("General").await;
+    admin.make_room("Random").await;
+    admin.post("/admin/rooms/Random/archive", &[]).await;
+
+    // The list stays as the page shows it: only archived rooms.
+    let archived = "/admin/rooms?show=archived";
+    let answer = admin.post_fragment(archived, "/admin/rooms/General/archive", &[]).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()["hx-trigger"], r#"{"toast":"The room is archived."}"#);
+    let list = answer.text().await.unwrap();
+    assert!(list.starts_with(r#"<section id="room-list""#) && list.contains("General") && list.contains("Random"));
+    let answer = admin.post_fragment(archived, "/admin/rooms/General/restore", &[]).await;
+    let list = answer.text().await.unwrap();
+    assert!(!list.contains("General") && list.contains("Random"));
+
+    let new = |name| [("name", name), ("topic", "typed")];
+    let answer = admin
+        .post_fragment("/admin/rooms", "/admin/rooms", &new("no name"))
+        .await;
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let form = answer.text().await.unwrap();
+    assert!(form.starts_with("<section") && form.contains(r#"value="typed""#) && form.contains("field-name-error"));
+    let answer = admin.post_fragment("/admin/rooms", "/admin/rooms", &new("Third")).await;
+    assert_eq!(answer.headers()["hx-trigger"], r#"{"toast":"The room is made."}"#);
+    assert!(answer.text().await.unwrap().contains("/admin/rooms/Third/edit"));
+    let question = admin.fragment("/admin/rooms/Third/delete").await.text().await.unwrap();
+    assert!(question.starts_with("<section") && question.contains("Delete this room?"));
+
+    let role = [("role", "admin"), ("q", "charlie")];
+    let answer = admin
+        .post_fragment("/admin/users", "/admin/users/charlie/role", &role)
+        .await;
+    let people = answer.text().await.unwrap();
+    assert!(people.contains("Remove as administrator") && people.matches("<li").count() == 1);
+    admin.post("/admin/users/charlie/role", &[("role", "member")]).await;
+
+    let joined = charlie.post_fragment("/chat/", "/chat/room/General/join", &[]).await;
+    assert_eq!(joined.headers()["hx-redirect"], "/chat/room/General");
+    let theme = charlie
+        .post_fragment("/chat/", "/appearance", &[("theme", "dawn")])
+        .await;
+    assert_eq!(theme.headers()["hx-trigger"], r#"{"theme":"dawn"}"#);
+    assert!(theme.headers().contains_key("set-cookie"));
+    for path in [
+        "/admin/rooms/General/archive",
+        "/admin/rooms/General/delete",
+        "/admin/users/charlie/role",
+    ] {
+        let answer = charlie.post_fragment("/admin/rooms", path, &[("role", "admin")]).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}

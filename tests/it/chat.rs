@@ -68,3 +68,60 @@ async fn without_a_database_what_was_typed_can_be_sent_again(pool: PgPool) {
     assert!(page.contains(&format!("action=\"{SEND}\"")));
     assert_eq!(client_id(&page), id);
 }
+
+/// The id of the room that a page shows.
+fn room_id(page: &str) -> String {
+    let id = Regex::new(r#"id="room"[^>]*data-room="([^"]+)""#).unwrap();
+    id.captures(page).expect("the page has a room")[1].to_owned()
+}
+
+#[sqlx::test]
+async fn a_message_goes_only_to_the_room_it_was_written_for(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast {
+        admin, alice, charlie, ..
+    } = server.cast().await;
+    let id = room_id(&alice.page("/chat/room/General").await);
+    alice.write("General", "an old message").await;
+    let rename = [("name", "Lounge"), ("topic", "")];
+    admin.post("/admin/rooms/General", &rename).await;
+
+    let fields = [("body", "for <b>friends</b>"), ("room", id.as_str())];
+    for taken in [false, true] {
+        if taken {
+            admin.make_room("General").await;
+            alice.join("General").await;
+        }
+        let answer = alice.post(SEND, &fields).await;
+        assert_eq!(answer.status(), StatusCode::CONFLICT, "taken: {taken}");
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("for &lt;b&gt;friends&lt;/b&gt;") && page.contains("This room has moved"));
+        assert!(page.contains("action=\"/chat/room/Lounge/messages\""));
+        assert_eq!(room_id(&page), id);
+        let older = format!("/chat/room/General/messages?before=2&room={id}");
+        assert!(
+            alice
+                .fragment(&older)
+                .await
+                .text()
+                .await
+                .unwrap()
+                .contains("an old message")
+        );
+        assert_eq!(charlie.fragment(&older).await.status(), StatusCode::NOT_FOUND);
+    }
+    for room in ["Lounge", "General"] {
+        assert!(!alice.page(&format!("/chat/room/{room}")).await.contains("friends"));
+    }
+    let answer = alice.post("/chat/room/Lounge/messages", &fields).await;
+    assert_eq!(answer.headers()["location"], "/chat/room/Lounge#m-2");
+
+    // Not a member, or no such room: what was typed can be copied.
+    admin.post("/admin/rooms/General/delete", &[]).await;
+    for (person, room) in [(&charlie, id.as_str()), (&alice, "no-id")] {
+        let answer = person.post(SEND, &[("body", "mine"), ("room", room)]).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("mine</textarea>") && !page.contains("Lounge"));
+    }
+}

@@ -218,6 +218,24 @@ impl Person {
             .unwrap()
     }
 
+    /// As htmx sends a form, from the page at `page`.
+    pub async fn post_fragment(&self, page: &str, path: &str, fields: &[(&str, &str)]) -> Response {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        self.client
+            .post(format!("{}{path}", self.address))
+            .header("Origin", &self.address)
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .header("X-CSRF-Token", self.csrf_token().await)
+            .header("HX-Request", "true")
+            .header("HX-Current-URL", format!("{}{page}", self.address))
+            .body(body)
+            .send()
+            .await
+            .unwrap()
+    }
+
     /// Sends a form with the token of the privacy page, which everybody can read.
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
         let token = self.csrf_token().await;

@@ -7,9 +7,11 @@ use serde::Deserialize;
 
 use crate::accounts::actions;
 use crate::accounts::current_user::MaybeUser;
+use crate::web::components::theme_choice;
+use crate::web::htmx::with_event;
 use crate::web::normalise::is_local;
 use crate::web::session::set_theme;
-use crate::web::{Theme, see_other};
+use crate::web::{Ctx, Theme, see_other};
 use crate::{App, Result};
 
 /// What the theme's menu sends.
@@ -18,10 +20,12 @@ pub struct Choice {
     theme: Theme,
 }
 
-/// Keeps the theme in the browser, and in the account of whoever is logged in; leads back to the page.
+/// Keeps the theme in the browser, and in the account of whoever is logged in; leads back to the page. For htmx the
+/// page stays: it is told the theme, and sets it.
 #[handler]
 pub async fn update(
     app: Data<&App>,
+    ctx: Ctx,
     user: MaybeUser,
     request: &Request,
     Form(choice): Form<Choice>,
@@ -29,7 +33,11 @@ pub async fn update(
     if let Some(user) = user.0 {
         actions::choose_theme(&app, user.id, choice.theme).await?;
     }
-    let mut response = see_other(&page_before(&app, request));
+    let mut response = if ctx.htmx {
+        with_event(theme_choice(&ctx, choice.theme), "theme", choice.theme.as_str())
+    } else {
+        see_other(&page_before(&app, request))
+    };
     set_theme(&mut response, &app.config, choice.theme);
     Ok(response)
 }

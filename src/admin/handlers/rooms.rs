@@ -3,7 +3,7 @@
 use maud::Markup;
 use poem::http::StatusCode;
 use poem::web::{Data, Form, Path, Query};
-use poem::{IntoResponse, Response, handler};
+use poem::{IntoResponse, Request, Response, handler};
 use serde::Deserialize;
 
 use super::{limit, page_of};
@@ -14,7 +14,8 @@ use crate::admin::views::{self, RoomForm, RoomsPage};
 use crate::chat::{Open, Shell};
 use crate::error::FieldErrors;
 use crate::rooms::model::{RoomName, Show, Topic};
-use crate::web::{Ctx, see_other};
+use crate::web::Ctx;
+use crate::web::htmx::{changed, query_of_page};
 use crate::{App, Error, Result, rooms};
 
 const LIST: &str = "/admin/rooms";
@@ -51,16 +52,26 @@ pub async fn create(
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(()) => Ok(see_other(LIST)),
+        Ok(()) => {
+            let content = async {
+                let page = find(&app, &Filter::default(), RoomForm::default(), FieldErrors::default()).await?;
+                Ok(views::room_made(&ctx, &page))
+            };
+            changed(&ctx, LIST, "The room is made.", content).await
+        }
         Err(Error::Invalid(errors)) => {
-            let page = list(&app, &ctx, &user, &Filter::default(), form, errors).await?;
-            Ok(page.with_status(StatusCode::UNPROCESSABLE_ENTITY).into_response())
+            let answer = if ctx.htmx {
+                views::new_room(&ctx, &form, &errors)
+            } else {
+                list(&app, &ctx, &user, &Filter::default(), form, errors).await?
+            };
+            Ok(answer.with_status(StatusCode::UNPROCESSABLE_ENTITY).into_response())
         }
         Err(error) => Err(error),
     }
 }
 
-/// The form to change a room.
+/// The form to change a room: for htmx alone, to stand in a dialog.
 #[handler]
 pub async fn edit(
     app: Data<&App>,
@@ -75,8 +86,8 @@ pub async fn edit(
         name: room.title,
         topic: room.topic,
     };
-    let shell = Shell::load(&app, &ctx, &user, Open::Admin).await?;
-    Ok(views::room_edit(&shell, &room.slug, &form, &FieldErrors::default()))
+    let question = views::room_edit(&ctx, &room.slug, &form, &FieldErrors::default());
+    alone_or_in_page(&app, &ctx, &user, question).await
 }
 
 /// Changes a room's name and topic.
@@ -85,6 +96,7 @@ pub async fn update(
     app: Data<&App>,
     ctx: Ctx,
     Administrator(user): Administrator,
+    request: &Request,
     Path(slug): Path<String>,
     Form(form): Form<RoomForm>,
 ) -> Result<Response> {
@@ -93,10 +105,10 @@ pub async fn update(
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(()) => Ok(see_other(LIST)),
+        Ok(()) => listed(&app, &ctx, request, "The room is changed.").await,
         Err(Error::Invalid(errors)) => {
-            let shell = Shell::load(&app, &ctx, &user, Open::Admin).await?;
-            let page = views::room_edit(&shell, &slug, &form, &errors);
+            let question = views::room_edit(&ctx, &slug, &form, &errors);
+            let page = alone_or_in_page(&app, &ctx, &user, question).await?;
             Ok(page.with_status(StatusCode::UNPROCESSABLE_ENTITY).into_response())
         }
         Err(error) => Err(error),
@@ -107,25 +119,29 @@ pub async fn update(
 #[handler]
 pub async fn archive(
     app: Data<&App>,
+    ctx: Ctx,
     Administrator(user): Administrator,
+    request: &Request,
     Path(slug): Path<String>,
 ) -> Result<Response> {
     rooms::actions::archive(&app, user.id, &slug).await?;
-    Ok(see_other(LIST))
+    listed(&app, &ctx, request, "The room is archived.").await
 }
 
 /// Opens an archived room again.
 #[handler]
 pub async fn restore(
     app: Data<&App>,
+    ctx: Ctx,
     Administrator(user): Administrator,
+    request: &Request,
     Path(slug): Path<String>,
 ) -> Result<Response> {
     rooms::actions::restore(&app, user.id, &slug).await?;
-    Ok(see_other(LIST))
+    listed(&app, &ctx, request, "The room is open again.").await
 }
 
-/// Asks before a room is deleted.
+/// Asks before a room is deleted: for htmx the question alone, to stand in a dialog.
 #[handler]
 pub async fn ask(
     app: Data<&App>,
@@ -136,15 +152,39 @@ pub async fn ask(
     let room = queries::find_room(&app.db, &fold(&slug))
         .await?
         .ok_or(Error::NotFound)?;
-    let shell = Shell::load(&app, &ctx, &user, Open::Admin).await?;
-    Ok(views::room_delete(&shell, &room))
+    alone_or_in_page(&app, &ctx, &user, views::room_delete(&ctx, &room)).await
 }
 
 /// Deletes a room with everything in it.
 #[handler]
-pub async fn destroy(app: Data<&App>, _: Administrator, Path(slug): Path<String>) -> Result<Response> {
+pub async fn destroy(
+    app: Data<&App>,
+    ctx: Ctx,
+    _: Administrator,
+    request: &Request,
+    Path(slug): Path<String>,
+) -> Result<Response> {
     rooms::actions::delete(&app, &slug).await?;
-    Ok(see_other(LIST))
+    listed(&app, &ctx, request, "The room is deleted.").await
+}
+
+/// A question: alone for htmx, which puts it into the dialog, else as a page.
+async fn alone_or_in_page(app: &App, ctx: &Ctx, user: &CurrentUser, question: Markup) -> Result<Markup> {
+    if ctx.htmx {
+        return Ok(question);
+    }
+    let shell = Shell::load(app, ctx, user, Open::Admin).await?;
+    Ok(views::rooms_page(&shell, &question))
+}
+
+/// After a change of one room: the list as it is on the page that it was made from, with a notice.
+async fn listed(app: &App, ctx: &Ctx, request: &Request, notice: &str) -> Result<Response> {
+    let rows = async {
+        let filter: Filter = query_of_page(request);
+        let page = find(app, &filter, RoomForm::default(), FieldErrors::default()).await?;
+        Ok(views::room_list(ctx, &page))
+    };
+    changed(ctx, LIST, notice, rows).await
 }
 
 async fn list(
@@ -155,12 +195,18 @@ async fn list(
     form: RoomForm,
     errors: FieldErrors,
 ) -> Result<Markup> {
+    let page = find(app, filter, form, errors).await?;
+    let shell = Shell::load(app, ctx, user, Open::Admin).await?;
+    Ok(views::rooms_page(&shell, &views::rooms_content(ctx, &page)))
+}
+
+/// The rooms that the filter shows.
+async fn find(app: &App, filter: &Filter, form: RoomForm, errors: FieldErrors) -> Result<RoomsPage> {
     let show = Show::parse(&filter.show);
     let found = rooms::queries::list_for_admin(&app.db, show, &fold(&filter.after), limit()).await?;
     let (rows, after) = page_of(found, |room| room.slug.clone());
     let total = rooms::queries::count_public_rooms(&app.db, show).await?;
-    let shell = Shell::load(app, ctx, user, Open::Admin).await?;
-    let page = RoomsPage {
+    Ok(RoomsPage {
         form,
         errors,
         show,
@@ -168,8 +214,7 @@ async fn list(
         rows,
         after,
         now: app.now(),
-    };
-    Ok(views::rooms(&shell, &page))
+    })
 }
 
 fn parse(form: &RoomForm) -> Result<(RoomName, Topic)> {

@@ -18,8 +18,8 @@ use crate::{App, Result};
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Search {
-    q: String,
-    after: String,
+    pub(super) q: String,
+    pub(super) after: String,
 }
 
 /// Everybody, or those who fit the search; the list alone while somebody types.
@@ -30,21 +30,24 @@ pub async fn index(
     Administrator(user): Administrator,
     Query(search): Query<Search>,
 ) -> Result<Markup> {
-    let wanted = fold(search.q.trim().trim_start_matches('@'));
-    let found = queries::list_people(&app.db, &wanted, &fold(&search.after), limit()).await?;
-    let (people, after) = page_of(found, |person| person.username.clone());
-    let total = queries::count_people(&app.db, &wanted).await?;
-    let admins = queries::count_admins(&app.db).await?;
-    let page = UsersPage {
-        q: search.q,
-        total,
-        people,
-        admins,
-        after,
-    };
+    let page = find(&app, search).await?;
     if ctx.htmx {
         return Ok(views::people(&ctx, &user.viewer, &page));
     }
     let shell = Shell::load(&app, &ctx, &user, Open::Admin).await?;
     Ok(views::users(&shell, &page))
+}
+
+/// Everybody who fits the search.
+pub(super) async fn find(app: &App, search: Search) -> Result<UsersPage> {
+    let wanted = fold(search.q.trim().trim_start_matches('@'));
+    let found = queries::list_people(&app.db, &wanted, &fold(&search.after), limit()).await?;
+    let (people, after) = page_of(found, |person| person.username.clone());
+    Ok(UsersPage {
+        q: search.q,
+        total: queries::count_people(&app.db, &wanted).await?,
+        people,
+        admins: queries::count_admins(&app.db).await?,
+        after,
+    })
 }

@@ -11,7 +11,9 @@ use crate::chat::{self, Shell};
 use crate::web::components::back_to_chats;
 
 pub use overview::{Overview, overview};
-pub use rooms::{RoomForm, RoomsPage, room_delete, room_edit, rooms};
+pub use rooms::{
+    RoomForm, RoomsPage, new_room, room_delete, room_edit, room_list, room_made, rooms_content, rooms_page,
+};
 pub use users::{UsersPage, people, users};
 
 /// Which tab is open.
@@ -55,7 +57,7 @@ fn page(shell: &Shell<'_>, tab: Tab, content: &Markup) -> Markup {
 /// A card in the middle that asks for one thing: a title, a sentence, and what `form` brings.
 fn ask(id: &str, title: &str, sentence: &str, form: &Markup) -> Markup {
     html! {
-        section class="card mx-auto w-full max-w-130 p-6" aria-labelledby=(id) {
+        section #question class="card mx-auto w-full max-w-130 p-6" aria-labelledby=(id) {
             h2 id=(id) { (title) }
             p class="mt-2 text-t2" { (sentence) }
             (form)
@@ -72,7 +74,7 @@ fn choices(buttons: &Markup) -> Markup {
 fn list_head(id: &str, title: &str, total: i64, filter: &Markup) -> Markup {
     html! {
         div class="mb-3 flex min-h-9.5 items-center gap-2.5 @max-[640px]:flex-wrap" {
-            h2 id=(id) { (title) }
+            h2 id=(id) tabindex="-1" { (title) }
             span class="text-t3 tabular-nums" { (number(total)) }
             (filter)
         }

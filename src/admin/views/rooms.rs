@@ -40,21 +40,49 @@ pub struct RoomsPage {
     pub now: DateTime<Utc>,
 }
 
+/// A page under the tab of the rooms.
+pub fn rooms_page(shell: &Shell<'_>, content: &Markup) -> Markup {
+    page(shell, Tab::Rooms, content)
+}
+
 /// The list of rooms under the form to make one.
-pub fn rooms(shell: &Shell<'_>, data: &RoomsPage) -> Markup {
-    let shows = [(Show::All, "All"), (Show::Open, "Open"), (Show::Archived, "Archived")];
-    let content = html! {
-        section class="card p-6" aria-labelledby="new-room" {
+pub fn rooms_content(ctx: &Ctx, data: &RoomsPage) -> Markup {
+    html! {
+        (new_room(ctx, &data.form, &data.errors))
+        (room_list(ctx, data))
+    }
+}
+
+/// After a room was made: an empty form, and the list in its place.
+pub fn room_made(ctx: &Ctx, data: &RoomsPage) -> Markup {
+    html! {
+        (new_room(ctx, &data.form, &data.errors))
+        hx-partial hx-target="#room-list" hx-swap="outerHTML" { (room_list(ctx, data)) }
+    }
+}
+
+/// The form to make a room.
+pub fn new_room(ctx: &Ctx, form: &RoomForm, errors: &FieldErrors) -> Markup {
+    html! {
+        section #new-room-card class="card p-6" aria-labelledby="new-room" {
             h2 #new-room { "New public room" }
             form class="mt-3.5 grid grid-cols-[minmax(180px,1fr)_minmax(0,2.3fr)_auto] items-start gap-x-3 gap-y-1 @max-[800px]:grid-cols-1 @max-[800px]:gap-3"
-                method="post" action="/admin/rooms"
+                method="post" action="/admin/rooms" hx-post="/admin/rooms" hx-target="#new-room-card" hx-swap="outerHTML"
+                hx-status:422="swap:outerHTML"
             {
-                (csrf_field(shell.ctx))
-                (fields(&data.form, &data.errors))
+                (csrf_field(ctx))
+                (fields("", form, errors))
                 button class="button primary large mt-6.5 @max-[800px]:mt-1 @max-[800px]:justify-self-start @max-[640px]:w-full" type="submit" data-busy="Creating" { (icon("plus")) span.label { "Create room" } }
             }
         }
-        section aria-labelledby="all-rooms" {
+    }
+}
+
+/// The rooms of the filter.
+pub fn room_list(ctx: &Ctx, data: &RoomsPage) -> Markup {
+    let shows = [(Show::All, "All"), (Show::Open, "Open"), (Show::Archived, "Archived")];
+    html! {
+        section #room-list aria-labelledby="all-rooms" {
             (list_head("all-rooms", "Public rooms", data.total, &html! {
                 nav class="segmented ms-auto @max-[640px]:grid @max-[640px]:w-full @max-[640px]:auto-cols-fr @max-[640px]:grid-flow-col" aria-label="Which rooms" {
                     @for (show, name) in shows {
@@ -70,40 +98,45 @@ pub fn rooms(shell: &Shell<'_>, data: &RoomsPage) -> Markup {
                     }
                 }
             } @else {
-                (table(shell.ctx, data))
+                (table(ctx, data))
             }
             (show_more("/admin/rooms", &[("show", data.show.as_str())], data.after.as_deref()))
         }
-    };
-    page(shell, Tab::Rooms, &content)
+    }
 }
 
-/// The page to change a room's name and topic.
-pub fn room_edit(shell: &Shell<'_>, slug: &str, form: &RoomForm, errors: &FieldErrors) -> Markup {
+/// The form to change a room's name and topic. In a dialog it changes the list behind it; on a page of its own it leads
+/// to the list.
+pub fn room_edit(ctx: &Ctx, slug: &str, form: &RoomForm, errors: &FieldErrors) -> Markup {
+    let action = format!("/admin/rooms/{slug}");
+    let (in_dialog, list) = (ctx.htmx.then_some(&action), ctx.htmx.then_some("#room-list"));
     let sentence = format!("A new name is a new address too: links to “{slug}” stop working.");
-    let content = ask(
+    ask(
         "edit-room",
         "Edit room",
         &sentence,
         &html! {
-            form class="mt-5 grid gap-3" method="post" action={ "/admin/rooms/" (slug) } {
-                (csrf_field(shell.ctx))
-                (fields(form, errors))
+            form class="mt-5 grid gap-3" method="post" action=(action) hx-post=[in_dialog] hx-target=[list]
+                hx-swap="outerHTML" hx-status:422="target:#question"
+            {
+                (csrf_field(ctx))
+                (fields("edit-", form, errors))
                 (choices(&html! {
-                    a.button.ghost href="/admin/rooms" { "Cancel" }
+                    a.button.ghost href="/admin/rooms" data-close { "Cancel" }
                     button.button.primary type="submit" data-busy="Saving" { span.label { "Save" } }
                 }))
             }
         },
-    );
-    page(shell, Tab::Rooms, &content)
+    )
 }
 
-/// The page that asks before a room is deleted.
-pub fn room_delete(shell: &Shell<'_>, room: &AdminRow) -> Markup {
+/// What asks before a room is deleted, in a dialog or on a page of its own.
+pub fn room_delete(ctx: &Ctx, room: &AdminRow) -> Markup {
+    let action = format!("/admin/rooms/{}/delete", room.slug);
+    let (in_dialog, list) = (ctx.htmx.then_some(&action), ctx.htmx.then_some("#room-list"));
     let sentence =
         "Its messages are gone for everybody, at once and for good. To keep them readable, archive the room instead.";
-    let content = ask(
+    ask(
         "delete-room",
         "Delete this room?",
         sentence,
@@ -117,25 +150,25 @@ pub fn room_delete(shell: &Shell<'_>, room: &AdminRow) -> Markup {
                     }
                 }
             }
-            form method="post" action={ "/admin/rooms/" (room.slug) "/delete" } {
-                (csrf_field(shell.ctx))
+            form method="post" action=(action) hx-post=[in_dialog] hx-target=[list] hx-swap="outerHTML" {
+                (csrf_field(ctx))
                 (choices(&html! {
-                    a.button.ghost href="/admin/rooms" { "Keep" }
+                    a.button.ghost href="/admin/rooms" data-close autofocus { "Keep" }
                     button.button.danger type="submit" data-busy="Deleting" { span.label { "Delete" } }
                 }))
             }
         },
-    );
-    page(shell, Tab::Rooms, &content)
+    )
 }
 
 /// Name and topic, with what is wrong with them.
-fn fields(form: &RoomForm, errors: &FieldErrors) -> Markup {
+fn fields(scope: &str, form: &RoomForm, errors: &FieldErrors) -> Markup {
     html! {
         @if let Some(sentence) = errors.get("form") { div class="col-span-full mb-3" { (alert("bad", sentence)) } }
         (field(Field {
             label: "Name",
             name: "name",
+            scope,
             value: &form.name,
             icon: Some("hash"),
             hint: errors.get("name").is_none().then_some("Letters, digits, - and _"),
@@ -147,6 +180,7 @@ fn fields(form: &RoomForm, errors: &FieldErrors) -> Markup {
         (field(Field {
             label: "Topic",
             name: "topic",
+            scope,
             value: &form.topic,
             optional: true,
             placeholder: Some("What is this room for?"),
@@ -206,12 +240,15 @@ fn row_actions(ctx: &Ctx, room: &AdminRow) -> Markup {
         Some(_) => ("restore", "Restore", "rotate-ccw"),
         None => ("archive", "Archive", "archive"),
     };
+    let change = format!("{base}/{verb}");
     html! {
-        a.icon-button href={ (base) "/edit" } aria-label={ "Edit " (room.title) } title="Edit" { (icon("pencil")) }
-        form method="post" action={ (base) "/" (verb) } {
+        a.icon-button id={ "edit-" (room.slug) } href={ (base) "/edit" } hx-get={ (base) "/edit" } hx-target="#dialog"
+            aria-label={ "Edit " (room.title) } title="Edit" { (icon("pencil")) }
+        form method="post" action=(change) hx-post=(change) hx-target="#room-list" hx-swap="outerHTML" {
             (csrf_field(ctx))
-            button.icon-button type="submit" aria-label={ (name) " " (room.title) } title=(name) { (icon(image)) }
+            button.icon-button id={ "archive-" (room.slug) } type="submit" aria-label={ (name) " " (room.title) } title=(name) { (icon(image)) }
         }
-        a.icon-button.danger href={ (base) "/delete" } aria-label={ "Delete " (room.title) } title="Delete" { (icon("trash-2")) }
+        a.icon-button.danger id={ "delete-" (room.slug) } href={ (base) "/delete" } hx-get={ (base) "/delete" }
+            hx-target="#dialog" aria-label={ "Delete " (room.title) } title="Delete" { (icon("trash-2")) }
     }
 }

@@ -61,6 +61,7 @@ pub fn people(ctx: &Ctx, viewer: &Viewer, data: &UsersPage) -> Markup {
 
 fn row(ctx: &Ctx, viewer: &Viewer, person: &Person, admins: i64) -> Markup {
     let last = person.is_admin && admins <= 1;
+    let path = format!("/admin/users/{}/role", person.username);
     let reason = format!("last-{}", person.username);
     let (role, action) = if person.is_admin {
         ("member", "Remove as administrator")
@@ -81,10 +82,10 @@ fn row(ctx: &Ctx, viewer: &Viewer, person: &Person, admins: i64) -> Markup {
                     "joined " time datetime=(person.created_at.format("%Y-%m-%dT%H:%M:%SZ")) data-format="date" { (person.created_at.format("%-d %B %Y")) }
                 }
             }
-            form class="grid flex-none justify-items-end gap-0.5 @max-[640px]:w-full @max-[640px]:justify-items-start @max-[640px]:ps-13" method="post" action={ "/admin/users/" (person.username) "/role" } {
+            form class="grid flex-none justify-items-end gap-0.5 @max-[640px]:w-full @max-[640px]:justify-items-start @max-[640px]:ps-13" method="post" action=(path) hx-post=(path) hx-include="#q" hx-target="#people" hx-swap="outerHTML" {
                 (csrf_field(ctx))
                 input type="hidden" name="role" value=(role);
-                button.button.small.(if person.is_admin { "quiet-danger" } else { "secondary" }) type="submit"
+                button id={ "role-" (person.username) } .button.small.(if person.is_admin { "quiet-danger" } else { "secondary" }) type="submit"
                     disabled[last] aria-describedby=[last.then_some(reason.as_str())]
                 {
                     (action)

@@ -36,6 +36,7 @@ pub fn home(shell: &Shell<'_>) -> Markup {
 
 /// An open public room seen from outside: what it is about, how many are in it, and the way in.
 pub fn join(shell: &Shell<'_>, room: &Room, members: i64) -> Markup {
+    let way_in = format!("{}/join", path(&room.slug));
     let sheet = html! {
         section.room {
             header.room-header {
@@ -51,7 +52,7 @@ pub fn join(shell: &Shell<'_>, room: &Room, members: i64) -> Markup {
                     1 => "1 member",
                     n => { (n) " members" },
                 } }
-                form method="post" action={ (path(&room.slug)) "/join" } {
+                form method="post" action=(way_in) hx-post=(way_in) hx-swap="none" {
                     (csrf_field(shell.ctx))
                     button.button.primary.large type="submit" { "Join the room" }
                 }

@@ -80,6 +80,7 @@ pub fn online(here: usize) -> Markup {
 }
 
 fn header(ctx: &Ctx, room: &Room, here: usize) -> Markup {
+    let way_out = format!("{}/leave", path(&room.slug));
     html! {
         header.room-header {
             (back_to_chats())
@@ -94,11 +95,11 @@ fn header(ctx: &Ctx, room: &Room, here: usize) -> Markup {
                     span class="hidden items-center gap-2 offline:inline-flex" { span.dot.hollow {} "Not connected" }
                 }
             }
-            details.popup.room-menu {
+            details.popup.room-menu x-data="menu" x-bind="closing" {
                 summary.icon-button aria-label="Room menu" { (icon("ellipsis-vertical")) }
                 div.menu {
                     @if !room.topic.is_empty() { p class="mb-1 border-b border-line px-2.5 py-2 text-13 wrap-anywhere text-t2 md:hidden" dir="auto" { (room.topic) } }
-                    form method="post" action={ (path(&room.slug)) "/leave" } {
+                    form method="post" action=(way_out) hx-post=(way_out) hx-swap="none" {
                         (csrf_field(ctx))
                         button.quiet-danger type="submit" data-busy="Leaving" { (icon("door-open")) span.label { "Leave room" } }
                     }

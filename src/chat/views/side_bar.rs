@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::chat::{Open, Shell};
 use crate::rooms::model::{ListedRoom, path};
-use crate::web::components::{THEMES, avatar, csrf_field};
+use crate::web::components::{avatar, csrf_field, theme_choice};
 use crate::web::icons::icon;
 use crate::web::layout::mark;
 use crate::web::{Ctx, Viewer};
@@ -77,7 +77,7 @@ fn row(room: &ListedRoom, open: Open) -> Markup {
 /// Who I am, and what I can do about it.
 fn account(ctx: &Ctx, viewer: &Viewer) -> Markup {
     html! {
-        details class="popup account min-w-0 flex-1 max-md:flex-none" {
+        details class="popup account min-w-0 flex-1 max-md:flex-none" x-data="menu" x-bind="closing" {
             summary class="flex min-h-13 items-center gap-2.5 rounded-row px-2.5 py-1.5 transition-colors hover:bg-hover focus-visible:-outline-offset-2 max-md:size-12 max-md:min-h-0 max-md:rounded-full max-md:p-2" aria-label={ (viewer.name) ", your account" } {
                 span.with-dot {
                     (avatar(viewer.id, &viewer.name, 32))
@@ -96,18 +96,7 @@ fn account(ctx: &Ctx, viewer: &Viewer) -> Markup {
                     span class="truncate font-600" { (viewer.name) }
                     span class="text-12 wrap-anywhere text-t3" { "@" (viewer.username) }
                 }
-                form class="px-1 pb-1.5" method="post" action="/appearance" {
-                    (csrf_field(ctx))
-                    div class="segmented grid grid-cols-[repeat(3,1fr)]" role="group" aria-label="Look" {
-                        @for (theme, image, name) in THEMES {
-                            button class="min-h-8 px-1.5 text-13 touch:min-h-11" type="submit" name="theme" value=(theme.as_str())
-                                aria-pressed=(if ctx.theme == theme { "true" } else { "false" })
-                            {
-                                (icon(image)) (name)
-                            }
-                        }
-                    }
-                }
+                (theme_choice(ctx, ctx.theme))
                 form class="mt-1.5 border-t border-line pt-1.5" method="post" action="/accounts/logout" {
                     (csrf_field(ctx))
                     button type="submit" data-busy="Logging out" { (icon("log-out")) span.label { "Log out" } }
