@@ -2,7 +2,7 @@
 // every time becomes local, and the chips move to where the reader's days begin.
 
 import { find, list } from "./dom.js";
-import { moon } from "./moon.js";
+import { moon, phaseOf } from "./moon.js";
 
 // One form for everybody, as drawn: it is narrow enough for the gutter beside a continued message.
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -51,11 +51,11 @@ function neighbour(item, direction) {
   return other;
 }
 
-/** A chip like the server's, with the moon of that moment. */
-function newChip(date) {
+/** A chip like the server's. */
+function newChip() {
   const chip = document.createElement("div");
   chip.className = "day";
-  chip.append(moon(date), document.createElement("time"));
+  chip.append(document.createElement("time"));
   return chip;
 }
 
@@ -75,10 +75,11 @@ function chip(item) {
     return;
   }
   if (!found) {
-    found = newChip(new Date(timeOf(item).dateTime));
+    found = newChip();
     item.prepend(found);
   }
   found.hidden = false;
+  if (!find(".moon", found)) found.prepend(moon(phaseOf(new Date(timeOf(item).dateTime))));
   const label = find("time", found);
   const name = dayName(day);
   if (label.textContent !== name) label.textContent = name;
@@ -99,6 +100,8 @@ export function localise(items) {
 }
 
 export function start() {
+  // The room on the landing page shows a moon of no day.
+  for (const one of document.querySelectorAll(".day[data-phase]")) one.prepend(moon(Number(one.dataset.phase)));
   for (const time of document.querySelectorAll("time[datetime]")) {
     if (!time.closest("#messages")) stamp(time);
   }

@@ -11,7 +11,7 @@ use crate::ids::{ClientId, RoomId};
 use crate::rooms::model::path;
 use crate::rooms::views::event;
 use crate::web::Ctx;
-use crate::web::components::{avatar, csrf_field, moon, moon_phase, time};
+use crate::web::components::{avatar, csrf_field, time};
 use crate::web::icons::icon;
 
 /// A stored message.
@@ -121,11 +121,10 @@ pub fn composer(ctx: &Ctx, slug: &str, title: &str, draft: Draft<'_>) -> Markup 
     }
 }
 
-/// The chip before the first message of a day, with the moon of that day.
+/// The chip before the first message of a day. The script draws the moon of that day into it.
 fn day(at: DateTime<Utc>) -> Markup {
     html! {
         div.day {
-            (moon(moon_phase(&at)))
             time datetime=(at.format("%Y-%m-%d")) { (at.format("%A, %-d %B %Y")) }
         }
     }

@@ -12,7 +12,7 @@ use super::sky::constellation;
 use crate::ids::UserId;
 
 pub use super::fields::{Field, checkbox, field, password_field};
-pub use super::sky::{eclipse, eclipse_small, moon, moon_phase};
+pub use super::sky::{eclipse, eclipse_small};
 
 /// The hidden `csrf_token` that every form of ours carries.
 pub fn csrf_field(ctx: &Ctx) -> Markup {

@@ -1,6 +1,5 @@
-//! The drawn signs: constellation, eclipse, moon. All of them decorate, so screen readers pass them by.
+//! The drawn signs: constellation and eclipse. All of them decorate, so screen readers pass them by.
 
-use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 /// Seven stars and the lines between them.
@@ -71,58 +70,6 @@ pub fn eclipse() -> Markup {
             ellipse cx="203" cy="97" rx="52" ry=".8" fill="url(#eclipse-ray)" {}
             circle cx="203" cy="97" r="36" fill="url(#eclipse-diamond)" {}
             circle cx="203" cy="97" r="5" fill="#fff" {}
-        }
-    }
-}
-
-/// The moon in one of eight phases (0 new, 2 first quarter, 4 full, 6 last quarter), 14 px and decorative.
-pub fn moon(phase: u8) -> Markup {
-    // The lit limb is half a circle, the edge of the shadow half an ellipse: 6 · cos 45° = 4.24 wide at the crescents.
-    let lit = match phase % 8 {
-        0 => "",
-        1 => "M7 1a6 6 0 0 1 0 12a4.24 6 0 0 0 0-12Z",
-        2 => "M7 1a6 6 0 0 1 0 12Z",
-        3 => "M7 1a6 6 0 0 1 0 12a4.24 6 0 0 1 0-12Z",
-        4 => "M7 1a6 6 0 0 1 0 12a6 6 0 0 1 0-12Z",
-        5 => "M7 13a6 6 0 0 1 0-12a4.24 6 0 0 1 0 12Z",
-        6 => "M7 13a6 6 0 0 1 0-12Z",
-        _ => "M7 13a6 6 0 0 1 0-12a4.24 6 0 0 0 0 12Z",
-    };
-    html! {
-        svg.moon viewBox="0 0 14 14" width="14" height="14" fill="none" aria-hidden="true" {
-            circle cx="7" cy="7" r="6" fill="currentColor" fill-opacity=".1" stroke="currentColor" stroke-opacity=".55" {}
-            path fill="currentColor" d=(lit) {}
-        }
-    }
-}
-
-/// The phase of the moon at that moment, 0–7 as [`moon`] draws it, from the mean synodic month (29.530588853 days)
-/// and the new moon of 6 January 2000, 18:14 UTC; right to about half a day.
-pub fn moon_phase(at: &DateTime<Utc>) -> u8 {
-    const NEW_MOON: i64 = 947_182_440;
-    const MONTH: i64 = 2_551_443; // seconds
-    let age = (at.timestamp() - NEW_MOON).rem_euclid(MONTH);
-    // Rounded to the nearest eighth: a new moon lasts from a sixteenth before it to a sixteenth after.
-    u8::try_from((age * 16 + MONTH) / (MONTH * 2) % 8).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_moon_follows_the_almanac() {
-        for (day, phase) in [
-            ("2000-01-06T18:14:00Z", 0),
-            ("2024-04-08T18:20:00Z", 0),
-            ("2025-03-14T06:55:00Z", 4),
-            ("2025-09-07T18:09:00Z", 4),
-            ("2025-09-14T10:33:00Z", 6),
-            ("2025-11-28T06:59:00Z", 2),
-            ("1999-08-11T11:08:00Z", 0),
-        ] {
-            let at: DateTime<Utc> = day.parse().expect("a date");
-            assert_eq!(moon_phase(&at), phase, "{day}");
         }
     }
 }

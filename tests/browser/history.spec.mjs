@@ -131,7 +131,9 @@ test("a day that begins here and not in UTC gets a chip, with the moon of that d
   expect(await page.locator("#m-3 .day").evaluate((chip) => chip.outerHTML)).toBe(server);
   for (const [at, phase] of [
     ["2000-01-06T18:14:00Z", 0],
+    ["2024-04-08T18:20:00Z", 0],
     ["2025-03-14T06:55:00Z", 4],
+    ["2025-09-07T18:09:00Z", 4],
     ["2025-09-14T10:33:00Z", 6],
     ["2025-11-28T06:59:00Z", 2],
     ["1999-08-11T11:08:00Z", 0],

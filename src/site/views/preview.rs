@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use uuid::Uuid;
 
 use crate::ids::UserId;
-use crate::web::components::{avatar, badge, moon};
+use crate::web::components::{avatar, badge};
 use crate::web::icons::icon;
 
 /// Somebody of the picture, chosen so that their hues differ.
@@ -75,7 +75,7 @@ fn messages() -> Markup {
     html! {
         ol class="mx-auto w-full max-w-195 flex-1 px-7 py-1.5 max-md:px-3.5" {
             li.message {
-                div.day { (moon(3)) "Today" }
+                div.day data-phase="3" { "Today" }
                 (author(9, "Jonas Weber", "21:04"))
                 p.body { "The long-range forecast for the Geminids is out: clear from 22:00, a little haze after 03:00." }
             }
