@@ -1,4 +1,4 @@
-// Writing: Enter sends, Shift+Enter makes a line; what is written survives a reload; a counter appears near the
+// Writing: Enter sends (on a touch keyboard only with Ctrl or Cmd), Shift+Enter makes a line; what is written survives a reload; a counter appears near the
 // limit. Without this script the composer is a plain form and works too.
 
 import { find, room } from "./dom.js";
@@ -99,9 +99,11 @@ function close() {
 const onTouch = () => matchMedia("(hover: none) and (pointer: coarse)").matches;
 
 function key(event) {
-  if (event.key !== "Enter" || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.key !== "Enter" || event.shiftKey || event.altKey) return;
   // The Enter that ends an input method's composition belongs to it (229 is Safari's way to say so).
-  if (event.isComposing || event.keyCode === 229 || onTouch()) return;
+  if (event.isComposing || event.keyCode === 229) return;
+  // With Ctrl or Cmd it sends everywhere.
+  if (onTouch() && !event.ctrlKey && !event.metaKey) return;
   event.preventDefault();
   form.requestSubmit();
 }
@@ -111,6 +113,7 @@ export function start() {
   // It counts UTF-16 units and cuts in silence; the counter counts like the server and says so.
   text.removeAttribute("maxlength");
   text.removeAttribute("required");
+  text.enterKeyHint = onTouch() ? "enter" : "send";
   if (text.value === "") text.value = storage.load("draft") ?? "";
   form.addEventListener("submit", submit);
   text.addEventListener("keydown", key);

@@ -1,5 +1,6 @@
 //! The SQL that only the administration needs.
 
+use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, PgPool, Postgres, Transaction};
 
 use crate::accounts::model::{Person, Role, full_name};

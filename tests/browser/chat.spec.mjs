@@ -20,9 +20,12 @@ for (const [look, options] of looks) {
     await expect(bob.locator("#online")).toHaveText(/2 online/);
 
     if (look === "phone") {
-      // On a touch keyboard Enter makes a line; the button sends.
+      // On a touch keyboard Enter makes a line, as its key says; the button sends, and Ctrl+Enter of a real keyboard.
+      await expect(composer(ada)).toHaveAttribute("enterkeyhint", "enter");
       await composer(ada).fill("Hello");
-      await ada.locator("#composer button.send").click();
+      await composer(ada).press("Enter");
+      await expect(composer(ada)).toHaveValue("Hello\n");
+      await composer(ada).press("Control+Enter");
     } else {
       await say(ada, "Hello");
     }
@@ -122,6 +125,14 @@ test("messages that come while the page is hidden are counted in the title", asy
   await say(bob, text);
   await expect(ada).toHaveTitle(/^\(\d+\) /);
   await expect(ada.locator("#announcer")).toContainText(/Bob.*psst|new messages/);
+  // The same line again is announced again: the region is empty in between.
+  await ada.evaluate(() => {
+    window.said = [];
+    const region = document.querySelector("#announcer");
+    new MutationObserver(() => window.said.push(region.textContent)).observe(region, { childList: true });
+  });
+  await say(bob, text);
+  await expect.poll(() => ada.evaluate(() => window.said)).toEqual(["", `Bob: ${text}`]);
   await hide(false);
   await expect(ada).toHaveTitle(title);
 });
@@ -175,6 +186,7 @@ test("one can leave a room, log out, and log in with the e-mail address", async 
   await enter(page, "Random");
   await page.locator(".room-menu summary").click();
   await page.locator("form[action='/chat/room/Random/leave'] button").click();
+  await page.waitForURL(/\/chat\/$/);
   await page.goto("/chat/room/Random");
   await expect(page.locator("form[action='/chat/room/Random/join']").first()).toBeVisible();
 

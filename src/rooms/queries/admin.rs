@@ -50,7 +50,7 @@ pub async fn count_messages(db: impl PgExecutor<'_>, now: DateTime<Utc>) -> sqlx
                   coalesce(sum(last_seq - last_day_begins)
                            FILTER (WHERE last_day = ($1::timestamptz AT TIME ZONE 'UTC')::date), 0)::bigint AS "today!"
            FROM rooms"#,
-        now
+        now as _
     )
     .fetch_one(db)
     .await
