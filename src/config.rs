@@ -87,7 +87,7 @@ pub struct Options {
         value_name = "FOLDER"
     )]
     pg_bin: Option<OsString>,
-    /// What to log, for example info or umbrachat=debug [default: info,poem=warn,sqlx=warn,tower_sessions_core=error]
+    /// What to log, for example info or umbrachat=debug [default: info, and less of the libraries]
     #[arg(
         long = "log",
         env = "RUST_LOG",

@@ -49,15 +49,9 @@ impl CurrentUser {
         }
     }
 
-    /// Who makes the request, if they are logged in.
-    pub async fn find(app: &App, request: &Request) -> Result<Option<Self>> {
-        match request.data::<MaybeUser>() {
-            Some(known) => Ok(known.0.clone()),
-            None => {
-                let session = session_of(request.headers(), app);
-                Ok(recognise(app, session.as_ref()).await?.map(|(user, _)| user))
-            }
-        }
+    /// Who makes the request, as [`recognise_user`] found out.
+    pub fn of(request: &Request) -> Option<Self> {
+        request.data::<MaybeUser>().and_then(|user| user.0.clone())
     }
 }
 
@@ -170,9 +164,8 @@ impl From<&Login> for CurrentUser {
 }
 
 impl<'a> FromRequest<'a> for MaybeUser {
-    async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
-        let app = Data::<&App>::from_request(request, body).await?;
-        Ok(Self(CurrentUser::find(&app, request).await?))
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
+        Ok(Self(CurrentUser::of(request)))
     }
 }
 

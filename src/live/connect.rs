@@ -36,7 +36,7 @@ pub(super) struct Shown {
 
 /// Connects a page that shows a room.
 #[handler]
-pub(super) async fn room(
+pub(super) fn room(
     request: &Request,
     app: Data<&App>,
     live: Data<&Arc<Live>>,
@@ -44,24 +44,24 @@ pub(super) async fn room(
     Path(slug): Path<String>,
     Query(shown): Query<Shown>,
 ) -> Result<Response> {
-    connect(request, &app, &live, &sockets, Some(slug), shown).await
+    connect(request, &app, &live, &sockets, Some(slug), shown)
 }
 
 /// Connects a page without a room.
 #[handler]
-pub(super) async fn inbox(
+pub(super) fn inbox(
     request: &Request,
     app: Data<&App>,
     live: Data<&Arc<Live>>,
     sockets: Data<&Arc<Sockets>>,
     Query(shown): Query<Shown>,
 ) -> Result<Response> {
-    connect(request, &app, &live, &sockets, None, shown).await
+    connect(request, &app, &live, &sockets, None, shown)
 }
 
 /// The handshake. A wrong Origin is refused; everything else is accepted and, if need be, closed with a code, because
 /// a refused handshake tells a page nothing and makes it try for ever.
-async fn connect(
+fn connect(
     request: &Request,
     app: &App,
     live: &Arc<Live>,
@@ -75,7 +75,7 @@ async fn connect(
             "This address is not one of the server's own. Set PUBLIC_URL to the one you use.",
         ));
     }
-    let user = CurrentUser::find(app, request).await?;
+    let user = CurrentUser::of(request);
     let (response, upgraded) = match crate::realtime::accept(request, sockets) {
         Ok(accepted) => accepted,
         Err(status) => return Ok(refuse(status)),

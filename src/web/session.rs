@@ -71,7 +71,7 @@ pub async fn open(app: &App, login: SessionId) -> Result<Id> {
 fn unavailable(error: tower_sessions::session::Error) -> Error {
     match error {
         tower_sessions::session::Error::Store(error) => Error::Unavailable(error.to_string()),
-        error => Error::internal(error),
+        tower_sessions::session::Error::SerdeJson(error) => Error::internal(error),
     }
 }
 
