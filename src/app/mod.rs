@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use self::tasks::{Tasks, Watch};
-use crate::bus::{Bus, Relay};
+use crate::bus::{Bus, RedisTask};
 use crate::config::{Config, Secret};
 use crate::database::KeyedStore;
 use crate::live::Live;
@@ -63,7 +63,7 @@ pub async fn serve(
     let Parts {
         app,
         writer_task,
-        relay,
+        redis_task,
     } = assemble(config, pool, clock, port).await?;
     let live_state = Arc::<Live>::default();
     let mut tasks = Tasks::new(shutdown.clone());
@@ -93,8 +93,8 @@ pub async fn serve(
     for _ in 0..deliverers.min(LOADERS) {
         tasks.start("loads", live::load(app.clone(), live_state.clone()));
     }
-    if let Some(relay) = relay {
-        tasks.start("bus", relay.run());
+    if let Some(redis_task) = redis_task {
+        tasks.start("bus", redis_task.run());
     }
     tasks.start("housekeeping", keep_house(app.clone()));
     let idle = sockets.clone();
@@ -133,7 +133,7 @@ pub async fn create_admin(config: Config, pool: PgPool, username: &str, password
 struct Parts {
     app: App,
     writer_task: WriterTask,
-    relay: Option<Relay>,
+    redis_task: Option<RedisTask>,
 }
 
 async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result<Parts> {
@@ -146,17 +146,17 @@ async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result
         .await
         .map_err(|error| Error::Conflict(error.to_string()))?;
     let (writer, writer_task) = Writer::new();
-    let (bus, relay) = match &config.redis_url {
+    let (bus, redis_task) = match &config.redis_url {
         Some(url) => {
             let unusable = |error| Error::Conflict(format!("REDIS_URL cannot be used: {error}"));
-            let (bus, relay) = Bus::over_redis(url.expose(), vault.chat()).map_err(unusable)?;
-            (bus, Some(relay))
+            let (bus, redis_task) = Bus::over_redis(url.expose(), vault.chat()).map_err(unusable)?;
+            (bus, Some(redis_task))
         }
         None => (Bus::local(), None),
     };
-    let shared = relay
+    let shared = redis_task
         .as_ref()
-        .map(|relay| Shared::new(relay.connection(), vault.throttle_key()));
+        .map(|redis_task| Shared::new(redis_task.connection(), vault.throttle_key()));
     let throttle = Throttle::new(config.auth_rate, config.message_rate, shared);
     let app = App {
         origins: config.origins(port).into(),
@@ -176,7 +176,7 @@ async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result
     Ok(Parts {
         app,
         writer_task,
-        relay,
+        redis_task,
     })
 }
 

@@ -1,9 +1,9 @@
-//! The doorbell between whoever stores a change and whoever serves its viewers.
+//! Publishes that something changed to whoever serves its viewers.
 //!
 //! An event says only *that* something happened, with ids and numbers, never text. Events may be lost, doubled or
-//! late: who hears one loads what it lacks from PostgreSQL, and [`Heard::Resync`] says that some were missed. Only who
-//! is online stands nowhere else: of that, every node tells everything every few seconds. Within this process events
-//! are heard at once; with Redis every other node hears them too.
+//! late: who receives one loads what it lacks from PostgreSQL, and [`BusEvent::Resync`] says that some were missed. Only who
+//! is online stands nowhere else: of that, every node publishes everything every few seconds. Subscribers in this process
+//! receive events at once; with Redis those of every other node do too.
 
 mod redis;
 
@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc};
 
-pub use self::redis::Relay;
+pub use self::redis::RedisTask;
 
 use crate::ids::{Change, NodeId, RoomId, UserId};
 
-/// Events that a slow listener may lag behind before it is told to resync instead.
+/// Events that a slow subscriber may lag behind before it receives a resync instead.
 const BACKLOG: usize = 4096;
 
 /// People by the room that they are in; without a room are those on other pages.
@@ -47,7 +47,7 @@ pub enum Event {
         /// Everybody online there.
         people: People,
     },
-    /// People came to a node or left it since it told last.
+    /// People came to a node or left it since it published last.
     Moved {
         /// Which node.
         node: NodeId,
@@ -58,9 +58,9 @@ pub enum Event {
     },
 }
 
-/// What a listener is told.
+/// What a subscriber receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard {
+pub enum BusEvent {
     /// An event.
     Event(Event),
     /// Events were missed: look at everything you serve.
@@ -71,11 +71,11 @@ pub enum Heard {
 #[derive(Debug, Clone)]
 pub enum Bus {
     /// Events stay in this process.
-    Local(broadcast::Sender<Heard>),
+    Local(broadcast::Sender<BusEvent>),
     /// Events also go to the other nodes.
     Redis {
-        /// To listeners in this process, without a way round.
-        local: broadcast::Sender<Heard>,
+        /// To subscribers in this process, directly.
+        local: broadcast::Sender<BusEvent>,
         /// To the task that talks to Redis.
         outbox: mpsc::Sender<Event>,
         /// Whether Redis answered the last time.
@@ -90,32 +90,32 @@ impl Bus {
     }
 
     /// A bus over the Redis at this URL (`redis://` or `rediss://`, with user and password), and the task that it
-    /// needs. Only nodes that say the same for `chat` hear each other. An unusable URL is an error; a Redis that is
+    /// needs. Only nodes with the same `chat` receive each other's events. An unusable URL is an error; a Redis that is
     /// away is not.
-    pub fn over_redis(url: &str, chat: &str) -> Result<(Self, Relay), ::redis::RedisError> {
+    pub fn over_redis(url: &str, chat: &str) -> Result<(Self, RedisTask), ::redis::RedisError> {
         let local = broadcast::channel(BACKLOG).0;
-        let (outbox, inbox) = mpsc::channel(BACKLOG);
+        let (outbox, to_publish) = mpsc::channel(BACKLOG);
         let up = Arc::new(AtomicBool::new(false));
-        let relay = Relay::new(url, chat, local.clone(), inbox, up.clone())?;
-        Ok((Self::Redis { local, outbox, up }, relay))
+        let redis_task = RedisTask::new(url, chat, local.clone(), to_publish, up.clone())?;
+        Ok((Self::Redis { local, outbox, up }, redis_task))
     }
 
-    /// Tells every listener, after the commit of what happened.
+    /// Publishes to every subscriber, after the commit of what happened.
     pub fn publish(&self, event: Event) {
         self.publish_elsewhere(event.clone());
-        // An error means that nobody listens.
-        self.sender().send(Heard::Event(event)).ok();
+        // An error means that nobody has subscribed.
+        self.sender().send(BusEvent::Event(event)).ok();
     }
 
-    /// Tells the other nodes only: listeners here know already.
+    /// Publishes to the other nodes only: subscribers here know already.
     pub fn publish_elsewhere(&self, event: Event) {
         if let Self::Redis { outbox, .. } = self {
-            // A full outbox means that Redis is away for long: the other nodes look for themselves every few seconds.
+            // A full outbox means that Redis is away for long: the other nodes check the database every few seconds.
             outbox.try_send(event).ok();
         }
     }
 
-    /// Hears everything that is published from now on.
+    /// Receives everything that is published from now on.
     pub fn subscribe(&self) -> Subscription {
         Subscription(self.sender().subscribe())
     }
@@ -128,7 +128,7 @@ impl Bus {
         }
     }
 
-    /// What the start tells the operator.
+    /// For the line that the start prints.
     pub fn describe(&self) -> &'static str {
         match self {
             Self::Local(_) => "local (one node)",
@@ -136,23 +136,23 @@ impl Bus {
         }
     }
 
-    fn sender(&self) -> &broadcast::Sender<Heard> {
+    fn sender(&self) -> &broadcast::Sender<BusEvent> {
         match self {
             Self::Local(sender) | Self::Redis { local: sender, .. } => sender,
         }
     }
 }
 
-/// One listener's end of the bus.
+/// One subscriber's end of the bus.
 #[derive(Debug)]
-pub struct Subscription(broadcast::Receiver<Heard>);
+pub struct Subscription(broadcast::Receiver<BusEvent>);
 
 impl Subscription {
-    /// The next thing heard; None when the bus is gone.
-    pub async fn next(&mut self) -> Option<Heard> {
+    /// The next event; None when the bus is gone.
+    pub async fn next(&mut self) -> Option<BusEvent> {
         match self.0.recv().await {
-            Ok(heard) => Some(heard),
-            Err(broadcast::error::RecvError::Lagged(_)) => Some(Heard::Resync),
+            Ok(event) => Some(event),
+            Err(broadcast::error::RecvError::Lagged(_)) => Some(BusEvent::Resync),
             Err(broadcast::error::RecvError::Closed) => None,
         }
     }
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn every_listener_hears_and_a_slow_one_resyncs() {
+    async fn every_subscriber_receives_and_a_slow_one_resyncs() {
         let bus = Bus::local();
         let event = Event::RoomChanged {
             room: RoomId::new(),
@@ -171,10 +171,10 @@ mod tests {
         };
         let (mut quick, mut slow) = (bus.subscribe(), bus.subscribe());
         bus.publish(event.clone());
-        assert_eq!(quick.next().await, Some(Heard::Event(event)));
+        assert_eq!(quick.next().await, Some(BusEvent::Event(event)));
         for _ in 0..=BACKLOG {
             bus.publish(Event::Revoked);
         }
-        assert_eq!(slow.next().await, Some(Heard::Resync));
+        assert_eq!(slow.next().await, Some(BusEvent::Resync));
     }
 }

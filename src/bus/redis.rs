@@ -10,7 +10,7 @@ use redis::{Client, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, Red
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Event, Heard};
+use super::{BusEvent, Event};
 use crate::ids::{Change, RoomId};
 
 /// Rooms are spread over this many channels, so that a cluster can spread them over its nodes.
@@ -18,27 +18,27 @@ const SHARDS: u128 = 4;
 /// Events published together at most.
 const BATCH: usize = 1000;
 /// How long Redis may take to answer or to take a connection.
-const PATIENCE: Duration = Duration::from_millis(1500);
-/// How often it is looked whether Redis is there.
-const LOOK: Duration = Duration::from_secs(1);
+const REDIS_TIMEOUT: Duration = Duration::from_millis(1500);
+/// How often it is checked whether Redis is there.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The task that talks to Redis: run it as long as the bus is used.
-pub struct Relay {
+pub struct RedisTask {
     redis: ConnectionManager,
     /// What the names of this chat's channels begin with.
     prefix: String,
     pushes: mpsc::UnboundedReceiver<PushInfo>,
-    local: broadcast::Sender<Heard>,
-    inbox: mpsc::Receiver<Event>,
+    local: broadcast::Sender<BusEvent>,
+    to_publish: mpsc::Receiver<Event>,
     up: Arc<AtomicBool>,
 }
 
-impl Relay {
+impl RedisTask {
     pub(super) fn new(
         url: &str,
         chat: &str,
-        local: broadcast::Sender<Heard>,
-        inbox: mpsc::Receiver<Event>,
+        local: broadcast::Sender<BusEvent>,
+        to_publish: mpsc::Receiver<Event>,
         up: Arc<AtomicBool>,
     ) -> Result<Self, RedisError> {
         let info = url.into_connection_info()?;
@@ -50,15 +50,15 @@ impl Relay {
         let config = ConnectionManagerConfig::new()
             .set_push_sender(sender)
             .set_number_of_retries(1)
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE));
+            .set_connection_timeout(Some(REDIS_TIMEOUT))
+            .set_response_timeout(Some(REDIS_TIMEOUT));
         let redis = ConnectionManager::new_lazy_with_config(Client::open(info)?, config)?;
         Ok(Self {
             redis,
             prefix: format!("umbrachat:{chat}"),
             pushes,
             local,
-            inbox,
+            to_publish,
             up,
         })
     }
@@ -68,27 +68,27 @@ impl Relay {
         self.redis.clone()
     }
 
-    /// Publishes what this node says and hears what others say, until the bus is gone. While Redis is away events are
-    /// lost; when it is back, listeners are told to resync.
+    /// Publishes what this node says and delivers what others say, until the bus is gone. While Redis is away events are
+    /// lost; when it is back, subscribers receive a resync.
     pub async fn run(mut self) {
-        let mut look = interval(LOOK);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut check = interval(CHECK_INTERVAL);
+        check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
-                taken = self.inbox.recv_many(&mut batch, BATCH) => {
+                taken = self.to_publish.recv_many(&mut batch, BATCH) => {
                     if taken == 0 {
                         return;
                     }
                     self.publish(std::mem::take(&mut batch)).await;
                 }
-                Some(push) = self.pushes.recv() => self.hear(&push),
-                _ = look.tick() => self.look().await,
+                Some(push) = self.pushes.recv() => self.receive(&push),
+                _ = check.tick() => self.check().await,
             }
         }
     }
 
-    /// One message per channel; of many doorbells of a room only the last.
+    /// One message per channel; of many changes of a room only the last.
     async fn publish(&mut self, events: Vec<Event>) {
         if !self.up.load(Ordering::Relaxed) {
             return;
@@ -124,7 +124,7 @@ impl Relay {
         }
     }
 
-    fn hear(&self, push: &PushInfo) {
+    fn receive(&self, push: &PushInfo) {
         match push.kind {
             PushKind::Message => {
                 // The last part is the message, before it stands the channel.
@@ -133,9 +133,11 @@ impl Relay {
                     _ => return,
                 };
                 match events {
-                    Ok(events) => events.into_iter().for_each(|event| self.tell(Heard::Event(event))),
-                    // From a newer version, perhaps: whatever it said, a look at the database finds it.
-                    Err(_) => self.tell(Heard::Resync),
+                    Ok(events) => events
+                        .into_iter()
+                        .for_each(|event| self.deliver(BusEvent::Event(event))),
+                    // From a newer version, perhaps: whatever it said, a check of the database finds it.
+                    Err(_) => self.deliver(BusEvent::Resync),
                 }
             }
             PushKind::Disconnection => self.lost(&"disconnected"),
@@ -143,8 +145,8 @@ impl Relay {
         }
     }
 
-    /// Sees whether Redis answers; after a time without it, subscribes anew and tells everybody to resync.
-    async fn look(&mut self) {
+    /// Sees whether Redis answers; after a time without it, subscribes anew, and everybody resyncs.
+    async fn check(&mut self) {
         if self.up.load(Ordering::Relaxed) {
             if let Err(error) = redis::cmd("PING").exec_async(&mut self.redis).await {
                 self.lost(&error);
@@ -159,20 +161,20 @@ impl Relay {
         if subscribe.exec_async(&mut self.redis).await.is_ok() {
             tracing::info!("listening to the other nodes over Redis");
             self.up.store(true, Ordering::Relaxed);
-            self.tell(Heard::Resync);
+            self.deliver(BusEvent::Resync);
         }
     }
 
     fn lost(&self, reason: &dyn std::fmt::Display) {
         if self.up.swap(false, Ordering::Relaxed) {
             tracing::warn!(%reason, "Redis is away: changes on other nodes arrive a few seconds late");
-            self.tell(Heard::Resync);
+            self.deliver(BusEvent::Resync);
         }
     }
 
-    fn tell(&self, heard: Heard) {
-        // An error means that nobody listens.
-        self.local.send(heard).ok();
+    fn deliver(&self, event: BusEvent) {
+        // An error means that nobody has subscribed.
+        self.local.send(event).ok();
     }
 
     /// The channel of what concerns no single room.

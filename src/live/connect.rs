@@ -38,25 +38,25 @@ pub(super) struct Shown {
 #[handler]
 pub(super) fn room(
     request: &Request,
-    app: Data<&App>,
-    live: Data<&Arc<Live>>,
-    sockets: Data<&Arc<Sockets>>,
+    Data(app): Data<&App>,
+    Data(live): Data<&Arc<Live>>,
+    Data(sockets): Data<&Arc<Sockets>>,
     Path(slug): Path<String>,
     Query(shown): Query<Shown>,
 ) -> Result<Response> {
-    connect(request, &app, &live, &sockets, Some(slug), shown)
+    connect(request, app, live, sockets, Some(slug), shown)
 }
 
 /// Connects a page without a room.
 #[handler]
 pub(super) fn inbox(
     request: &Request,
-    app: Data<&App>,
-    live: Data<&Arc<Live>>,
-    sockets: Data<&Arc<Sockets>>,
+    Data(app): Data<&App>,
+    Data(live): Data<&Arc<Live>>,
+    Data(sockets): Data<&Arc<Sockets>>,
     Query(shown): Query<Shown>,
 ) -> Result<Response> {
-    connect(request, &app, &live, &sockets, None, shown)
+    connect(request, app, live, sockets, None, shown)
 }
 
 /// The handshake. A wrong Origin is refused; everything else is accepted and, if need be, closed with a code, because

@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::deliveries::{Deliveries, DeliveryGuard};
 use super::event::Event as PageEvent;
-use crate::bus::{Event, Heard};
+use crate::bus::{BusEvent, Event};
 use crate::database::{HeldConnection, within_limit};
 use crate::ids::{Change, Position, RoomId, Seq};
 use crate::messages::history;
@@ -202,9 +202,9 @@ pub(super) async fn receive(app: &App, deliveries: &Deliveries) {
     let mut bus = app.bus.subscribe();
     while let Some(received) = bus.next().await {
         match received {
-            Heard::Event(Event::RoomChanged { room, change }) => deliveries.notify(room, change),
-            Heard::Event(_) => {}
-            Heard::Resync => check(app, deliveries).await,
+            BusEvent::Event(Event::RoomChanged { room, change }) => deliveries.notify(room, change),
+            BusEvent::Event(_) => {}
+            BusEvent::Resync => check(app, deliveries).await,
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::deliveries::Deliveries;
 use super::event::Event as PageEvent;
 use crate::App;
-use crate::bus::{Bus, Event, Heard, People};
+use crate::bus::{Bus, BusEvent, Event, People};
 use crate::ids::RoomId;
 use crate::realtime::{Audience, Place};
 
@@ -40,10 +40,10 @@ pub(super) async fn run(app: &App, deliveries: &Deliveries) {
                 publish_counts(app, deliveries, moves.rooms, &mut published).await;
             }
             received = bus.next() => match received {
-                Some(Heard::Event(event)) => if receive(app, event) {
+                Some(BusEvent::Event(event)) => if receive(app, event) {
                     publish_at = Instant::now();
                 }
-                Some(Heard::Resync) => publish_at = Instant::now(),
+                Some(BusEvent::Resync) => publish_at = Instant::now(),
                 None => return,
             },
         }

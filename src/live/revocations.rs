@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::accounts::queries;
-use crate::bus::{Event, Heard};
+use crate::bus::{BusEvent, Event};
 use crate::database::HeldConnection;
 use crate::{App, Result};
 
@@ -34,10 +34,10 @@ pub(super) async fn run(app: &App) {
         tokio::select! {
             () = sleep_until(next) => {}
             received = bus.next() => match received {
-                Some(Heard::Event(Event::Revoked)) => {}
-                Some(Heard::Event(_)) => continue,
+                Some(BusEvent::Event(Event::Revoked)) => {}
+                Some(BusEvent::Event(_)) => continue,
                 // What ended elsewhere meanwhile must not live on in the cache.
-                Some(Heard::Resync) => app.sessions.invalidate_all(),
+                Some(BusEvent::Resync) => app.sessions.invalidate_all(),
                 None => return,
             },
         }

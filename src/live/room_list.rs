@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::event::Event as PageEvent;
-use crate::bus::{Event, Heard};
+use crate::bus::{BusEvent, Event};
 use crate::database::within_limit;
 use crate::ids::{RoomId, UserId};
 use crate::realtime::Frame;
@@ -46,8 +46,8 @@ pub(super) async fn run(app: &App, version: &RoomListVersion) {
         tokio::select! {
             _ = tick.tick() => {}
             received = bus.next() => match received {
-                Some(Heard::Event(Event::RoomListChanged) | Heard::Resync) => {}
-                Some(Heard::Event(_)) => continue,
+                Some(BusEvent::Event(Event::RoomListChanged) | BusEvent::Resync) => {}
+                Some(BusEvent::Event(_)) => continue,
                 None => return,
             },
         }

@@ -13,13 +13,13 @@ use sha2::Sha256;
 use tokio::time::timeout;
 
 /// How long Redis may take to answer.
-const PATIENCE: Duration = Duration::from_millis(250);
+const REDIS_TIMEOUT: Duration = Duration::from_millis(250);
 /// A Redis that did not answer is left alone for this long.
-const PAUSE: Duration = Duration::from_secs(1);
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 const MINUTE: u64 = 60_000_000;
 
 /// GCRA in microseconds of Redis's own clock: a bucket is the time at which it will be full again. One try moves that
-/// time by the first argument, and it may lie ahead by the second at most; gives how much too far ahead it would be.
+/// time by the first argument, and it may lie ahead by the second at most; returns how much too far ahead it would be.
 const TAKE: &str = "
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -66,7 +66,7 @@ impl Shared {
             .arg(step)
             .arg(MINUTE);
         let mut redis = self.redis.clone();
-        let failed = match timeout(PATIENCE, command.query_async::<u64>(&mut redis)).await {
+        let failed = match timeout(REDIS_TIMEOUT, command.query_async::<u64>(&mut redis)).await {
             Ok(Ok(wait)) => {
                 *self.away() = None;
                 return if wait == 0 {
@@ -78,7 +78,7 @@ impl Shared {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer".to_owned(),
         };
-        if self.away().replace(Instant::now() + PAUSE).is_none() {
+        if self.away().replace(Instant::now() + RETRY_PAUSE).is_none() {
             tracing::warn!(
                 reason = failed,
                 "Redis is away: each node limits log-ins and sign-ups by itself"
