@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use url::Url;
 
-use super::{Secret, Wrong, master_keys};
+use super::{ConfigError, Secret, master_keys};
 
 /// Where the program listens unless told otherwise.
 pub(super) const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
@@ -20,9 +20,9 @@ pub(super) fn text<'a>(
     name: &'static str,
     example: &'static str,
     raw: Option<&'a OsStr>,
-) -> Result<Option<&'a str>, Wrong> {
+) -> Result<Option<&'a str>, ConfigError> {
     let Some(raw) = raw else { return Ok(None) };
-    let text = raw.to_str().ok_or_else(|| Wrong {
+    let text = raw.to_str().ok_or_else(|| ConfigError {
         name,
         problem: "is not readable text (UTF-8)".into(),
         example,
@@ -34,21 +34,21 @@ pub(super) fn folder(raw: Option<&OsStr>) -> Option<PathBuf> {
     raw.filter(|raw| !raw.is_empty()).map(PathBuf::from)
 }
 
-pub(super) fn listen(raw: Option<&OsStr>) -> Result<SocketAddr, Wrong> {
+pub(super) fn listen(raw: Option<&OsStr>) -> Result<SocketAddr, ConfigError> {
     let text = text("LISTEN", DEFAULT_LISTEN, raw)?.unwrap_or(DEFAULT_LISTEN);
-    text.parse().map_err(|_| Wrong {
+    text.parse().map_err(|_| ConfigError {
         name: "LISTEN",
         problem: format!("is not an IP address and a port: {text:?}"),
         example: DEFAULT_LISTEN,
     })
 }
 
-pub(super) fn public_url(raw: Option<&OsStr>) -> Result<Option<Url>, Wrong> {
+pub(super) fn public_url(raw: Option<&OsStr>) -> Result<Option<Url>, ConfigError> {
     let (name, example) = ("PUBLIC_URL", "https://chat.example.org");
     let Some(text) = text(name, example, raw)? else {
         return Ok(None);
     };
-    let wrong = |problem: String| Wrong { name, problem, example };
+    let wrong = |problem: String| ConfigError { name, problem, example };
     let url = Url::parse(text).map_err(|error| wrong(format!("is not an address ({error}): {text:?}")))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong(format!("must begin with https:// or http://: {text:?}")));
@@ -62,7 +62,7 @@ pub(super) fn public_url(raw: Option<&OsStr>) -> Result<Option<Url>, Wrong> {
     Ok(Some(url))
 }
 
-pub(super) fn trusted_proxies(raw: Option<&OsStr>) -> Result<Vec<IpNet>, Wrong> {
+pub(super) fn trusted_proxies(raw: Option<&OsStr>) -> Result<Vec<IpNet>, ConfigError> {
     let (name, example) = ("TRUSTED_PROXIES", "127.0.0.1,10.0.0.0/8");
     let Some(list) = text(name, example, raw)? else {
         return Ok(Vec::new());
@@ -74,7 +74,7 @@ pub(super) fn trusted_proxies(raw: Option<&OsStr>) -> Result<Vec<IpNet>, Wrong> 
             entry
                 .parse::<IpNet>()
                 .or_else(|_| entry.parse::<IpAddr>().map(IpNet::from))
-                .map_err(|_| Wrong {
+                .map_err(|_| ConfigError {
                     name,
                     problem: format!("holds what is neither an IP address nor a network: {entry:?}"),
                     example,
@@ -89,11 +89,11 @@ pub(super) fn service(
     example: &'static str,
     schemes: [&str; 2],
     raw: Option<&OsStr>,
-) -> Result<Option<Url>, Wrong> {
+) -> Result<Option<Url>, ConfigError> {
     let Some(text) = text(name, example, raw)? else {
         return Ok(None);
     };
-    let url = Url::parse(text).map_err(|error| Wrong {
+    let url = Url::parse(text).map_err(|error| ConfigError {
         name,
         problem: format!("is not an address ({error})"),
         example,
@@ -102,18 +102,18 @@ pub(super) fn service(
         Ok(Some(url))
     } else {
         let problem = format!("begins with {}:// instead of {}://", url.scheme(), schemes[0]);
-        Err(Wrong { name, problem, example })
+        Err(ConfigError { name, problem, example })
     }
 }
 
-pub(super) fn database_url(raw: Option<&OsStr>) -> Result<Option<Secret>, Wrong> {
+pub(super) fn database_url(raw: Option<&OsStr>) -> Result<Option<Secret>, ConfigError> {
     let (name, example) = ("DATABASE_URL", "postgres://umbrachat:password@127.0.0.1:5432/umbrachat");
     let Some(url) = service(name, example, ["postgres", "postgresql"], raw)? else {
         return Ok(None);
     };
     url.as_str()
         .parse::<sqlx::postgres::PgConnectOptions>()
-        .map_err(|_| Wrong {
+        .map_err(|_| ConfigError {
             name,
             problem: "has options that PostgreSQL does not know".into(),
             example,
@@ -121,13 +121,13 @@ pub(super) fn database_url(raw: Option<&OsStr>) -> Result<Option<Secret>, Wrong>
     Ok(Some(Secret::new(url)))
 }
 
-pub(super) fn redis_url(raw: Option<&OsStr>) -> Result<Option<Secret>, Wrong> {
+pub(super) fn redis_url(raw: Option<&OsStr>) -> Result<Option<Secret>, ConfigError> {
     let (name, example) = ("REDIS_URL", "redis://127.0.0.1:6379");
     let Some(url) = service(name, example, ["redis", "rediss"], raw)? else {
         return Ok(None);
     };
     if url.host_str().is_none_or(str::is_empty) {
-        return Err(Wrong {
+        return Err(ConfigError {
             name,
             problem: "names no host".into(),
             example,
@@ -136,7 +136,7 @@ pub(super) fn redis_url(raw: Option<&OsStr>) -> Result<Option<Secret>, Wrong> {
     Ok(Some(Secret::new(url)))
 }
 
-pub(super) fn umbra_keys(raw: Option<&OsStr>) -> Result<Option<Secret>, Wrong> {
+pub(super) fn umbra_keys(raw: Option<&OsStr>) -> Result<Option<Secret>, ConfigError> {
     let (name, example) = ("UMBRA_KEYS", "$(umbrachat keys generate)");
     let Some(list) = text(name, example, raw)? else {
         return Ok(None);
@@ -144,19 +144,19 @@ pub(super) fn umbra_keys(raw: Option<&OsStr>) -> Result<Option<Secret>, Wrong> {
     let keys: Vec<_> = list.split(',').map(str::trim).collect();
     if let Err(place) = master_keys::parse(list) {
         let problem = format!("is malformed: key {place} of {} is not a Fernet key", keys.len());
-        return Err(Wrong { name, problem, example });
+        return Err(ConfigError { name, problem, example });
     }
     Ok(Some(Secret::new(keys.join(","))))
 }
 
-pub(super) fn session_secret(raw: Option<&OsStr>) -> Result<Option<Secret>, Wrong> {
+pub(super) fn session_secret(raw: Option<&OsStr>) -> Result<Option<Secret>, ConfigError> {
     let (name, example) = ("SESSION_SECRET", "$(openssl rand -hex 32)");
     let Some(secret) = text(name, example, raw)? else {
         return Ok(None);
     };
     if secret.len() < SESSION_SECRET_MIN {
         let problem = format!("is too short: it needs {SESSION_SECRET_MIN} characters or more");
-        return Err(Wrong { name, problem, example });
+        return Err(ConfigError { name, problem, example });
     }
     Ok(Some(Secret::new(secret)))
 }
@@ -165,23 +165,23 @@ pub(super) fn rate(
     name: &'static str,
     example: &'static str,
     raw: Option<&OsStr>,
-) -> Result<Option<NonZeroU32>, Wrong> {
+) -> Result<Option<NonZeroU32>, ConfigError> {
     let Some(text) = text(name, example, raw)? else {
         return Ok(None);
     };
-    text.parse().map(Some).map_err(|_| Wrong {
+    text.parse().map(Some).map_err(|_| ConfigError {
         name,
         problem: format!("is not a whole number of 1 or more: {text:?}"),
         example,
     })
 }
 
-pub(super) fn pg_bin(raw: Option<&OsStr>) -> Result<Option<PathBuf>, Wrong> {
+pub(super) fn pg_bin(raw: Option<&OsStr>) -> Result<Option<PathBuf>, ConfigError> {
     let Some(path) = folder(raw) else { return Ok(None) };
     if path.join("postgres").is_file() && path.join("initdb").is_file() {
         return Ok(Some(path));
     }
-    Err(Wrong {
+    Err(ConfigError {
         name: "UMBRA_PG_BIN",
         problem: format!("is not a folder that holds postgres and initdb: {}", path.display()),
         example: "/usr/lib/postgresql/15/bin",

@@ -92,7 +92,7 @@ impl HeldConnection {
         self.held.is_some()
     }
 
-    /// Gives the connection back to the pool.
+    /// Returns the connection to the pool.
     pub fn release(&mut self) {
         self.held = None;
     }

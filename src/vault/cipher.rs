@@ -23,7 +23,7 @@ impl DataKey {
 
 /// A token that does not open: damaged, made with other keys, or moved here from another row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unreadable;
+pub struct TokenError;
 
 /// Seals and opens what one author writes in one room.
 #[derive(Clone)]
@@ -49,13 +49,13 @@ impl MessageCipher {
     }
 
     /// The body, if the token was sealed for this very message and version.
-    pub fn open(&self, id: MessageId, version: u32, token: &str) -> Result<String, Unreadable> {
-        let plain = Zeroizing::new(self.0.decrypt(token).map_err(|_| Unreadable)?);
-        let (header, body) = plain.split_at_checked(HEADER).ok_or(Unreadable)?;
+    pub fn open(&self, id: MessageId, version: u32, token: &str) -> Result<String, TokenError> {
+        let plain = Zeroizing::new(self.0.decrypt(token).map_err(|_| TokenError)?);
+        let (header, body) = plain.split_at_checked(HEADER).ok_or(TokenError)?;
         if header[..16] != *id.0.as_bytes() || header[16..] != version.to_be_bytes() {
-            return Err(Unreadable);
+            return Err(TokenError);
         }
-        std::str::from_utf8(body).map(str::to_owned).map_err(|_| Unreadable)
+        std::str::from_utf8(body).map(str::to_owned).map_err(|_| TokenError)
     }
 }
 
@@ -79,7 +79,7 @@ mod tests {
         for other in [(2, 1), (1, 3), (3, 2)] {
             assert_eq!(
                 MessageCipher::derive(&key(other.0), &key(other.1)).open(id, 1, &token),
-                Err(Unreadable)
+                Err(TokenError)
             );
         }
     }
@@ -89,9 +89,9 @@ mod tests {
         let cipher = MessageCipher::derive(&key(1), &key(2));
         let id = MessageId::new();
         let token = cipher.seal(id, 2, "old text");
-        assert_eq!(cipher.open(MessageId::new(), 2, &token), Err(Unreadable));
-        assert_eq!(cipher.open(id, 3, &token), Err(Unreadable));
-        assert_eq!(cipher.open(id, 2, "nonsense"), Err(Unreadable));
+        assert_eq!(cipher.open(MessageId::new(), 2, &token), Err(TokenError));
+        assert_eq!(cipher.open(id, 3, &token), Err(TokenError));
+        assert_eq!(cipher.open(id, 2, "nonsense"), Err(TokenError));
         assert_eq!(cipher.open(id, 2, &token).unwrap(), "old text");
     }
 }

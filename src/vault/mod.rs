@@ -20,7 +20,7 @@ use sha2::Sha256;
 use sqlx::{PgConnection, PgExecutor, PgPool};
 use zeroize::Zeroizing;
 
-pub use cipher::{DataKey, MessageCipher, Unreadable};
+pub use cipher::{DataKey, MessageCipher, TokenError};
 
 use crate::config::master_keys;
 use crate::ids::KeyId;

@@ -28,7 +28,7 @@ pub(super) async fn find_server_secret(db: &PgPool, name: &str) -> sqlx::Result<
         .await
 }
 
-/// Stores a secret unless there is one of that name; gives the one that stands.
+/// Stores a secret unless there is one of that name; returns the one that stands.
 pub(super) async fn insert_server_secret(db: &PgPool, name: &str, sealed: &str) -> sqlx::Result<String> {
     // The empty update makes RETURNING give the row that another node has stored.
     sqlx::query_scalar!(

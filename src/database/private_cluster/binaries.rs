@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Refused, Result};
+use super::{ClusterError, Result};
 
 /// The oldest version whose SQL the program uses.
 const OLDEST: u32 = 15;
@@ -33,7 +33,7 @@ pub(super) fn find(given: Option<&Path>, cluster: &Path) -> Result<Binaries> {
     let made_by = fs::read_to_string(cluster.join("PG_VERSION"))
         .ok()
         .and_then(|text| text.trim().parse().ok());
-    choose(&found, made_by).cloned().map_err(Refused)
+    choose(&found, made_by).cloned().map_err(ClusterError)
 }
 
 fn choose(found: &[Binaries], made_by: Option<u32>) -> std::result::Result<&Binaries, String> {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::{Refused, Result, cluster_dir, sync_dir};
+use super::{ClusterError, Result, cluster_dir, sync_dir};
 use crate::config::{Secret, master_keys};
 
 /// The keys in the data directory's file `keys`, one a line or comma-separated; a new one is made for new data.
@@ -25,19 +25,21 @@ pub fn key(data_dir: &Path) -> Result<Secret> {
                 .collect();
             let keys = Secret::new(keys.join(","));
             if master_keys::parse(keys.expose()).is_err() {
-                return Err(Refused(format!(
+                return Err(ClusterError(format!(
                     "{} does not hold a Fernet key: put it back from a copy",
                     path.display()
                 )));
             }
             Ok(keys)
         }
-        Err(error) if error.kind() == ErrorKind::NotFound && cluster_dir(data_dir).exists() => Err(Refused(format!(
-            "{} is missing, and without it the messages cannot be read: put it back from a copy, or set UMBRA_KEYS",
-            path.display()
-        ))),
+        Err(error) if error.kind() == ErrorKind::NotFound && cluster_dir(data_dir).exists() => {
+            Err(ClusterError(format!(
+                "{} is missing, and without it the messages cannot be read: put it back from a copy, or set UMBRA_KEYS",
+                path.display()
+            )))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => make(data_dir, &path),
-        Err(error) => Err(Refused::io("read", &path, &error)),
+        Err(error) => Err(ClusterError::io("read", &path, &error)),
     }
 }
 
@@ -57,7 +59,7 @@ fn make(data_dir: &Path, path: &Path) -> Result<Secret> {
         });
     written
         .and_then(|()| fs::rename(&new, path))
-        .map_err(|error| Refused::io("write", path, &error))?;
+        .map_err(|error| ClusterError::io("write", path, &error))?;
     sync_dir(data_dir)?;
     Ok(key)
 }

@@ -7,11 +7,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{Refused, Result};
+use super::{ClusterError, Result};
 
 /// How long a start waits for the PostgreSQL of a program that was killed.
-const PATIENCE: Duration = Duration::from_secs(60);
-const PAUSE: Duration = Duration::from_millis(50);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// Takes the lock of the program itself; a second program on the same data is refused at once.
 pub(super) fn program(data_dir: &Path) -> Result<File> {
@@ -29,12 +29,12 @@ pub(super) fn program(data_dir: &Path) -> Result<File> {
                 .parse::<u32>()
                 .map(|pid| format!(" (process {pid})"))
                 .unwrap_or_default();
-            Err(Refused(format!(
+            Err(ClusterError(format!(
                 "{} is in use by another running instance{holder}",
                 data_dir.display()
             )))
         }
-        Err(TryLockError::Error(error)) => Err(Refused::io("lock", &path, &error)),
+        Err(TryLockError::Error(error)) => Err(ClusterError::io("lock", &path, &error)),
     }
 }
 
@@ -46,14 +46,14 @@ pub(super) fn postgres(data_dir: &Path) -> Result<File> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if started.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) if started.elapsed() < LOCK_TIMEOUT => std::thread::sleep(RETRY_PAUSE),
             Err(TryLockError::WouldBlock) => {
                 let dir = data_dir.display();
-                return Err(Refused(format!(
+                return Err(ClusterError(format!(
                     "a PostgreSQL of an earlier run still works in {dir} and does not end"
                 )));
             }
-            Err(TryLockError::Error(error)) => return Err(Refused::io("lock", &path, &error)),
+            Err(TryLockError::Error(error)) => return Err(ClusterError::io("lock", &path, &error)),
         }
     }
 }
@@ -68,5 +68,5 @@ fn open(data_dir: &Path, name: &str) -> Result<(File, std::path::PathBuf)> {
         .mode(0o600)
         .open(&path);
     file.map(|file| (file, path.clone()))
-        .map_err(|error| Refused::io("open", &path, &error))
+        .map_err(|error| ClusterError::io("open", &path, &error))
 }

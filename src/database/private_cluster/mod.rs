@@ -38,16 +38,16 @@ const SOCKET_DIR_MAX: usize = 80;
 /// Why the private database cannot be used: one line for the person who starts the program.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Refused(String);
+pub struct ClusterError(String);
 
-impl Refused {
+impl ClusterError {
     /// What could not be done with a file or folder, and why.
     fn io(doing: &str, path: &Path, error: &std::io::Error) -> Self {
         Self(format!("cannot {doing} {}: {error}", path.display()))
     }
 }
 
-type Result<T> = std::result::Result<T, Refused>;
+type Result<T> = std::result::Result<T, ClusterError>;
 
 /// A data directory that this program owns while this value lives.
 pub struct PrivateCluster {
@@ -102,7 +102,7 @@ impl PrivateCluster {
         }
         let lock = lock::postgres(&self.data_dir)?;
         if new.exists() {
-            fs::remove_dir_all(&new).map_err(|error| Refused::io("remove", &new, &error))?;
+            fs::remove_dir_all(&new).map_err(|error| ClusterError::io("remove", &new, &error))?;
         }
         self.make_private(&new)?;
         tracing::info!(
@@ -123,16 +123,20 @@ impl PrivateCluster {
             .arg(&new)
             .stdin(lock)
             .output()
-            .map_err(|error| Refused::io("run", &self.binaries.initdb(), &error))?;
+            .map_err(|error| ClusterError::io("run", &self.binaries.initdb(), &error))?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
             let line = text
                 .lines()
                 .find(|line| line.contains("error:") || line.contains("FATAL:"));
             let line = line.or(text.lines().next()).unwrap_or("no reason given");
-            return Err(Refused(format!("initdb failed in {}: {}", new.display(), line.trim())));
+            return Err(ClusterError(format!(
+                "initdb failed in {}: {}",
+                new.display(),
+                line.trim()
+            )));
         }
-        fs::rename(&new, &ready).map_err(|error| Refused::io("rename", &new, &error))?;
+        fs::rename(&new, &ready).map_err(|error| ClusterError::io("rename", &new, &error))?;
         sync_dir(&self.data_dir)
     }
 
@@ -150,7 +154,7 @@ impl PrivateCluster {
             if found.is_dir() && found.uid() == uid && found.mode().trailing_zeros() >= 6 {
                 return Ok(());
             }
-            return Err(Refused(format!(
+            return Err(ClusterError(format!(
                 "{} belongs to somebody else: remove it",
                 dir.display()
             )));
@@ -163,10 +167,10 @@ impl PrivateCluster {
         fs::DirBuilder::new()
             .mode(0o700)
             .create(dir)
-            .map_err(|error| Refused::io("make", dir, &error))?;
+            .map_err(|error| ClusterError::io("make", dir, &error))?;
         match &self.owner {
             Some(owner) => std::os::unix::fs::chown(dir, Some(owner.uid), Some(owner.gid))
-                .map_err(|error| Refused::io("hand over", dir, &error)),
+                .map_err(|error| ClusterError::io("hand over", dir, &error)),
             None => Ok(()),
         }
     }
@@ -198,7 +202,7 @@ fn connect_options(socket_dir: &Path) -> PgConnectOptions {
 
 fn make_data_dir(dir: &Path) -> Result<PathBuf> {
     let wrong = |error: &std::io::Error| {
-        Refused(format!(
+        ClusterError(format!(
             "DATA_DIR cannot be used: {}: {error}; example: DATA_DIR=/var/lib/umbrachat",
             dir.display()
         ))
@@ -241,5 +245,5 @@ fn socket_dir(data_dir: &Path) -> PathBuf {
 /// Makes a rename in `dir` survive a power cut.
 fn sync_dir(dir: &Path) -> Result<()> {
     let synced = fs::File::open(dir).and_then(|file| file.sync_all());
-    synced.map_err(|error| Refused::io("write", dir, &error))
+    synced.map_err(|error| ClusterError::io("write", dir, &error))
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::{Refused, Result};
+use super::{ClusterError, Result};
 
 /// A user without rights, by number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,12 +23,14 @@ pub(super) fn find(data_dir: &Path) -> Result<Option<Owner>> {
     let owner = by_name(&users, "postgres")
         .or_else(|| by_name(&users, "nobody"))
         .ok_or_else(|| {
-            Refused("PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it".into())
+            ClusterError(
+                "PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it".into(),
+            )
         })?;
     for dir in data_dir.ancestors() {
-        let found = fs::metadata(dir).map_err(|error| Refused::io("look at", dir, &error))?;
+        let found = fs::metadata(dir).map_err(|error| ClusterError::io("look at", dir, &error))?;
         if !may_enter(&owner, found.uid(), found.gid(), found.mode()) {
-            return Err(Refused(format!(
+            return Err(ClusterError(format!(
                 "DATA_DIR cannot be used: PostgreSQL runs as the user {}, who cannot enter {}; \
                  example: DATA_DIR=/var/lib/umbrachat",
                 owner.name,

@@ -16,15 +16,15 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, getppid, kill_process};
 
 use super::owner::Owner;
-use super::{PORT, PrivateCluster, Refused, Result, cluster_dir, lock};
+use super::{ClusterError, PORT, PrivateCluster, Result, cluster_dir, lock};
 
 /// How often a child is looked at. `wait` would block, and a waiting thread could not signal it without a race
 /// between its end and the reuse of its number.
-const PAUSE: Duration = Duration::from_millis(50);
+const POLL_PAUSE: Duration = Duration::from_millis(50);
 /// Recovery after a kill reads the log since the last checkpoint, which takes seconds, rarely minutes.
-const READY_PATIENCE: Duration = Duration::from_secs(300);
+const READY_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long an orderly end may take before it is forced; a forced end loses nothing, it costs a recovery.
-const STOP_PATIENCE: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause before PostgreSQL is started again, doubled each time it dies soon after.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// Whoever lived this long starts again with the short pause.
@@ -52,7 +52,8 @@ impl PrivateCluster {
     pub fn supervise(&self, postgres: Postgres, stop: &Receiver<Infallible>) {
         let mut running = Some(postgres);
         let mut pause = BACK_OFF.0 / 2;
-        while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(if running.is_some() { PAUSE } else { pause }) {
+        while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(if running.is_some() { POLL_PAUSE } else { pause })
+        {
             if let Some(postgres) = &mut running {
                 let Some(status) = postgres.ended() else { continue };
                 pause = if postgres.started.elapsed() > SETTLED {
@@ -85,7 +86,9 @@ impl PrivateCluster {
             self.socket_dir.join(format!(".s.PGSQL.{PORT}.lock")),
         ] {
             match fs::remove_file(&stale) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(Refused::io("remove", &stale, &error)),
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(ClusterError::io("remove", &stale, &error));
+                }
                 _ => {}
             }
         }
@@ -122,7 +125,7 @@ impl PrivateCluster {
             // Of its own, so that Ctrl-C in a terminal reaches us alone and we end it after the last connection.
             .process_group(0)
             .spawn()
-            .map_err(|error| Refused::io("run", &program, &error))?;
+            .map_err(|error| ClusterError::io("run", &program, &error))?;
         let last_words = Arc::default();
         if let Some(stderr) = child.stderr.take() {
             let last_words = Arc::clone(&last_words);
@@ -137,25 +140,25 @@ impl PrivateCluster {
 
     fn wait_until_ready(&self, postgres: &mut Postgres) -> Result<()> {
         let pid_file = cluster_dir(&self.data_dir).join("postmaster.pid");
-        while postgres.started.elapsed() < READY_PATIENCE {
+        while postgres.started.elapsed() < READY_TIMEOUT {
             if let Some(status) = postgres.ended() {
                 // Its last line may still be on the way through the pipe.
-                std::thread::sleep(PAUSE);
+                std::thread::sleep(POLL_PAUSE);
                 let words = postgres.last_words.lock().unwrap_or_else(PoisonError::into_inner);
                 let words = if words.is_empty() {
                     status.to_string()
                 } else {
                     words.clone()
                 };
-                return Err(Refused(format!("the private PostgreSQL did not start: {words}")));
+                return Err(ClusterError(format!("the private PostgreSQL did not start: {words}")));
             }
             if is_ready(&pid_file, postgres.child.id()) {
                 return Ok(());
             }
-            std::thread::sleep(PAUSE);
+            std::thread::sleep(POLL_PAUSE);
         }
-        Err(Refused(format!(
-            "the private PostgreSQL was not ready after {READY_PATIENCE:?}"
+        Err(ClusterError(format!(
+            "the private PostgreSQL was not ready after {READY_TIMEOUT:?}"
         )))
     }
 }
@@ -173,11 +176,11 @@ impl Postgres {
                 return;
             }
             let asked = Instant::now();
-            while asked.elapsed() < STOP_PATIENCE {
+            while asked.elapsed() < STOP_TIMEOUT {
                 if self.ended().is_some() {
                     return;
                 }
-                std::thread::sleep(PAUSE);
+                std::thread::sleep(POLL_PAUSE);
             }
             tracing::warn!("the private PostgreSQL does not end: asking harder");
         }
@@ -232,13 +235,13 @@ pub(super) fn command(program: &Path, owner: Option<&Owner>) -> Command {
 
 /// The hidden command `child`: gives up root for `user` (uid and gid), asks the kernel for SIGINT when `parent` dies,
 /// and becomes `program`. Returns only when that failed.
-pub fn exec_child(user: Option<(u32, u32)>, parent: u32, program: &[OsString]) -> Refused {
+pub fn exec_child(user: Option<(u32, u32)>, parent: u32, program: &[OsString]) -> ClusterError {
     let Some((name, arguments)) = program.split_first() else {
-        return Refused("no program to run".into());
+        return ClusterError("no program to run".into());
     };
     match prepare(user, parent) {
-        Ok(()) => Refused::io("run", Path::new(name), &Command::new(name).args(arguments).exec()),
-        Err(error) => Refused(format!("cannot prepare {}: {error}", Path::new(name).display())),
+        Ok(()) => ClusterError::io("run", Path::new(name), &Command::new(name).args(arguments).exec()),
+        Err(error) => ClusterError(format!("cannot prepare {}: {error}", Path::new(name).display())),
     }
 }
 

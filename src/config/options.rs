@@ -1,0 +1,82 @@
+//! The settings as clap reads them: raw text, by flag or from the environment.
+
+use std::ffi::OsString;
+
+use super::{ConfigError, values};
+
+/// What is logged unless told otherwise.
+const DEFAULT_LOG: &str = "info,poem=warn,sqlx=warn,tower_sessions_core=error";
+
+/// Every setting as it was written, by flag or by environment variable (the flag wins). Empty means not set.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Settings (each is also an environment variable)")]
+pub struct Options {
+    /// Address and port to listen on [default: 127.0.0.1:8000]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "ADDRESS:PORT")]
+    pub(super) listen: Option<OsString>,
+    /// The address people open, when it is not the one listened on; https makes cookies secure
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "URL")]
+    pub(super) public_url: Option<OsString>,
+    /// Proxies whose X-Forwarded-For counts, comma-separated addresses or networks
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "LIST")]
+    pub(super) trusted_proxies: Option<OsString>,
+    /// PostgreSQL to use (15 or later) [default: an own private one in the data directory]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "URL")]
+    pub(super) database_url: Option<OsString>,
+    /// Redis, for several nodes on one database
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "URL")]
+    pub(super) redis_url: Option<OsString>,
+    /// Where data is kept [default: /var/lib/umbrachat for root, else ./data]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "FOLDER")]
+    pub(super) data_dir: Option<OsString>,
+    /// Master keys, comma-separated: the first encrypts, all decrypt (see `umbrachat keys generate`)
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "KEYS")]
+    pub(super) umbra_keys: Option<OsString>,
+    /// Signs cookies, 32 characters or more [default: made once and kept encrypted in the database]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "SECRET")]
+    pub(super) session_secret: Option<OsString>,
+    /// Messages a second and person; short bursts may be four times that [default: 10]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "NUMBER")]
+    pub(super) message_rate: Option<OsString>,
+    /// Open sockets a person [default: 20]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "NUMBER")]
+    pub(super) sockets_per_user: Option<OsString>,
+    /// Logins and sign-ups a minute and address [default: 20]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "NUMBER")]
+    pub(super) auth_rate: Option<OsString>,
+    /// Folder of the PostgreSQL programs for the private database [default: searched for]
+    #[arg(
+        long,
+        env = "UMBRA_PG_BIN",
+        global = true,
+        hide_env_values = true,
+        value_name = "FOLDER"
+    )]
+    pub(super) pg_bin: Option<OsString>,
+    /// What to log, for example info or umbrachat=debug [default: info, and less of the libraries]
+    #[arg(
+        long = "log",
+        env = "RUST_LOG",
+        global = true,
+        hide_env_values = true,
+        value_name = "FILTER"
+    )]
+    pub(super) log: Option<OsString>,
+}
+
+impl Options {
+    /// What to log, checked.
+    pub fn log_filter(&self) -> Result<tracing_subscriber::EnvFilter, ConfigError> {
+        let text = values::text("RUST_LOG", "info,umbrachat=debug", self.log.as_deref())?.unwrap_or(DEFAULT_LOG);
+        let wrong = || ConfigError {
+            name: "RUST_LOG",
+            problem: format!("is not a log filter: {text:?}"),
+            example: "info,umbrachat=debug",
+        };
+        // The library counts bytes of what it has trimmed, and panics when it cuts through a character.
+        if !text.is_ascii() {
+            return Err(wrong());
+        }
+        tracing_subscriber::EnvFilter::try_new(text).map_err(|_| wrong())
+    }
+}
