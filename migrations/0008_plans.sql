@@ -12,9 +12,11 @@ ALTER TABLE rooms
 DROP INDEX user_sessions_user;
 CREATE INDEX user_sessions_user ON user_sessions (user_id);
 
--- As in 0007, and it counts the day's messages, and brings all settings that leave nothing but searches in indexes: its
--- plan lives as long as its connection, and one made while the tables were small would read them whole for every batch.
-CREATE OR REPLACE FUNCTION store_messages(
+-- As in 0004, and it returns how each author is shown, so that nobody who delivers a message has to ask for it; it counts
+-- the day's messages; and it brings all settings that leave nothing but searches in indexes: its plan lives as long as its
+-- connection, and one made while the tables were small would read them whole for every batch.
+DROP FUNCTION store_messages;
+CREATE FUNCTION store_messages(
     room_ids uuid[], ids uuid[], author_ids uuid[], key_ids uuid[], client_ids uuid[], bodies text[],
     times timestamptz[], wait boolean
 ) RETURNS TABLE (seq bigint, change bigint, duplicate boolean, locked boolean, username text, name text)
