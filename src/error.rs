@@ -26,7 +26,7 @@ impl FieldErrors {
         self.0.entry(field).or_insert_with(|| sentence.into());
     }
 
-    /// Keeps the value, or notes the sentence for `field` and gives None.
+    /// Keeps the value, or notes the sentence for `field` and returns None.
     pub fn take<T>(&mut self, field: &'static str, parsed: Result<T, String>) -> Option<T> {
         parsed.map_err(|sentence| self.add(field, sentence)).ok()
     }

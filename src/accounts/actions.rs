@@ -20,10 +20,10 @@ use crate::web::session::{self, Lifetime, STAY};
 use crate::{App, Error, Result};
 
 /// A log-in that does not outlive the browser ends after this long without use.
-const IDLE: TimeDelta = TimeDelta::hours(24);
+const IDLE_LIMIT: TimeDelta = TimeDelta::hours(24);
 
 /// An ended or expired log-in is kept this long, so that "last seen" is known.
-const KEPT: TimeDelta = TimeDelta::days(30);
+const ENDED_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// How long the removal of what is not needed any more may take.
 const TIDY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -48,7 +48,7 @@ pub struct LoggedIn {
 /// When a log-in that is used at `now` ends unless it is used again.
 pub fn expiry(lifetime: Lifetime, now: DateTime<Utc>) -> DateTime<Utc> {
     match lifetime {
-        Lifetime::Browser => now + IDLE,
+        Lifetime::Browser => now + IDLE_LIMIT,
         Lifetime::Device => now + STAY,
     }
 }
@@ -223,7 +223,7 @@ pub async fn choose_theme(app: &App, user: UserId, theme: Theme) -> Result<()> {
 /// Deletes log-ins that ended long ago, and forgets throttled addresses whose time is over. To be called now and then.
 pub async fn tidy(app: &App) -> Result<()> {
     app.throttle.forget_idle();
-    let before = app.now() - KEPT;
+    let before = app.now() - ENDED_KEPT;
     let delete = async |db: &mut PgConnection| {
         queries::delete_sessions_expired(&mut *db, before).await?;
         queries::delete_revocations(db, before).await

@@ -27,15 +27,15 @@ use crate::vault::Vault;
 use crate::{App, Error, Result, accounts, live};
 
 /// How long requests may go on after the program was asked to end.
-const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may be silent between requests.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE_LIMIT: Duration = Duration::from_secs(60);
 /// How long sockets have to say goodbye at the end, and the last messages to reach them.
-const GOODBYE: Duration = Duration::from_secs(3);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Batches that may wait between the writer and those who listen; more are loaded from the database again.
-const BATCHES: usize = 1024;
+const QUEUED_BATCHES: usize = 1024;
 /// Tasks that load what other nodes stored, at most: each may keep one of the pool's connections.
-const LOADERS: usize = 4;
+const MAX_LOADERS: usize = 4;
 /// How often what is not needed any more is removed.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
@@ -70,7 +70,7 @@ pub async fn serve(
     let drained = CancellationToken::new();
     // Half of the cores write to the sockets, so that the others serve pages and PostgreSQL meanwhile.
     let deliverers = (std::thread::available_parallelism().map_or(1, usize::from) / 2).max(1);
-    let (delivery_senders, batches): (Vec<_>, Vec<_>) = (0..deliverers).map(|_| mpsc::channel(BATCHES)).unzip();
+    let (delivery_senders, batches): (Vec<_>, Vec<_>) = (0..deliverers).map(|_| mpsc::channel(QUEUED_BATCHES)).unzip();
     let publisher = Publisher {
         bus: app.bus.clone(),
         delivery_senders: delivery_senders.clone(),
@@ -90,7 +90,7 @@ pub async fn serve(
     for batches in batches {
         tasks.start("deliveries", live::deliver(app.clone(), live_state.clone(), batches));
     }
-    for _ in 0..deliverers.min(LOADERS) {
+    for _ in 0..deliverers.min(MAX_LOADERS) {
         tasks.start("loads", live::load(app.clone(), live_state.clone()));
     }
     if let Some(redis_task) = redis_task {
@@ -98,7 +98,7 @@ pub async fn serve(
     }
     tasks.start("housekeeping", keep_house(app.clone()));
     let idle = sockets.clone();
-    tasks.start("idle connections", async move { idle.end_idle(IDLE).await });
+    tasks.start("idle connections", async move { idle.end_idle(IDLE_LIMIT).await });
     let setup_code = accounts::setup::prepare(&app).await?;
     ready(Ready {
         bus: app.bus.describe(),
@@ -109,14 +109,20 @@ pub async fn serve(
         .run_with_graceful_shutdown(
             routes::routes(app.clone(), live_state.clone(), sockets),
             shutdown.cancelled_owned(),
-            Some(DRAIN),
+            Some(DRAIN_TIMEOUT),
         )
         .await
         .map_err(Error::internal);
     // What was handed over is stored, what was stored is pushed, and only then do the sockets close.
     drained.cancel();
     let written = writer.await.map_err(Error::internal);
-    wait_until(|| delivery_senders.iter().all(|sender| sender.capacity() == BATCHES) && live_state.is_idle()).await;
+    wait_until(|| {
+        delivery_senders
+            .iter()
+            .all(|sender| sender.capacity() == QUEUED_BATCHES)
+            && live_state.is_idle()
+    })
+    .await;
     app.hub.close_all().await;
     wait_until(|| app.hub.connections() == 0).await;
     tasks.end().await;
@@ -192,7 +198,7 @@ async fn keep_house(app: App) {
 
 /// Waits until it is so, but not for long: at the end nothing may hold the program up.
 async fn wait_until(mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + GOODBYE;
+    let end = Instant::now() + CLOSE_TIMEOUT;
     while !holds() && Instant::now() < end {
         sleep(Duration::from_millis(20)).await;
     }

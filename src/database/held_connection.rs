@@ -43,7 +43,7 @@ pub struct HeldConnection {
 
 impl HeldConnection {
     /// How long a connection is worth keeping when nothing comes.
-    pub const IDLE: Duration = Duration::from_secs(1);
+    pub const IDLE_LIMIT: Duration = Duration::from_secs(1);
 
     /// Takes a connection from this pool when there is work.
     pub fn new(pool: PgPool) -> Self {

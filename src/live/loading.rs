@@ -36,7 +36,7 @@ pub(super) async fn run(app: &App, deliveries: &Arc<Deliveries>) {
     loop {
         tokio::select! {
             () = deliveries.pending.notified() => sleep(GATHER_PAUSE).await,
-            () = sleep(HeldConnection::IDLE), if held.is_held() => held.release(),
+            () = sleep(HeldConnection::IDLE_LIMIT), if held.is_held() => held.release(),
         }
         loop {
             let guards = deliveries.claim_pending(ROOMS_PER_LOAD);

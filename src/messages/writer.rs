@@ -132,7 +132,7 @@ impl WriterTask {
                 tokio::select! {
                     taken = self.submissions.recv_many(&mut batch, BATCH), if open => open = taken > 0,
                     () = sleep_until(retry_at), if !self.parked.is_empty() => {}
-                    () = sleep(HeldConnection::IDLE), if held.is_held() => held.release(),
+                    () = sleep(HeldConnection::IDLE_LIMIT), if held.is_held() => held.release(),
                     () = stop.cancelled(), if !self.submissions.is_closed() => self.submissions.close(),
                 }
             } else {
@@ -148,7 +148,7 @@ impl WriterTask {
         }
     }
 
-    /// Stores every submission, the last part first, or tells its sender why not. Those whose rooms are locked are
+    /// Stores every submission, the last part first, or answers its sender why not. Those whose rooms are locked are
     /// parked.
     async fn store_all(
         &mut self,

@@ -29,7 +29,7 @@ use crate::{Error, Result};
 /// Opened data keys kept in memory at most.
 const CACHED_KEYS: u64 = 50_000;
 /// An opened data key that nobody used for this long leaves the memory.
-const IDLE: Duration = Duration::from_secs(3600);
+const IDLE_LIMIT: Duration = Duration::from_secs(3600);
 /// What the canary says when it is opened by the right key.
 const CANARY: &[u8] = b"umbrachat canary v1";
 
@@ -85,7 +85,10 @@ impl Vault {
         let shared = stored_secret(db, &master, "nodes", &rand::random::<[u8; 32]>()).await?;
         let chat = URL_SAFE_NO_PAD.encode(&derive(&shared, b"umbrachat chat v1")[..12]);
         let throttle_key = derive(&shared, b"umbrachat throttle v1");
-        let opened = Cache::builder().max_capacity(CACHED_KEYS).time_to_idle(IDLE).build();
+        let opened = Cache::builder()
+            .max_capacity(CACHED_KEYS)
+            .time_to_idle(IDLE_LIMIT)
+            .build();
         Ok(Self {
             master,
             opened,

@@ -38,7 +38,7 @@ pub fn hue(user_id: UserId) -> u8 {
 }
 
 /// The first letters of the first and the last word, at most `letters` (1 or 2), in any script; marks that belong to
-/// a letter stay with it. A name without letters or digits gives its first sign, and an empty one `?`.
+/// a letter stay with it. For a name without letters or digits it is its first sign, for an empty one `?`.
 pub fn initials(name: &str, letters: usize) -> String {
     let name: String = name.nfc().collect();
     let words: Vec<String> = name.split_whitespace().filter_map(initial).collect();

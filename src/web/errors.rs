@@ -24,7 +24,7 @@ const UNAVAILABLE: Duration = Duration::from_secs(5);
 /// Where the log-in is: the one address of a feature that errors lead to.
 const LOG_IN: &str = "/accounts/login";
 
-/// What an error tells its reader.
+/// What an error says to its reader.
 struct Answer {
     status: StatusCode,
     /// What programs know it by.
@@ -208,7 +208,7 @@ fn wanted(ctx: &Ctx, request: &Request) -> Wanted {
     }
 }
 
-/// What an error tells. Poem's own errors (no such route, a body that is no form) are told by their status; a path
+/// What an error says. Poem's own errors (no such route, a body that is no form) are told by their status; a path
 /// that is no text once it is decoded (`/chat/room/%ff`) names nothing that exists.
 fn answer(error: &poem::Error) -> Answer {
     let status = if error.is::<ParsePathError>() {

@@ -9,7 +9,14 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use umbrachat::database;
 
 /// The tables that grow with people and with what they write.
-const LARGE: &[&str] = &["messages", "members", "room_events", "users", "user_sessions"];
+const LARGE: &[&str] = &[
+    "messages",
+    "members",
+    "room_events",
+    "users",
+    "user_sessions",
+    "session",
+];
 
 /// Statements that may read a large table whole: the statement, the table, and why.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
@@ -105,9 +112,12 @@ async fn fill(db: &mut PgConnection, rooms: (i32, i32), people: (i32, i32), mess
                     'First' || n % 500, 'Last' || n, 'first' || n % 500, 'last' || n, repeat('h', 97),
                     CASE WHEN n = 1 THEN 'admin' ELSE 'member' END, md5('key of user' || n)::uuid
              FROM generate_series({first}, {last}) n;
-         INSERT INTO user_sessions (id, token_hash, user_id, remember, device, expires_at, ended_at)
-             SELECT md5(s || 'session' || n)::uuid, decode(md5(s || 'token' || n), 'hex'), md5('user' || n)::uuid,
+         INSERT INTO user_sessions (id, store_id, user_id, remember, device, expires_at, ended_at)
+             SELECT md5(s || 'session' || n)::uuid, md5(s || 'record' || n), md5('user' || n)::uuid,
                     s = 1, 'Firefox on Linux', now() + interval '1 day' * (n % 60 - 30), CASE WHEN s = 2 THEN now() END
+             FROM generate_series({first}, {last}) n, generate_series(1, 3) s;
+         INSERT INTO tower_sessions.session (id, data, expiry_date)
+             SELECT md5(s || 'record' || n), decode(repeat(md5('data' || n), 4), 'hex'), now() + interval '1 year'
              FROM generate_series({first}, {last}) n, generate_series(1, 3) s;
          INSERT INTO rooms (id, slug, slug_key, title, topic, kind, data_key_id, last_seq, last_change)
              SELECT md5('room' || n)::uuid, 'Room' || n, 'room' || n, 'Room' || n, 'About ' || n, 'public',
