@@ -69,7 +69,8 @@ impl HeldConnection {
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, E>,
     ) -> Result<T, E> {
         let end = Instant::now() + self.limit;
-        let connection = match self.held.take() {
+        // A pool that closes waits for every connection.
+        let connection = match self.held.take().filter(|_| !self.pool.is_closed()) {
             Some(connection) => Ok(Ok(connection)),
             None => timeout_at(end, self.pool.acquire()).await,
         };

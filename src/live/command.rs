@@ -93,14 +93,15 @@ impl Command {
         let Incoming::Text(text) = received else {
             return Err(malformed("Send JSON text in UTF-8."));
         };
-        let Ok(Envelope { kind, client_id }) = serde_json::from_str::<Envelope<'_>>(text) else {
-            return Err(malformed(SEND_FORM));
-        };
-        let client_id = client_id.map(ClientId);
+        let envelope = serde_json::from_str::<Envelope<'_>>(text).ok();
+        let client_id = envelope.as_ref().and_then(|envelope| envelope.client_id).map(ClientId);
         let refuse = |reason| CommandError { client_id, reason };
         if text.len() > MAX_FRAME {
             return Err(refuse(Reason::Send(SendError::TooLong)));
         }
+        let Some(Envelope { kind, .. }) = envelope else {
+            return Err(malformed(SEND_FORM));
+        };
         match kind.as_deref().unwrap_or("send") {
             "send" => {
                 let frame = serde_json::from_str::<SendFrame<'_>>(text);
@@ -158,6 +159,7 @@ mod tests {
         assert_eq!(code(r#"{"body":" "}"#), "empty");
         let id = "0193a1b2-0000-7000-8000-000000000001";
         let long = format!(r#"{{"body":"{}","client_id":"{id}"}}"#, "x".repeat(MAX_FRAME));
+        assert_eq!(code(&"x".repeat(MAX_FRAME + 1)), "too_long");
         let error = parse(&long).unwrap_err();
         assert_eq!(error.reason, Reason::Send(SendError::TooLong));
         assert_eq!(
