@@ -120,7 +120,7 @@ test("killed while two people write: every confirmed message is there, once", as
   await server.run();
   for (const page of [ada, bob]) {
     await connected(page);
-    await expect(unconfirmed(page)).toHaveCount(0, { timeout: 15_000 });
+    await expect(unconfirmed(page)).toHaveCount(0);
     for (const text of texts) await expect(message(page, text)).toHaveCount(1);
   }
   await ada.reload();

@@ -116,7 +116,7 @@ test("what comes twice, late or with a gap stands once and in its place", async 
 test("a heartbeat that runs ahead makes the page ask again", async ({ wired: { page, wire } }) => {
   const connections = wire.sockets.length;
   wire.sockets.at(-1).send(JSON.stringify({ last_change: 1_000 }));
-  await expect.poll(() => wire.sockets.length, { timeout: 12_000 }).toBeGreaterThan(connections);
+  await expect.poll(() => wire.sockets.length).toBeGreaterThan(connections);
   await connected(page);
 });
 
@@ -175,7 +175,7 @@ test("a server without room is asked more and more rarely, and the page says so"
   await wire.sockets.at(-1).close({ code: 1013 });
   await say(page, "patience");
   await expect(banner).toContainText(/no room for this window right now.*(Next try in \d+ s|Trying now)/s);
-  await expect.poll(() => tries.length, { timeout: 15_000 }).toBe(4);
+  await expect.poll(() => tries.length).toBe(4);
   const waits = tries.slice(1).map((at, index) => at - tries[index]);
   expect(waits[2], `the waits were ${waits} ms`).toBeGreaterThan(2 * waits[0]);
   await expect(unconfirmed(page)).toHaveCount(1);

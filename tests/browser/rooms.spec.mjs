@@ -49,7 +49,7 @@ test("two rooms swap names while somebody is offline: nothing goes into the othe
   await rename(stella, spare, there);
   await expect(bob).toHaveURL(new RegExp(`/chat/room/${there}$`));
   await ada.context().setOffline(false);
-  await expect(ada).toHaveURL(new RegExp(`/chat/room/${there}$`), { timeout: 15_000 });
+  await expect(ada).toHaveURL(new RegExp(`/chat/room/${there}$`));
   await connected(ada);
   await expect(message(ada, text)).toHaveCount(1);
   await expect(unconfirmed(ada)).toHaveCount(0);
@@ -73,7 +73,7 @@ test("deleted while somebody is offline: the page says so and keeps what they wr
   await remove(stella, room);
   await expect(bob.locator("#connection")).toContainText("This room is not open to you.");
   await ada.context().setOffline(false);
-  await expect(ada.locator("#connection")).toContainText("This room is not open to you.", { timeout: 15_000 });
+  await expect(ada.locator("#connection")).toContainText("This room is not open to you.");
   const unsent = ada.locator("#messages > .failed");
   await expect(unsent.locator(".body")).toHaveText([text, "half a thought"]);
   await expect(unsent.first().locator(".reason")).toContainText("not open to you any more");
@@ -110,28 +110,27 @@ test("the side bar of every page follows what the administrator does", async ({ 
     });
     await page.evaluate(() => (window.old = true));
   }
-  const soon = { timeout: 3_000 };
   const everywhere = async (check) => {
     for (const page of [home, reader]) await check(page);
   };
   const made = unique("c-made");
   await post(stella.context(), "/admin/rooms", "/admin/rooms", { name: made, topic: "Fresh." });
-  await everywhere((page) => expect(row(page, made)).toBeVisible(soon));
+  await everywhere((page) => expect(row(page, made)).toBeVisible());
 
   // By name, wherever it stood before.
   const renamed = unique("a-made");
   await row(home, made).focus();
   await rename(stella, made, renamed);
-  await everywhere((page) => expect(row(page, renamed)).toBeVisible(soon));
+  await everywhere((page) => expect(row(page, renamed)).toBeVisible());
   await everywhere((page) => expect(row(page, made)).toHaveCount(0));
   await expect(row(home, renamed), "the focus goes along").toBeFocused();
   const names = (await home.locator("#public-rooms .row-name").allTextContents()).map((name) => name.toLowerCase());
   expect(names.indexOf(renamed.toLowerCase())).toBeLessThan(names.indexOf(other.toLowerCase()));
 
   await post(stella.context(), "/admin/rooms", `/admin/rooms/${renamed}/archive`, {});
-  await everywhere((page) => expect(row(page, renamed)).toHaveCount(0, soon));
+  await everywhere((page) => expect(row(page, renamed)).toHaveCount(0));
   await remove(stella, other);
-  await everywhere((page) => expect(row(page, other)).toHaveCount(0, soon));
+  await everywhere((page) => expect(row(page, other)).toHaveCount(0));
 
   await everywhere(async (page) => expect(await page.evaluate(() => window.old)).toBe(true));
 
@@ -139,7 +138,7 @@ test("the side bar of every page follows what the administrator does", async ({ 
   await home.goto(`/chat/room/${own}`);
   await expect(home.locator(".account > summary").getByText("Online")).toBeVisible();
   await post(stella.context(), "/admin/rooms", `/admin/rooms/${own}`, { name: own, topic: "Another topic" });
-  await everywhere((page) => expect(row(page, own)).toContainText("Another topic", soon));
+  await everywhere((page) => expect(row(page, own)).toContainText("Another topic"));
   await everywhere((page) => expect(row(page, own)).toHaveAttribute("aria-current", "page"));
 });
 
