@@ -109,11 +109,16 @@ function reload(location) {
   }, Math.max(0, last + apart - Date.now()));
 }
 
-/** The newest message on the page, for the server to know what to append and what to alter. */
-function newestShown() {
-  let newest = 0;
-  for (const item of list?.children ?? []) newest = Math.max(newest, Number(item.dataset.seq) || 0);
-  return newest;
+/**
+ * The newest message up to which the page shows all, for the server to know what to append and what to alter. One that
+ * was shown once more to its sender, before those that precede it, does not count.
+ */
+let newest = 0;
+for (const item of list?.children ?? []) newest = Math.max(newest, Number(item.dataset.seq) || 0);
+
+/** The newest message among the changes of a frame. Text from people is escaped and never contains a `<`. */
+function newestIn(html) {
+  return Math.max(0, ...Array.from(html.matchAll(/<li id="m-(\d+)"/g), ([, seq]) => Number(seq)));
 }
 
 /**
@@ -159,7 +164,7 @@ function beforeConnection(event) {
   if (owner === room) {
     url.searchParams.set("room", roomId);
     url.searchParams.set("after", cursor);
-    url.searchParams.set("seq", newestShown());
+    url.searchParams.set("seq", newest);
   }
   if (roomList.shownVersion() !== null) url.searchParams.set("rooms", roomList.shownVersion());
   connection.url = url.href;
@@ -183,7 +188,7 @@ function opened(socket) {
   become("open");
 }
 
-/** The messages in work, with the cursor they lead to. */
+/** The messages in work, with the cursor and the newest message that they lead to. */
 const leadsTo = new WeakMap();
 
 function beforeFrame(event) {
@@ -201,12 +206,13 @@ function beforeFrame(event) {
     heard(message.data);
     return;
   }
-  const at = advanced(covered(message.data));
+  const spans = covered(message.data);
+  const at = advanced(spans);
   if (at === null) {
     event.preventDefault();
     queueMicrotask(reconnect);
   } else {
-    leadsTo.set(message, at);
+    leadsTo.set(message, { at, newest: spans.length > 0 ? newestIn(message.data) : 0 });
     roomList.beforeFrame();
   }
 }
@@ -214,7 +220,9 @@ function beforeFrame(event) {
 function afterFrame(event) {
   const { message } = event.detail;
   if (!leadsTo.has(message)) return;
-  cursor = Math.max(cursor, leadsTo.get(message));
+  const to = leadsTo.get(message);
+  cursor = Math.max(cursor, to.at);
+  newest = Math.max(newest, to.newest);
   roomList.afterFrame(message.data);
   if (roomList.hasMoved()) reload();
 }
