@@ -31,6 +31,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "an administrator wants to know how many there are, now and then",
     ),
     (
+        r#"SELECT count(*) AS "count!" FROM users WHERE role = 'admin'"#,
+        "users",
+        "reads an index that holds administrators only",
+    ),
+    (
         r#"SELECT count(*) AS "count!" FROM users u WHERE starts_with(u.name_key, $1) OR starts_with(u.last_key, $1) OR u.email_key = $1 OR starts_with(u.first_key, $2) AND starts_with(u.first_key || ' ' || u.last_key, $1)"#,
         "users",
         "is planned for its values: without a search it counts everybody",
@@ -70,7 +75,14 @@ async fn tables_read_whole(db: &mut PgConnection, statement: &Statement) -> Vec<
         match node {
             Value::Array(nodes) => nodes.iter().for_each(|node| walk(node, found)),
             Value::Object(fields) => {
-                if fields.get("Node Type").is_some_and(|kind| kind == "Seq Scan") {
+                let kind = fields.get("Node Type").and_then(Value::as_str).unwrap_or_default();
+                // Without a condition an index is read from end to end.
+                let is_whole = match kind {
+                    "Seq Scan" => true,
+                    "Index Scan" | "Index Only Scan" => !fields.contains_key("Index Cond"),
+                    _ => false,
+                };
+                if is_whole {
                     found.push(fields["Relation Name"].as_str().unwrap().to_owned());
                 }
                 fields.values().for_each(|node| walk(node, found));
@@ -139,8 +151,9 @@ async fn fill(db: &mut PgConnection, rooms: (i32, i32), people: (i32, i32), mess
     sqlx::raw_sql(&sql).execute(db).await.unwrap();
 }
 
+/// As autovacuum does, which then has no reason to come in between.
 async fn gather_statistics(db: &mut PgConnection) {
-    sqlx::raw_sql("ANALYZE").execute(db).await.unwrap();
+    sqlx::raw_sql("VACUUM ANALYZE").execute(db).await.unwrap();
 }
 
 /// A connection as the program opens them, whose plans do for all values: what PostgreSQL comes to after five times.
