@@ -16,6 +16,8 @@ const SILENCE_MS = 45_000;
 const HANDSHAKE_MS = 15_000;
 /** How long the page may stay behind the heartbeat's `last_change` before it asks again. */
 const LAG_MS = 5_000;
+/** Pause before the server is asked once more what became of the room. */
+const ASK_AGAIN_MS = 5_000;
 /** Forced reconnects keep this distance, whatever asks for them. */
 const APART_MS = 1_000;
 /** Automatic reloads of one page keep this distance, so that a broken server is not hammered. */
@@ -281,12 +283,20 @@ async function refused() {
   become("closed");
 }
 
+/** Whether that page shows this room. A page that does not come, or not now, says nothing: then it is asked again. */
 async function showsThisRoom(path) {
-  try {
-    const page = new DOMParser().parseFromString(await (await fetch(path)).text(), "text/html");
-    return find("#room", page)?.dataset.room === roomId;
-  } catch {
-    return false;
+  for (;;) {
+    try {
+      const answer = await fetch(path, { signal: AbortSignal.timeout(HANDSHAKE_MS) });
+      if (answer.status !== 429 && answer.status < 500) {
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        return find("#room", page)?.dataset.room === roomId;
+      }
+    } catch {
+      // Offline, or too late.
+    }
+    become("down");
+    await new Promise((done) => setTimeout(done, ASK_AGAIN_MS));
   }
 }
 

@@ -22,10 +22,13 @@ export function dialog() {
         $el.replaceChildren();
         (document.getElementById(opener) ?? document.querySelector("main h2[tabindex]"))?.focus();
       });
-      // Done, or refused for good: only a form with wrong fields stays.
+      // Done, or refused for good. What may succeed later stays, with what was typed: wrong fields, a server that is busy,
+      // a network that is away.
       document.addEventListener("htmx:finally:request", ({ detail }) => {
-        const { method } = detail.ctx.request;
-        if ($el.open && method !== "GET" && detail.ctx.response?.status !== 422) $el.close();
+        const { request, response } = detail.ctx;
+        const status = response?.status ?? 0;
+        const isOver = (status >= 200 && status < 400) || [403, 404, 409].includes(status);
+        if ($el.open && request.method !== "GET" && isOver) $el.close();
       });
     },
   };

@@ -175,7 +175,8 @@ function onClick(event) {
   if (button.matches(".retry")) retry(entry);
   else confirm(entry.id);
   // The button is gone: the keyboard goes on where the next message is written.
-  find("#composer textarea")?.focus();
+  const text = find("#composer textarea");
+  (text?.offsetParent ? text : find("#scroller"))?.focus();
 }
 
 function onChangedStatus({ kind }) {

@@ -50,7 +50,7 @@ export const test = base.extend({
       contexts.push(context);
       await watch(context, complaints.seen);
       const page = await context.newPage();
-      page.setDefaultTimeout(8_000);
+      page.setDefaultTimeout(30_000);
       return page;
     });
     await Promise.all(contexts.map((context) => context.close()));
