@@ -21,7 +21,7 @@ ALTER TABLE members
 
 -- How people are shown, everywhere: by the name they chose, or by their username where they gave none.
 CREATE VIEW authors AS
-SELECT id, username, data_key_id,
+SELECT id, username, role, data_key_id,
        CASE WHEN first_name = '' AND last_name = '' THEN username ELSE btrim(first_name || ' ' || last_name) END AS name
 FROM users;
 

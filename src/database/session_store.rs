@@ -1,13 +1,10 @@
-//! Where the session library keeps its records: in its own PostgreSQL store, behind a keyed hash and a cache.
+//! Where the session library keeps its records: in its own PostgreSQL store, behind a keyed hash.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
-use moka::sync::Cache;
 use sha2::Sha256;
 use sqlx::PgPool;
 use tower_sessions::session::{Id, Record};
@@ -15,20 +12,12 @@ use tower_sessions::session_store::{Error, Result};
 use tower_sessions::{ExpiredDeletion, SessionStore};
 use tower_sessions_sqlx_store::PostgresStore;
 
-/// Records kept in memory at most.
-const CACHED_RECORDS: u64 = 50_000;
-/// How long a record is kept in memory.
-const CACHED_FOR: Duration = Duration::from_secs(600);
-
-/// The library's PostgreSQL store, under ids that open nothing: whoever reads the table cannot make a cookie of them.
-///
-/// A record is written once and never changes. So one that is kept in memory is never wrong: what it names, a log-in, may
-/// have ended, and that is looked up elsewhere.
+/// The library's PostgreSQL store, under ids that open nothing: whoever reads the table cannot make a cookie of them. A
+/// record is written once and never changes.
 #[derive(Clone)]
 pub struct KeyedStore {
     inner: PostgresStore,
     ids: Hmac<Sha256>,
-    records: Cache<Id, Arc<Record>>,
 }
 
 impl fmt::Debug for KeyedStore {
@@ -43,11 +32,9 @@ impl KeyedStore {
         // HMAC fills a key up to the hash's block with zeros (RFC 2104); done here, it cannot fail.
         let mut block = [0; 64];
         block[..key.len()].copy_from_slice(key);
-        let records = Cache::builder().max_capacity(CACHED_RECORDS).time_to_live(CACHED_FOR);
         Self {
             inner: PostgresStore::new(pool),
             ids: <Hmac<Sha256> as KeyInit>::new(&block.into()),
-            records: records.build(),
         }
     }
 
@@ -91,23 +78,11 @@ impl SessionStore for KeyedStore {
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
-        let stored = self.stored_id(*id);
-        let record = match self.records.get(&stored) {
-            Some(record) => Some(record),
-            None => self.inner.load(&stored).await?.map(Arc::new),
-        };
-        Ok(record.map(|record| {
-            self.records.insert(stored, record.clone());
-            Record {
-                id: *id,
-                ..Record::clone(&record)
-            }
-        }))
+        let found = self.inner.load(&self.stored_id(*id)).await?;
+        Ok(found.map(|record| Record { id: *id, ..record }))
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
-        let stored = self.stored_id(*id);
-        self.records.invalidate(&stored);
-        self.inner.delete(&stored).await
+        self.inner.delete(&self.stored_id(*id)).await
     }
 }

@@ -87,8 +87,8 @@ fn connect(
             let connection = upgraded.await?;
             open(app, live, connection, user, slug, shown).await
         };
-        if let Some((mut socket, held)) = opened.boxed().await {
-            socket.serve(shown, held).await;
+        if let Some(mut socket) = opened.boxed().await {
+            socket.serve().await;
         }
     });
     Ok(response)
@@ -109,7 +109,7 @@ async fn open(
     user: Option<CurrentUser>,
     slug: Option<String>,
     shown: Shown,
-) -> Option<(Box<Socket>, HeldConnection)> {
+) -> Option<Box<Socket>> {
     let mut held = HeldConnection::new(app.db.clone());
     let (user, entry) = match find(&app, &mut held, user, slug, shown).await {
         Ok(found) => found,
@@ -127,8 +127,8 @@ async fn open(
         connection.close(CloseCode::TryAgain).await;
         return None;
     };
-    let socket = Socket::new(app, live, connection, (subscriber, person), entry);
-    Some((Box::new(socket), held))
+    let mut socket = Box::new(Socket::new(app, live, connection, (subscriber, person), entry));
+    socket.arrive(shown, held).await.then_some(socket)
 }
 
 /// Who comes, and the room that they enter, if they ask for one.

@@ -44,6 +44,7 @@ pub(super) fn close_code(error: &Error) -> CloseCode {
 }
 
 /// How a socket ends.
+#[derive(Clone, Copy)]
 enum End {
     /// The page has gone.
     Disconnected,
@@ -167,16 +168,28 @@ impl Socket {
         }
     }
 
-    /// Sends what the page missed, then moves frames out and commands in until either side ends it. `held` may have a
-    /// connection to the database at hand.
-    pub(super) async fn serve(&mut self, shown: Shown, held: HeldConnection) {
-        if let Err(End::Close(code)) = self.run(shown, held).await {
-            self.connection.close(code).boxed().await;
-        }
+    /// Lets the page in and sends what it missed. Returns whether the socket goes on; if not, it has been closed. `held` may
+    /// have a connection to the database at hand.
+    pub(super) async fn arrive(&mut self, shown: Shown, held: HeldConnection) -> bool {
+        let let_in = self.let_in(shown, held).await;
+        self.go_on(let_in).await
     }
 
-    async fn run(&mut self, shown: Shown, held: HeldConnection) -> Result<(), End> {
-        self.arrive(shown, held).boxed().await?;
+    /// Moves frames out and commands in until either side ends it.
+    pub(super) async fn serve(&mut self) {
+        let ended = self.run().await;
+        self.go_on(ended).boxed().await;
+    }
+
+    /// Closes the connection if the server has to end it. Returns whether it goes on.
+    async fn go_on(&mut self, outcome: Result<(), End>) -> bool {
+        if let Err(End::Close(code)) = outcome {
+            self.connection.close(code).await;
+        }
+        outcome.is_ok()
+    }
+
+    async fn run(&mut self) -> Result<(), End> {
         loop {
             match self.connection.next().await {
                 // Only a room has positions.
@@ -193,7 +206,7 @@ impl Socket {
     }
 
     /// Checks that the log-in is alive, now that its end would close the socket, and sends what the page missed.
-    async fn arrive(&mut self, shown: Shown, mut held: HeldConnection) -> Result<(), End> {
+    async fn let_in(&mut self, shown: Shown, mut held: HeldConnection) -> Result<(), End> {
         let (login, now) = (self.subscriber.session, self.app.now());
         let alive = held.run(async |db| accounts::queries::find_session_alive(db, login, now).await);
         alive.await?.ok_or(Error::Unauthenticated)?;

@@ -70,9 +70,9 @@ pub async fn find_session(
 ) -> sqlx::Result<Option<LiveSession>> {
     let row = sqlx::query!(
         r#"SELECT s.id AS "id: SessionId", s.user_id AS "user: UserId", s.remember,
-                  s.last_used_at AS "last_used_at: DateTime<Utc>", u.role,
+                  s.last_used_at AS "last_used_at: DateTime<Utc>", a.role AS "role!",
                   a.username AS "username!", a.name AS "name!", a.data_key_id AS "key!: KeyId"
-           FROM user_sessions s JOIN users u ON u.id = s.user_id JOIN authors a ON a.id = s.user_id
+           FROM user_sessions s JOIN authors a ON a.id = s.user_id
            WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2"#,
         session.0,
         now as _
