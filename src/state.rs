@@ -45,7 +45,7 @@ pub struct App {
     /// The origins whose pages may send requests and open sockets: exactly these.
     pub origins: Arc<[String]>,
     /// The session library's records.
-    pub session_store: KeyedStore,
+    pub session_store: Arc<KeyedStore>,
     /// Log-ins by the stored id of their session, as they were at most two seconds ago.
     pub sessions: Cache<Id, Arc<Login>>,
     /// Set once somebody has an account; from then on there is no setup.

@@ -166,7 +166,7 @@ async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result
     let throttle = Throttle::new(config.auth_rate, config.message_rate, shared);
     let app = App {
         origins: config.origins(port).into(),
-        session_store: KeyedStore::new(db.clone(), vault.session_key()),
+        session_store: Arc::new(KeyedStore::new(db.clone(), vault.session_key())),
         sessions: session_cache(),
         has_users: Arc::default(),
         config: Arc::new(config),

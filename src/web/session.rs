@@ -2,7 +2,6 @@
 //! its record says which log-in it stands for and is written once. Whose that log-in is, and whether it still lives, is
 //! `accounts`' business. Every cookie of ours has the same attributes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use poem::Response;
@@ -46,8 +45,7 @@ pub enum Lifetime {
 /// The session that the request's cookie names, if there is one. Asks no database before somebody asks the session.
 pub fn session_of(headers: &HeaderMap, app: &App) -> Option<Session> {
     let id: Id = cookie(headers, session_cookie(&app.config))?.parse().ok()?;
-    let store = Arc::new(app.session_store.clone());
-    Some(Session::new(Some(id), store, None))
+    Some(Session::new(Some(id), app.session_store.clone(), None))
 }
 
 /// The log-in that a session stands for.
@@ -60,7 +58,7 @@ pub async fn login_of(session: &Session) -> Result<Option<SessionId>> {
 /// survives a log-in. Returns what its cookie carries. While that log-in is not stored, the session is worth nothing.
 pub async fn open(app: &App, login: SessionId) -> Result<Id> {
     let expiry = Expiry::AtDateTime(OffsetDateTime::now_utc() + LONGEST);
-    let session = Session::new(None, Arc::new(app.session_store.clone()), Some(expiry));
+    let session = Session::new(None, app.session_store.clone(), Some(expiry));
     session.insert(LOGIN, login.0).await.map_err(unavailable)?;
     session.save().await.map_err(unavailable)?;
     session
