@@ -106,13 +106,15 @@ pub fn set_theme(response: &mut Response, config: &Config, theme: Theme) {
 }
 
 /// The value of a cookie of the request. Each pair is read by itself: one that cannot be read, which a neighbouring site
-/// may have planted, hides no other.
+/// may have planted, hides no other. A name counts byte for byte: only spaces in ASCII around a pair are dropped, because
+/// a browser pins `__Host-` names to their host and does not take a name for one that begins with another kind of space.
 pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let values = headers.get_all(header::COOKIE).iter();
-    let pairs = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
-    let mut cookies = pairs.filter_map(|pair| Cookie::parse(std::str::from_utf8(pair).ok()?.trim()).ok());
-    let found = cookies.find(|cookie| cookie.name() == name)?;
-    Some(found.value_str().to_owned())
+    let mut pairs = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    pairs.find_map(|pair| {
+        let value = pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+        String::from_utf8(value.to_vec()).ok()
+    })
 }
 
 /// Adds a cookie that scripts cannot read and other sites cannot send; without `kept` it ends with the browser. `Secure`
@@ -175,5 +177,25 @@ mod tests {
     fn a_cookie_of_another_name_does_not_stand_in_for_the_pinned_one() {
         let headers = headers(&[b"umbra_session=planted; __Host-umbra_session=mine; __host-umbra_session=planted"]);
         assert_eq!(cookie(&headers, "__Host-umbra_session").as_deref(), Some("mine"));
+    }
+
+    /// For a browser these are not `__Host-` cookies: it takes them from neighbouring sites, and sends them first.
+    #[test]
+    fn a_name_with_another_kind_of_space_does_not_stand_in_for_the_pinned_one() {
+        for space in ["\u{2000}", "\u{a0}", "\u{85}", "\u{3000}", "\u{2000} "] {
+            let planted = [
+                format!("{space}__Host-umbra_session=planted; __Host-umbra_session=mine"),
+                format!("__Host-umbra_session{space}=planted; __Host-umbra_session=mine"),
+            ];
+            for pairs in planted {
+                let mut headers = HeaderMap::new();
+                headers.append(header::COOKIE, HeaderValue::from_bytes(pairs.as_bytes()).unwrap());
+                assert_eq!(
+                    cookie(&headers, "__Host-umbra_session").as_deref(),
+                    Some("mine"),
+                    "{pairs:?}"
+                );
+            }
+        }
     }
 }
