@@ -1,7 +1,7 @@
 //! What every handler and task shares.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -46,8 +46,8 @@ pub struct App {
     pub origins: Arc<[String]>,
     /// The session library's records.
     pub session_store: Arc<KeyedStore>,
-    /// Log-ins by the stored id of their session, as they were at most two seconds ago.
-    pub sessions: Cache<Id, Arc<Login>>,
+    /// Log-ins as they were at most two seconds ago.
+    pub logins: Arc<LoginCache>,
     /// Set once somebody has an account; from then on there is no setup.
     pub has_users: Arc<AtomicBool>,
     /// What time it is.
@@ -91,12 +91,69 @@ pub struct Login {
     pub key: KeyId,
 }
 
-/// An empty cache for [`App::sessions`].
-pub fn session_cache() -> Cache<Id, Arc<Login>> {
-    Cache::builder()
-        .max_capacity(CACHED_SESSIONS)
-        .time_to_live(SESSION_CACHED)
-        .build()
+/// Log-ins by the stored id of their session. One that ended on this node is never honoured again, although a request
+/// that looked it up before may want to remember it afterwards: what was looked up counts only while nothing has ended
+/// since.
+#[derive(Debug)]
+pub struct LoginCache {
+    logins: Cache<Id, Arc<Login>>,
+    /// How often log-ins ended.
+    endings: AtomicU64,
+}
+
+/// A look-up in the database that is about to begin.
+#[derive(Debug, Clone, Copy)]
+pub struct LookUp {
+    endings: u64,
+}
+
+impl Default for LoginCache {
+    fn default() -> Self {
+        let logins = Cache::builder()
+            .max_capacity(CACHED_SESSIONS)
+            .time_to_live(SESSION_CACHED);
+        Self {
+            logins: logins.build(),
+            endings: AtomicU64::new(0),
+        }
+    }
+}
+
+impl LoginCache {
+    /// The log-in of that session, if it was looked up lately.
+    pub fn get(&self, id: &Id) -> Option<Arc<Login>> {
+        self.logins.get(id)
+    }
+
+    /// To be called before the database is asked for a log-in that will be inserted here.
+    pub fn begin_look_up(&self) -> LookUp {
+        LookUp {
+            endings: self.endings.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Remembers what was looked up, unless a log-in has ended since.
+    pub fn insert(&self, look_up: LookUp, id: Id, login: Arc<Login>) {
+        self.logins.insert(id, login);
+        // Asked afterwards: whoever ends a log-in counts first and removes then, so that one of the two removes it.
+        if self.begin_look_up().endings != look_up.endings {
+            self.logins.invalidate(&id);
+        }
+    }
+
+    /// Removes log-ins that ended. To be called after the end is committed.
+    pub fn remove(&self, ids: impl IntoIterator<Item = Id>) {
+        self.endings.fetch_add(1, Ordering::SeqCst);
+        for id in ids {
+            self.logins.invalidate(&id);
+        }
+    }
+
+    /// Removes all of them, after others than those of this node ended.
+    pub fn clear(&self) {
+        self.endings.fetch_add(1, Ordering::SeqCst);
+        self.logins.invalidate_all();
+    }
 }
 
 impl App {

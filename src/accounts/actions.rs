@@ -138,13 +138,11 @@ async fn end_sessions(app: &App, mut tx: Transaction<'_, Postgres>, ended: &[End
         queries::insert_revocations(&mut tx, ended).await?;
     }
     tx.commit().await?;
-    for id in ended
-        .iter()
-        .filter_map(|session| session.store_id.as_ref()?.parse().ok())
-    {
-        app.sessions.invalidate::<Id>(&id);
-    }
     if !ended.is_empty() {
+        let ids = ended
+            .iter()
+            .filter_map(|session| session.store_id.as_ref()?.parse().ok());
+        app.logins.remove(ids);
         app.bus.publish(Event::Revoked);
     }
     Ok(())

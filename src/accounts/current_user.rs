@@ -107,9 +107,10 @@ async fn recognise(app: &App, session: Option<&Session>) -> Result<Option<(Curre
         return Ok(None);
     };
     let stored_id = app.session_store.stored_id(id);
-    if let Some(login) = app.sessions.get(&stored_id) {
+    if let Some(login) = app.logins.get(&stored_id) {
         return Ok(Some((CurrentUser::from(&*login), Cookie::Kept)));
     }
+    let look_up = app.logins.begin_look_up();
     let now = app.now();
     let Some(login) = login_of(session).await? else {
         return Ok(None);
@@ -130,7 +131,7 @@ async fn recognise(app: &App, session: Option<&Session>) -> Result<Option<(Curre
         key: found.key,
     });
     let user = CurrentUser::from(&*login);
-    app.sessions.insert(stored_id, login);
+    app.logins.insert(look_up, stored_id, login);
     let cookie = if prolong && found.lifetime == Lifetime::Device {
         Cookie::Renewed
     } else {

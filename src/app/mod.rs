@@ -21,7 +21,7 @@ use crate::database::KeyedStore;
 use crate::live::Live;
 use crate::messages::{Publisher, Writer, WriterTask};
 use crate::realtime::{Acceptor, Sockets};
-use crate::state::{Clock, session_cache};
+use crate::state::Clock;
 use crate::throttle::{Shared, Throttle};
 use crate::vault::Vault;
 use crate::{App, Error, Result, accounts, live};
@@ -167,7 +167,7 @@ async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result
     let app = App {
         origins: config.origins(port).into(),
         session_store: Arc::new(KeyedStore::new(db.clone(), vault.session_key())),
-        sessions: session_cache(),
+        logins: Arc::default(),
         has_users: Arc::default(),
         config: Arc::new(config),
         db,

@@ -37,7 +37,7 @@ pub(super) async fn run(app: &App) {
                 Some(BusEvent::Event(Event::Revoked)) => {}
                 Some(BusEvent::Event(_)) => continue,
                 // What ended elsewhere meanwhile must not live on in the cache.
-                Some(BusEvent::Resync) => app.sessions.invalidate_all(),
+                Some(BusEvent::Resync) => app.logins.clear(),
                 None => return,
             },
         }
@@ -61,7 +61,7 @@ async fn check(app: &App, held: &mut HeldConnection, seen: &mut i64) -> Result<(
         return Ok(());
     };
     *seen = *last;
-    app.sessions.invalidate_all();
+    app.logins.clear();
     let sessions: Vec<_> = revoked.into_iter().map(|(_, session)| session).collect();
     app.hub.close_sessions(&sessions);
     Ok(())

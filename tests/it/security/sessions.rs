@@ -245,6 +245,56 @@ async fn row_6_a_log_in_that_ends_while_requests_are_in_flight_stays_ended(pool:
     assert_eq!(left, 0, "neither the log-in nor its record is there");
 }
 
+/// A request finds the log-in alive, the log-in ends, and only then does the request get on.
+#[sqlx::test]
+async fn row_6_what_was_looked_up_before_the_end_does_not_outlive_it(pool: PgPool) {
+    let server = spawn(pool).await;
+    let admin = server.admin().await;
+    let alice = server.person("alice").await;
+    let cookies = alice.cookies();
+    // Noting the use of a log-in, an hour after the last time, waits for a lock that is held here.
+    sqlx::raw_sql(
+        "UPDATE user_sessions SET last_used_at = now() - interval '2 hours';
+         CREATE FUNCTION wait_for_test() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NULL; END';
+         CREATE TRIGGER wait_for_test BEFORE UPDATE OF last_used_at ON user_sessions
+             FOR EACH STATEMENT EXECUTE FUNCTION wait_for_test()",
+    )
+    .execute(&server.pool)
+    .await
+    .unwrap();
+    // Whoever ends it has been noted already.
+    let token = admin.csrf_token().await;
+    let mut held = server.pool.begin().await.unwrap();
+    sqlx::query("SELECT pg_advisory_xact_lock(7)")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    // Sent again while the cache answers, which it does for two seconds at most.
+    let waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted)";
+    let ask = || {
+        let alice = alice.clone();
+        tokio::spawn(async move { alice.get("/chat/").await.status() })
+    };
+    let mut flight = ask();
+    while !sqlx::query_scalar::<_, bool>(waiting)
+        .fetch_one(&mut *held)
+        .await
+        .unwrap()
+    {
+        if flight.is_finished() {
+            flight = ask();
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let fields = [("role", "admin"), ("csrf_token", token.as_str())];
+    let ended = admin.post_raw("/admin/users/alice/role", &fields).await;
+    assert!(ended.status().is_redirection(), "{}", ended.status());
+    held.rollback().await.unwrap();
+    assert_eq!(flight.await.unwrap(), StatusCode::OK, "it began before the end");
+    assert!(!knows(&server, &cookies).await);
+}
+
 /// What the library would do at the end of a request that began before the log-out.
 #[sqlx::test]
 async fn row_6_saving_a_session_does_not_bring_an_ended_log_in_back(pool: PgPool) {
