@@ -18,10 +18,12 @@ export function dialog() {
         event.preventDefault();
         $el.close();
       });
-      $el.addEventListener("close", () => {
+      // Not the event `close`: Chromium fires it with the next frame, when another question may stand there already.
+      new MutationObserver(() => {
+        if ($el.open) return;
         $el.replaceChildren();
         (document.getElementById(opener) ?? document.querySelector("main h2[tabindex]"))?.focus();
-      });
+      }).observe($el, { attributeFilter: ["open"] });
       // Done, or refused for good. What may succeed later stays, with what was typed: wrong fields, a server that is busy,
       // a network that is away.
       document.addEventListener("htmx:finally:request", ({ detail }) => {
