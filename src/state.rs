@@ -1,5 +1,6 @@
 //! What every handler and task shares.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -23,33 +24,36 @@ const CACHED_SESSIONS: u64 = 50_000;
 /// How long a log-in that was ended on another node may still be honoured here.
 const SESSION_CACHED: Duration = Duration::from_secs(2);
 
-/// The parts of the running program: cheap to clone.
+/// The parts of the running program. A clone is one pointer: each socket keeps some.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<AppState>);
+
+/// What an [`App`] consists of.
+pub struct AppState {
     /// How it was started.
-    pub config: Arc<Config>,
+    pub config: Config,
     /// PostgreSQL.
     pub db: PgPool,
     /// Keys, sealing and opening.
-    pub vault: Arc<Vault>,
+    pub vault: Vault,
     /// Who may do how much.
-    pub throttle: Arc<Throttle>,
+    pub throttle: Throttle,
     /// Tells every node what changed.
     pub bus: Bus,
     /// The sockets of this node.
-    pub hub: Arc<Hub>,
+    pub hub: Hub,
     /// Who is online, on every node.
-    pub presence: Arc<Presence>,
+    pub presence: Presence,
     /// Stores messages.
     pub writer: Writer,
     /// The origins whose pages may send requests and open sockets: exactly these.
-    pub origins: Arc<[String]>,
+    pub origins: Vec<String>,
     /// The session library's records.
     pub session_store: Arc<KeyedStore>,
     /// Log-ins as they were at most two seconds ago.
-    pub logins: Arc<LoginCache>,
+    pub logins: LoginCache,
     /// Set once somebody has an account; from then on there is no setup.
-    pub has_users: Arc<AtomicBool>,
+    pub has_users: AtomicBool,
     /// What time it is.
     pub clock: Clock,
 }
@@ -153,6 +157,20 @@ impl LoginCache {
     pub fn clear(&self) {
         self.endings.fetch_add(1, Ordering::SeqCst);
         self.logins.invalidate_all();
+    }
+}
+
+impl From<AppState> for App {
+    fn from(state: AppState) -> Self {
+        Self(Arc::new(state))
+    }
+}
+
+impl Deref for App {
+    type Target = AppState;
+
+    fn deref(&self) -> &AppState {
+        &self.0
     }
 }
 

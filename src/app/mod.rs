@@ -5,6 +5,7 @@ mod tasks;
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use poem::Server;
@@ -20,8 +21,8 @@ use crate::config::{Config, Secret};
 use crate::database::KeyedStore;
 use crate::live::Live;
 use crate::messages::{Publisher, Writer, WriterTask};
-use crate::realtime::{Acceptor, Sockets};
-use crate::state::Clock;
+use crate::realtime::{Acceptor, Hub, Presence, Sockets};
+use crate::state::{AppState, Clock, LoginCache};
 use crate::throttle::{Shared, Throttle};
 use crate::vault::Vault;
 use crate::{App, Error, Result, accounts, live};
@@ -164,23 +165,23 @@ async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result
         .as_ref()
         .map(|redis_task| Shared::new(redis_task.connection(), vault.throttle_key()));
     let throttle = Throttle::new(config.auth_rate, config.message_rate, shared);
-    let app = App {
-        origins: config.origins(port).into(),
+    let app = AppState {
+        origins: config.origins(port),
         session_store: Arc::new(KeyedStore::new(db.clone(), vault.session_key())),
-        logins: Arc::default(),
-        has_users: Arc::default(),
-        config: Arc::new(config),
+        logins: LoginCache::default(),
+        has_users: AtomicBool::default(),
+        config,
         db,
-        vault: Arc::new(vault),
-        throttle: Arc::new(throttle),
+        vault,
+        throttle,
         bus,
-        hub: Arc::default(),
-        presence: Arc::default(),
+        hub: Hub::default(),
+        presence: Presence::default(),
         writer,
         clock,
     };
     Ok(Parts {
-        app,
+        app: app.into(),
         writer_task,
         redis_task,
     })

@@ -1,5 +1,5 @@
 //! How far each room's changes have been delivered to its subscribers on this node, and who delivers next. The states
-//! of a room are drawn in [`super`].
+//! of a room are described in [`super`].
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,7 @@ pub(super) struct Deliveries {
     // A std mutex: it is held for a few instructions and never across an await.
     rooms: Mutex<Rooms>,
     /// Wakes a loader when a room is pending.
-    pub(super) pending: Notify,
+    pub(super) wake_loader: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ struct Delivery {
 /// What is known of a room from the start of its delivery on.
 #[derive(Debug, Clone, Copy)]
 struct Start {
-    /// Nobody was given the changes before this one.
+    /// What happened up to and including this change was not published here.
     change: Change,
     /// The room's data key.
     key: KeyId,
@@ -96,7 +96,7 @@ impl DeliveryGuard {
     pub(super) fn finish(self, state: &RoomState, to: Position, last_message: Option<PreviousMessage>) {
         if let Some(delivery) = self.deliveries.lock().of(&self) {
             if to.change >= state.last_change && delivery.target == self.target {
-                // A doorbell may name a change that there is not: after a restore, for instance.
+                // Another node may have told of a change that does not exist: after a restore, for instance.
                 delivery.target = to.change;
             }
             delivery.members_change = state.members_change;
@@ -108,14 +108,14 @@ impl DeliveryGuard {
     pub(super) async fn append(self, app: &App, mut messages: Vec<MessageView>, to: Position) {
         let last_message = group(&mut messages, self.last_message);
         let items: Vec<_> = messages.into_iter().map(Item::Message).collect();
-        self.publish(app, &items, to).await;
+        self.publish_changes(app, &items, to).await;
         if let Some(delivery) = self.deliveries.lock().of(&self) {
             delivery.advance(to, last_message);
         }
     }
 
     /// Publishes what happened up to `to`.
-    pub(super) async fn publish(&self, app: &App, items: &[Item], to: Position) {
+    pub(super) async fn publish_changes(&self, app: &App, items: &[Item], to: Position) {
         let changes = Changes {
             after: self.delivered,
             to,
@@ -148,7 +148,7 @@ impl Drop for DeliveryGuard {
         delivery.is_claimed = false;
         if delivery.is_behind() {
             rooms.pending.insert(self.room);
-            self.deliveries.pending.notify_one();
+            self.deliveries.wake_loader.notify_one();
         }
     }
 }
@@ -240,7 +240,7 @@ impl Deliveries {
         delivery.target = delivery.target.max(change);
         if delivery.is_behind() && !delivery.is_claimed {
             rooms.pending.insert(room);
-            self.pending.notify_one();
+            self.wake_loader.notify_one();
         }
     }
 
@@ -286,7 +286,7 @@ impl Deliveries {
     }
 
     /// Claims the room of this batch, if the batch is next, and if the message before it is known, which decides how its
-    /// first message is drawn.
+    /// first message is rendered.
     fn claim_if_next(self: &Arc<Self>, batch: &StoredBatch) -> Option<DeliveryGuard> {
         let mut rooms = self.lock();
         let delivery = rooms.tracked.get_mut(&batch.room)?;

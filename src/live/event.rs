@@ -13,7 +13,7 @@ use crate::messages::views::item;
 use crate::realtime::{Covers, Frame};
 use crate::rooms::model::{ListedRoom, RoomList, path};
 
-/// A frame's fragments are this many bytes, or one line: so that a slow reader gets on frame by frame.
+/// A frame takes no further line once its fragments have this many bytes, so that a slow reader gets on frame by frame.
 const FRAME_BYTES: usize = 48 << 10;
 
 /// What happened in a room between two positions, oldest first.

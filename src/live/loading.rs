@@ -35,7 +35,7 @@ pub(super) async fn run(app: &App, deliveries: &Arc<Deliveries>) {
     let mut held = HeldConnection::new(app.db.clone());
     loop {
         tokio::select! {
-            () = deliveries.pending.notified() => sleep(GATHER_PAUSE).await,
+            () = deliveries.wake_loader.notified() => sleep(GATHER_PAUSE).await,
             () = sleep(HeldConnection::IDLE_LIMIT), if held.is_held() => held.release(),
         }
         loop {
@@ -124,7 +124,7 @@ async fn load_changes(app: &App, held: &mut HeldConnection, guards: Vec<Delivery
             // Read after the changes: whoever is not a member by now is told none of them.
             end_of_strangers(app, held, state.id).await?;
         }
-        deliver(app, held, guard, &state, &items, change).await?;
+        deliver_changes(app, held, guard, &state, &items, change).await?;
     }
     Ok(())
 }
@@ -143,7 +143,7 @@ fn span(guard: &DeliveryGuard, up_to: Change) -> Span {
 
 /// Publishes items as the changes up to `change`. When the room's name or topic changed among them, pages load again, at
 /// the room's new address; when the room is closed to all, its subscriptions end.
-async fn deliver(
+async fn deliver_changes(
     app: &App,
     held: &mut HeldConnection,
     guard: DeliveryGuard,
@@ -164,7 +164,7 @@ async fn deliver(
     }
     if change > to.change {
         to.change = change;
-        guard.publish(app, items, to).await;
+        guard.publish_changes(app, items, to).await;
     }
     let room = guard.room;
     if is_edited && let Some(slug) = held.run(async |db| queries::find_slug(db, room).await).await? {

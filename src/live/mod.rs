@@ -4,33 +4,38 @@
 //!   on the page of a room, one to the room. It sends what the page missed, then carries out [`command`](self)s.
 //! - `event`: everything that may be said to a page, and the frames that carry it.
 //! - `deliveries`: how far each room has been delivered. What this node has stored itself is delivered as it comes, what
-//!   others have stored is loaded by `loading`. Either draws once and publishes shared frames.
+//!   others have stored is loaded by `loading`. Either renders once and publishes shared frames.
 //! - `room_list`: what changes in the list of public rooms. `online`: how many are online. `revocations`: log-ins that
 //!   ended.
 //!
 //! Nobody is sent a room who is not a member: membership is checked when a socket opens, again after it has subscribed,
 //! and whenever the room's members changed before anything later is delivered.
 //!
-//! The delivery of one room, and what moves it on:
+//! The delivery of one room:
 //!
 //! ```text
-//!                                          notify: the room changed elsewhere
-//!                                         ┌───────────────────────────────────┐
-//!  track            start                 │                                   ▼
-//! ───────▶ tracked ────────▶ delivered = target                      delivered < target
-//!          (state not                 ▲   │                              (pending)
-//!           read yet)                 │   │ claim_if_next: a batch           │ claim_pending: a loader
-//!                                     │   │ of this node follows on          │ takes all pending rooms
-//!                                     │   ▼                                  ▼
-//!                                     │  ┌──────────────────────────────────────┐
-//!                                     └──│ claimed: one guard draws and publishes│
-//!            the guard is dropped, and    │ changes (delivered, to]; delivered = to│
-//!            the room is pending again    └──────────────────────────────────────┘
-//!            if it changed meanwhile
+//!           start                  notify
+//! tracked ─────────▶ up to date ─────────────▶ pending
+//!                     ▲      │                 ▲     │
+//!  the guard is       │      │ claim_if_next   │     │ claim_pending
+//!  dropped: is all    │      ▼                 │     ▼
+//!  delivered?         └─yes──── claimed ───no──┘
 //! ```
 //!
-//! When nobody is subscribed any more the delivery is forgotten; the next one of the same room is another generation, so
-//! that a guard which is still held does not touch it.
+//! - *tracked*: somebody subscribed, and the room's state is being read. `start` begins the delivery at that state; if
+//!   the room has changed since, it is pending at once.
+//! - `notify` tells of a change that was not delivered directly: what another node stored, a join, an edit, a batch of
+//!   this node that does not follow on, or what the check every few seconds found. While the room is claimed, it only
+//!   raises `target`.
+//! - `claim_if_next` takes a batch that this node has just stored, if it follows on what was delivered and the message
+//!   before it is known; also from *pending*. Whatever decides who may read has a change number of its own, so where
+//!   a batch follows on, nobody has left before it, and no query is needed.
+//! - `claim_pending` lets a loader take some of the pending rooms, and load what is missing together.
+//! - *claimed*: one guard publishes the changes after `delivered`. When it is dropped the room is pending again if it
+//!   changed meanwhile, if there were too many changes for one load, or if the delivery failed.
+//!
+//! The delivery is forgotten when nobody is subscribed any more, when the room is deleted, and when the database has gone
+//! back. The next one of the same room is another generation, which a guard that is still held does not touch.
 
 mod command;
 mod connect;

@@ -108,9 +108,9 @@ impl Replies {
         self.subscriber.queue.push(self.slot, &event.frame());
     }
 
-    /// A message is stored: its echo comes through the hub. One that was stored before is shown to its sender again,
-    /// who may have missed it.
-    fn confirm(self: Arc<Self>, client_id: ClientId, outcome: Result<Stored, SendError>) {
+    /// Tells the page what became of a message. One that was just stored needs no answer: its echo comes through the hub.
+    /// One that was stored before is shown to its sender again, who may have missed it.
+    fn answer(self: Arc<Self>, client_id: ClientId, outcome: Result<Stored, SendError>) {
         let refuse = move |error| CommandError {
             client_id: Some(client_id),
             reason: Reason::Send(error),
@@ -172,17 +172,17 @@ impl Socket {
     /// have a connection to the database at hand.
     pub(super) async fn arrive(&mut self, shown: Shown, held: HeldConnection) -> bool {
         let let_in = self.let_in(shown, held).await;
-        self.go_on(let_in).await
+        self.close_if_ended(let_in).await
     }
 
     /// Moves frames out and commands in until either side ends it.
     pub(super) async fn serve(&mut self) {
         let ended = self.run().await;
-        self.go_on(ended).boxed().await;
+        self.close_if_ended(ended).boxed().await;
     }
 
     /// Closes the connection if the server has to end it. Returns whether it goes on.
-    async fn go_on(&mut self, outcome: Result<(), End>) -> bool {
+    async fn close_if_ended(&mut self, outcome: Result<(), End>) -> bool {
         if let Err(End::Close(code)) = outcome {
             self.connection.close(code).await;
         }
@@ -345,7 +345,7 @@ impl Socket {
         let replies = Arc::downgrade(replies);
         let answer = move |outcome| {
             if let Some(replies) = replies.upgrade() {
-                replies.confirm(client_id, outcome);
+                replies.answer(client_id, outcome);
             }
         };
         send(&self.app, sender, body, client_id, Box::new(answer)).map_err(refuse)

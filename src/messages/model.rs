@@ -189,8 +189,8 @@ pub struct StoredBatch {
     pub to: Position,
     /// In order. How the first stands to the message before it is not known here: see [`group`].
     pub messages: Vec<MessageView>,
-    /// Closed by dropping this, once they have been delivered.
-    pub undelivered: mpsc::Sender<Infallible>,
+    /// Dropped once they have been delivered, which the writer waits for.
+    pub held_until_delivered: mpsc::Sender<Infallible>,
 }
 
 /// Notes in each of these messages, which follow on each other, how it stands to the one before it; `previous` is the

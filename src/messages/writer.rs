@@ -63,8 +63,9 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Publishes what is new in a room: always through the same task, so that it stays in order.
-    fn publish(&self, batch: StoredBatch) {
+    /// Hands what is new in a room to the task that delivers it here, always the same so that it stays in order, and tells
+    /// the other nodes.
+    fn hand_over(&self, batch: StoredBatch) {
         let (room, change) = (batch.room, batch.to.change);
         let event = Event::RoomChanged { room, change };
         let index = room.0.as_u128() % self.delivery_senders.len() as u128;
@@ -139,7 +140,8 @@ impl WriterTask {
                 batch.extend(self.backlog.drain(..BATCH.min(self.backlog.len())));
             }
             let mut parts = vec![(std::mem::take(&mut batch), LockedRooms::Wait)];
-            // Now and then, and not together with what is new: that gets on without them.
+            // Parked messages are tried every RETRY_PAUSE, before what is new (the last part is stored first), and in a
+            // transaction of their own, which a room that is still locked does not hold up.
             if !self.parked.is_empty() && retry_at <= Instant::now() {
                 retry_at = Instant::now() + RETRY_PAUSE;
                 parts.push((std::mem::take(&mut self.parked), LockedRooms::Skip));
@@ -166,7 +168,9 @@ impl WriterTask {
                 continue;
             }
             match held.run(async |db| store(db, &batch, locked).await).await {
-                Ok(outcomes) => self.parked.append(&mut publish(publisher, batch, outcomes).await),
+                Ok(outcomes) => self
+                    .parked
+                    .append(&mut answer_and_hand_over(publisher, batch, outcomes).await),
                 Err(error) if is_locked(&error) && locked == LockedRooms::Wait => {
                     parts.push((batch, LockedRooms::Skip));
                 }
@@ -244,13 +248,17 @@ async fn store(db: &mut PgConnection, batch: &[Submission], locked: LockedRooms)
     Ok(index_of.into_iter().map(outcome_of).collect())
 }
 
-/// Answers the senders and publishes what is new. Returns the submissions whose rooms were locked, once all is delivered
+/// Answers the senders and hands over what is new. Returns the submissions whose rooms were locked, once all is delivered
 /// or soon: what comes meanwhile is stored together, and small batches cost more than large ones.
-async fn publish(publisher: &Publisher, batch: Vec<Submission>, outcomes: Vec<Outcome>) -> Vec<Submission> {
+async fn answer_and_hand_over(
+    publisher: &Publisher,
+    batch: Vec<Submission>,
+    outcomes: Vec<Outcome>,
+) -> Vec<Submission> {
     let mut locked = Vec::new();
     let mut stored_batches: HashMap<RoomId, StoredBatch> = HashMap::new();
     let mut duplicates: HashMap<RoomId, Change> = HashMap::new();
-    let (undelivered, mut delivered) = mpsc::channel(1);
+    let (held_until_delivered, mut delivered) = mpsc::channel(1);
     for (submission, outcome) in batch.into_iter().zip(outcomes) {
         let room = submission.message.room;
         let (stored, author) = match outcome {
@@ -277,7 +285,7 @@ async fn publish(publisher: &Publisher, batch: Vec<Submission>, outcomes: Vec<Ou
                 after: Change(stored.change.0 - 1),
                 to,
                 messages: Vec::new(),
-                undelivered: undelivered.clone(),
+                held_until_delivered: held_until_delivered.clone(),
             };
             let stored_batch = stored_batches.entry(room).or_insert_with(first);
             stored_batch.to = to;
@@ -290,9 +298,9 @@ async fn publish(publisher: &Publisher, batch: Vec<Submission>, outcomes: Vec<Ou
         publisher.bus.publish(Event::RoomChanged { room, change });
     }
     for stored_batch in stored_batches.into_values() {
-        publisher.publish(stored_batch);
+        publisher.hand_over(stored_batch);
     }
-    drop(undelivered);
+    drop(held_until_delivered);
     timeout(DELIVERY_TIMEOUT, delivered.recv()).await.ok();
     locked
 }

@@ -31,7 +31,8 @@ pub struct Disconnected;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot(u32);
 
-/// Pushes never wait: a queue that overflows is cleared and says "you are behind" instead.
+/// Pushes never wait: a queue that overflows is cleared, and its connection is closed with 1013, so that the page comes
+/// back for what it missed.
 #[derive(Debug)]
 pub struct Queue {
     stream: Arc<TcpStream>,
@@ -90,12 +91,12 @@ impl Queue {
         }
         if !state.direct {
             // The task looks at what waits before it lets pushes go straight to the socket again.
-            return state.wait(slot, frame);
+            return state.hold(slot, frame);
         }
         match state.follows(slot, frame) {
             Follows::Known => return,
             Follows::Unseen => return state.advance(slot, frame),
-            Follows::AfterGap => state.wait(slot, frame),
+            Follows::AfterGap => state.hold(slot, frame),
             Follows::Next => {
                 state.advance(slot, frame);
                 match self.write(&mut state, frame.encoded()) {

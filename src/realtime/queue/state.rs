@@ -54,6 +54,7 @@ pub(super) enum Follows {
     Next,
     /// It is next, and alters a message that the reader may not see.
     Unseen,
+    /// Changes between it and what the reader has are missing.
     AfterGap,
 }
 
@@ -101,8 +102,8 @@ impl State {
         self.waiting_bytes = self.waiting.iter().map(|(_, frame)| frame.encoded().len()).sum();
     }
 
-    /// Lets a frame wait, within bounds.
-    pub(super) fn wait(&mut self, slot: Slot, frame: &Frame) {
+    /// Holds a frame back until the socket takes it, within bounds: past them the connection is to be closed.
+    pub(super) fn hold(&mut self, slot: Slot, frame: &Frame) {
         if self.progress(slot).is_none() {
             return;
         }
