@@ -31,6 +31,10 @@ use crate::{App, Error, Result, accounts, live};
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may be silent between requests.
 const IDLE_LIMIT: Duration = Duration::from_secs(60);
+/// How long the head of a request may take.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// Connections that one address may have open, sockets aside, at most; a quarter of what there are files for.
+const CONNECTIONS_PER_ADDRESS: u64 = 1024;
 /// How long sockets have to say goodbye at the end, and the last messages to reach them.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Batches that may wait between the writer and those who listen; more are loaded from the database again.
@@ -58,9 +62,13 @@ pub async fn serve(
     ready: impl FnOnce(Ready),
 ) -> Result<()> {
     let port = listener.local_addr().map_err(Error::internal)?.port();
-    raise_file_limit();
+    let files = raise_file_limit();
     let sockets = Sockets::new();
-    let acceptor = Acceptor::new(listener, sockets.clone()).map_err(Error::internal)?;
+    let acceptor = {
+        let per_address = usize::try_from(CONNECTIONS_PER_ADDRESS.min(files / 4)).map_err(Error::internal)?;
+        let proxies = config.trusted_proxies.clone();
+        Acceptor::new(listener, sockets.clone(), per_address, proxies).map_err(Error::internal)?
+    };
     let Parts {
         app,
         writer_task,
@@ -99,7 +107,9 @@ pub async fn serve(
     }
     tasks.start("housekeeping", keep_house(app.clone()));
     let idle = sockets.clone();
-    tasks.start("idle connections", async move { idle.end_idle(IDLE_LIMIT).await });
+    tasks.start("idle connections", async move {
+        idle.end_idle(IDLE_LIMIT, HEAD_LIMIT).await;
+    });
     let setup_code = accounts::setup::prepare(&app).await?;
     ready(Ready {
         bus: app.bus.describe(),
@@ -205,11 +215,13 @@ async fn wait_until(mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Every socket is a file. Many systems start programs with a limit of 1,024 that they may raise themselves.
-fn raise_file_limit() {
+/// Every socket is a file. Many systems start programs with a limit of 1,024 that they may raise themselves. Returns how
+/// many there may be.
+fn raise_file_limit() -> u64 {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

@@ -11,7 +11,7 @@ use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, h
 
 use crate::accounts::{lead_to_setup, recognise_user, refuse_before_setup};
 use crate::live::Live;
-use crate::realtime::Sockets;
+use crate::realtime::{Sockets, note_request};
 use crate::web::csrf::{check_token, check_token_in_header, provide_context};
 use crate::web::errors::{answer_errors, answer_errors_as_problems};
 use crate::web::headers::add_security_headers;
@@ -42,7 +42,7 @@ macro_rules! stack {
 /// Every address of the program.
 pub(super) fn routes(app: App, live: Arc<Live>, sockets: Arc<Sockets>) -> impl Endpoint<Output = Response> {
     let groups = Arc::new(Groups {
-        pages: pages(live, sockets),
+        pages: pages(live),
         programs: programs(),
         transfers: transfers(),
         plain: plain(),
@@ -51,7 +51,11 @@ pub(super) fn routes(app: App, live: Arc<Live>, sockets: Arc<Sockets>) -> impl E
         let groups = groups.clone();
         async move { groups.of(&request).call(request).await }
     });
-    dispatch.around(add_security_headers).data(app)
+    dispatch
+        .around(add_security_headers)
+        .around(note_request)
+        .data(app)
+        .data(sockets)
 }
 
 /// The groups of addresses. An address belongs to one by its first part.
@@ -75,7 +79,7 @@ impl Groups {
 
 /// What people see: a cookie says who asks, forms carry a token, errors are pages (or fragments, or JSON, by what is
 /// asked for). The sockets of the pages are among them.
-fn pages(live: Arc<Live>, sockets: Arc<Sockets>) -> Group {
+fn pages(live: Arc<Live>) -> Group {
     let features = [
         accounts::routes,
         rooms::routes,
@@ -87,7 +91,7 @@ fn pages(live: Arc<Live>, sockets: Arc<Sockets>) -> Group {
     let routes = features
         .into_iter()
         .fold(Route::new(), |routes, feature| feature(routes));
-    let routes = routes.data(live).data(sockets).boxed();
+    let routes = routes.data(live).boxed();
     stack!(
         provide_context,
         answer_errors,

@@ -4,6 +4,7 @@ mod csrf;
 mod groups;
 mod pages;
 mod sessions;
+mod strangers;
 pub mod throttle;
 
 use reqwest::{Client, redirect};

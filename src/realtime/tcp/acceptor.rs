@@ -1,0 +1,136 @@
+//! Takes connections, within bounds.
+
+use std::io;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
+
+use http::uri::Scheme;
+use ipnet::IpNet;
+use poem::Addr;
+use poem::web::{LocalAddr, RemoteAddr};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep};
+
+use super::stream::HttpStream;
+use super::{NUMBERED, Sockets, Used};
+
+/// Connections that may wait to be accepted: the library's 128 let some of 200 that come at once wait for a second.
+const BACKLOG: i32 = 4096;
+/// Pause after a connection could not be accepted.
+const RETRY: Duration = Duration::from_millis(100);
+/// What is refused before a request is read, for the same reason, is logged this often at most.
+const WARN_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Takes connections for `poem::Server` and notes them.
+#[derive(Debug)]
+pub struct Acceptor {
+    listener: TcpListener,
+    sockets: Arc<Sockets>,
+    next: u64,
+    /// Connections that one address may have open.
+    per_address: usize,
+    /// Proxies, whose connections are many people's.
+    proxies: Vec<IpNet>,
+    warned_at: Option<Instant>,
+}
+
+impl Acceptor {
+    /// An acceptor of what comes to `listener`, which is bound already. An address that is not a proxy's may have
+    /// `per_address` connections open.
+    pub fn new(
+        listener: std::net::TcpListener,
+        sockets: Arc<Sockets>,
+        per_address: usize,
+        proxies: Vec<IpNet>,
+    ) -> io::Result<Self> {
+        // Inherited by every connection: a frame shall not wait for the acknowledgement of the one before.
+        rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
+        rustix::net::listen(&listener, BACKLOG)?;
+        Ok(Self {
+            listener: TcpListener::from_std(listener)?,
+            sockets,
+            next: 0,
+            per_address,
+            proxies,
+            warned_at: None,
+        })
+    }
+
+    /// Whether to log that connections are refused: not each one.
+    fn may_warn(&mut self) -> bool {
+        let may = self.warned_at.is_none_or(|at| at.elapsed() >= WARN_INTERVAL);
+        if may {
+            self.warned_at = Some(Instant::now());
+        }
+        may
+    }
+
+    /// Notes a connection; None when its address has too many.
+    fn note(&mut self, stream: TcpStream, address: IpAddr) -> Option<HttpStream> {
+        let is_proxy = self.proxies.iter().any(|net| net.contains(&address.to_canonical()));
+        let address = counted(address);
+        let used = Arc::new(Used {
+            stream: Arc::new(stream),
+            at: AtomicU64::new(self.sockets.now()),
+            in_request: AtomicBool::new(false),
+            head_since: AtomicU64::new(0),
+        });
+        let mut open = self.sockets.lock();
+        let count = open.by_address.entry(address).or_default();
+        if *count >= self.per_address && !is_proxy {
+            drop(open);
+            if self.may_warn() {
+                tracing::warn!(%address, "an address has too many connections; if it is a proxy, name it in TRUSTED_PROXIES");
+            }
+            return None;
+        }
+        *count += 1;
+        self.next += 1;
+        open.connections.insert(self.next, used.clone());
+        drop(open);
+        Some(HttpStream::new(used, self.next, address, self.sockets.clone()))
+    }
+}
+
+impl poem::listener::Acceptor for Acceptor {
+    type Io = HttpStream;
+
+    fn local_addr(&self) -> Vec<LocalAddr> {
+        self.listener
+            .local_addr()
+            .map(|addr| LocalAddr(addr.into()))
+            .into_iter()
+            .collect()
+    }
+
+    async fn accept(&mut self) -> io::Result<(HttpStream, LocalAddr, RemoteAddr, Scheme)> {
+        let (stream, remote) = loop {
+            match self.listener.accept().await {
+                Ok((stream, remote)) => {
+                    if let Some(stream) = self.note(stream, remote.ip()) {
+                        break (stream, remote);
+                    }
+                }
+                Err(error) => {
+                    if self.may_warn() {
+                        tracing::warn!(%error, "connections cannot be accepted");
+                    }
+                    // The caller tries again at once, which would not help where the system is out of files.
+                    sleep(RETRY).await;
+                    return Err(error);
+                }
+            }
+        };
+        let local = LocalAddr(Addr::custom(NUMBERED, stream.number().to_string()));
+        Ok((stream, local, RemoteAddr(remote.into()), Scheme::HTTP))
+    }
+}
+/// What is counted as one address: of IPv6, everybody has a whole /64.
+fn counted(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        address @ IpAddr::V4(_) => address,
+    }
+}
