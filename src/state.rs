@@ -93,6 +93,8 @@ pub struct Login {
     pub is_admin: bool,
     /// Their data key.
     pub key: KeyId,
+    /// When it was looked up.
+    pub look_up: LookUp,
 }
 
 /// Log-ins by the stored id of their session. One that ended on this node is never honoured again, although a request
@@ -105,8 +107,8 @@ pub struct LoginCache {
     endings: AtomicU64,
 }
 
-/// A look-up in the database that is about to begin.
-#[derive(Debug, Clone, Copy)]
+/// When the database was asked for a log-in: by how many had ended before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LookUp {
     endings: u64,
 }
@@ -136,11 +138,18 @@ impl LoginCache {
         }
     }
 
+    /// Whether no log-in has ended since, as far as this node has heard. What it hears later closes the sockets that are
+    /// connected by then.
+    pub fn is_current(&self, look_up: LookUp) -> bool {
+        self.begin_look_up() == look_up
+    }
+
     /// Remembers what was looked up, unless a log-in has ended since.
-    pub fn insert(&self, look_up: LookUp, id: Id, login: Arc<Login>) {
+    pub fn insert(&self, id: Id, login: Arc<Login>) {
+        let look_up = login.look_up;
         self.logins.insert(id, login);
         // Asked afterwards: whoever ends a log-in counts first and removes then, so that one of the two removes it.
-        if self.begin_look_up().endings != look_up.endings {
+        if !self.is_current(look_up) {
             self.logins.invalidate(&id);
         }
     }

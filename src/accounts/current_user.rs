@@ -9,7 +9,7 @@ use tower_sessions::Session;
 use super::model::{Author, Role};
 use super::{actions, queries, setup};
 use crate::ids::{KeyId, SessionId, UserId};
-use crate::state::Login;
+use crate::state::{Login, LookUp};
 use crate::web::session::{Lifetime, login_of, session_cookie, session_of, set_session};
 use crate::web::{Viewer, see_other};
 use crate::{App, Error, Result};
@@ -29,6 +29,8 @@ pub struct CurrentUser {
     pub viewer: Viewer,
     /// Their data key.
     pub key: KeyId,
+    /// When the log-in was looked up.
+    pub look_up: LookUp,
 }
 
 /// The person who makes the request, or nobody.
@@ -129,9 +131,10 @@ async fn recognise(app: &App, session: Option<&Session>) -> Result<Option<(Curre
         username: found.username,
         is_admin: Role::parse(&found.role) == Some(Role::Admin),
         key: found.key,
+        look_up,
     });
     let user = CurrentUser::from(&*login);
-    app.logins.insert(look_up, stored_id, login);
+    app.logins.insert(stored_id, login);
     let cookie = if prolong && found.lifetime == Lifetime::Device {
         Cookie::Renewed
     } else {
@@ -160,6 +163,7 @@ impl From<&Login> for CurrentUser {
             session_id: login.session,
             viewer,
             key: login.key,
+            look_up: login.look_up,
         }
     }
 }

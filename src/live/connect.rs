@@ -128,7 +128,7 @@ async fn open(
         return None;
     };
     let mut socket = Box::new(Socket::new(app, live, connection, (subscriber, person), entry));
-    socket.arrive(shown, held).await.then_some(socket)
+    socket.arrive(shown, user.look_up, held).await.then_some(socket)
 }
 
 /// Who comes, and the room that they enter, if they ask for one.

@@ -21,7 +21,6 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 pub(super) async fn run(app: &App) {
     let mut bus = app.bus.subscribe();
     let mut held = HeldConnection::with_limit(app.db.clone(), CHECK_TIMEOUT);
-    // Every socket checks its log-in after it has subscribed: what was revoked before this is its own business.
     let mut seen = loop {
         match held.run(async |db| queries::last_revocation(db).await).await {
             Ok(last) => break last,
@@ -29,6 +28,8 @@ pub(super) async fn run(app: &App) {
         }
         sleep(RETRY_PAUSE).await;
     };
+    // What ended before this is not heard of: whoever was looked up by then has to be looked up again.
+    app.logins.clear();
     let (mut next, mut failed) = (Instant::now() + CHECK_INTERVAL, false);
     loop {
         tokio::select! {

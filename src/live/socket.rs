@@ -20,6 +20,7 @@ use crate::messages::model::{Item, SendError, Stored};
 use crate::messages::sending::{Sender, send};
 use crate::realtime::{Audience, CloseCode, Connection, Disconnected, Incoming, Slot, Step, Subscriber};
 use crate::rooms::model::{Membership, RoomAddress, Span};
+use crate::state::LookUp;
 use crate::{App, Error, Result, accounts, rooms};
 
 /// A page that missed more changes than this loads the newest history instead.
@@ -168,10 +169,10 @@ impl Socket {
         }
     }
 
-    /// Lets the page in and sends what it missed. Returns whether the socket goes on; if not, it has been closed. `held` may
-    /// have a connection to the database at hand.
-    pub(super) async fn arrive(&mut self, shown: Shown, held: HeldConnection) -> bool {
-        let let_in = self.let_in(shown, held).await;
+    /// Lets the page in, whose log-in was looked up then, and sends what it missed. Returns whether the socket goes on; if
+    /// not, it has been closed. `held` may have a connection to the database at hand.
+    pub(super) async fn arrive(&mut self, shown: Shown, look_up: LookUp, held: HeldConnection) -> bool {
+        let let_in = self.let_in(shown, look_up, held).await;
         self.close_if_ended(let_in).await
     }
 
@@ -206,10 +207,12 @@ impl Socket {
     }
 
     /// Checks that the log-in is alive, now that its end would close the socket, and sends what the page missed.
-    async fn let_in(&mut self, shown: Shown, mut held: HeldConnection) -> Result<(), End> {
-        let (login, now) = (self.subscriber.session, self.app.now());
-        let alive = held.run(async |db| accounts::queries::find_session_alive(db, login, now).await);
-        alive.await?.ok_or(Error::Unauthenticated)?;
+    async fn let_in(&mut self, shown: Shown, look_up: LookUp, mut held: HeldConnection) -> Result<(), End> {
+        if !self.app.logins.is_current(look_up) {
+            let (login, now) = (self.subscriber.session, self.app.now());
+            let alive = held.run(async |db| accounts::queries::find_session_alive(db, login, now).await);
+            alive.await?.ok_or(Error::Unauthenticated)?;
+        }
         if shown
             .rooms
             .is_some_and(|version| self.live.room_list.is_newer_than(version))
