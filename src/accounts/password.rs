@@ -1,11 +1,12 @@
 //! Passwords: which are too easy to guess, and Argon2id. All of it takes a processor for a while, so it runs beside
-//! the async threads, and no more at once than the machine has cores: a flood of log-ins waits, the rest goes on.
+//! the async threads, and no more at once than the machine has cores: a flood of log-ins waits, the rest goes on. The
+//! memory that a hash takes is used again for the next one.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use argon2::password_hash::rand_core::OsRng;
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::{Output, ParamsString, PasswordHash, PasswordVerifier, Salt, SaltString};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::sync::Semaphore;
 
 use super::model::{NewAccount, Password};
@@ -25,10 +26,19 @@ const NOBODY: &str =
 const SCORE: zxcvbn::Score = zxcvbn::Score::Three;
 
 /// zxcvbn's time grows faster than the length; what is longer than this is judged by its beginning.
-const JUDGED_CHARACTERS: usize = 72;
+const JUDGED_CHARACTERS: usize = 32;
 
-static CORES: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(2, std::num::NonZero::get)));
+/// Hashes that are made at once.
+static HASHES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    Arc::new(Semaphore::new(cores))
+});
+
+/// New passwords are judged one at a time, and never in the way of those who log in.
+static JUDGEMENTS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(1)));
+
+/// The memory of hashes that are done, for the next ones: at most as many as are made at once.
+static BUFFERS: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
 
 /// What a check of a password says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +54,7 @@ pub enum Verdict {
 /// Refuses a password that is common, or made of what is known of its owner; the error is a sentence about it.
 pub async fn judge(account: &NewAccount) -> Result<Result<(), String>> {
     let (password, inputs) = (account.password.clone(), account.user_inputs());
-    on_a_core(move || {
+    beside(&JUDGEMENTS, move || {
         let beginning: String = password.expose().chars().take(JUDGED_CHARACTERS).collect();
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
         if zxcvbn::zxcvbn(&beginning, &inputs).score() >= SCORE {
@@ -59,14 +69,14 @@ pub async fn judge(account: &NewAccount) -> Result<Result<(), String>> {
 /// The Argon2id hash of a password, as text with its parameters.
 pub async fn hash(password: &Password) -> Result<String> {
     let password = password.clone();
-    on_a_core(move || hash_now(&password)).await?
+    beside(&HASHES, move || hash_now(&password)).await?
 }
 
 /// Compares a password with each of the stored hashes. It is done `times` times, whether there are as many or not and
 /// whether one fits or not, so that the time tells nothing of them.
 pub async fn verify(password: &Password, stored: Vec<String>, times: usize) -> Result<Vec<Verdict>> {
     let password = password.clone();
-    on_a_core(move || {
+    beside(&HASHES, move || {
         let verdicts = stored.iter().map(|stored| verify_now(&password, stored)).collect();
         for _ in stored.len()..times {
             verify_now(&password, NOBODY)?;
@@ -78,7 +88,12 @@ pub async fn verify(password: &Password, stored: Vec<String>, times: usize) -> R
 
 fn verify_now(password: &Password, stored: &str) -> Result<Verdict> {
     let parsed = PasswordHash::new(stored).map_err(unreadable)?;
-    let fits = ours()?.verify_password(password.expose().as_bytes(), &parsed).is_ok();
+    let fits = match (parsed.salt, parsed.hash) {
+        (Some(salt), Some(hash)) if is_ours(&parsed, &hash) => output(password, salt)? == hash,
+        _ => Argon2::default()
+            .verify_password(password.expose().as_bytes(), &parsed)
+            .is_ok(),
+    };
     if !fits {
         Ok(Verdict::Wrong)
     } else if is_weaker(&parsed) {
@@ -88,9 +103,9 @@ fn verify_now(password: &Password, stored: &str) -> Result<Verdict> {
     }
 }
 
-/// Runs the work on the blocking threads, at most one piece per core.
-async fn on_a_core<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let permit = CORES.acquire().await.map_err(Error::internal)?;
+/// Runs the work on the blocking threads, as soon as there is a permit for it.
+async fn beside<T: Send + 'static>(permits: &Arc<Semaphore>, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let permit = permits.clone().acquire_owned().await.map_err(Error::internal)?;
     let done = tokio::task::spawn_blocking(move || {
         // Given back when the work is done, also when nobody waits for it any more.
         let _permit = permit;
@@ -99,17 +114,46 @@ async fn on_a_core<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
     done.await.map_err(Error::internal)
 }
 
-fn ours() -> Result<Argon2<'static>> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(unreadable)?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+fn params() -> Result<Params> {
+    Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(unreadable)
 }
 
 fn hash_now(password: &Password) -> Result<String> {
     let salt = SaltString::generate(&mut OsRng);
-    let hash = ours()?
-        .hash_password(password.expose().as_bytes(), &salt)
-        .map_err(unreadable)?;
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&params()?).map_err(unreadable)?,
+        salt: Some(salt.as_salt()),
+        hash: Some(output(password, salt.as_salt())?),
+    };
     Ok(hash.to_string())
+}
+
+/// The hash of a password with our parameters and this salt. Outputs are compared in constant time.
+fn output(password: &Password, salt: Salt<'_>) -> Result<Output> {
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params()?);
+    let mut bytes = [0; Salt::MAX_LENGTH];
+    let salt = salt.decode_b64(&mut bytes).map_err(unreadable)?;
+    let lock = || BUFFERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = lock().pop();
+    let mut buffer = kept.unwrap_or_else(|| vec![Block::default(); argon2.params().block_count()]);
+    let output = Output::init_with(Params::DEFAULT_OUTPUT_LEN, |output| {
+        let password = password.expose().as_bytes();
+        Ok(argon2.hash_password_into_with_memory(password, salt, output, &mut buffer)?)
+    });
+    lock().push(buffer);
+    output.map_err(unreadable)
+}
+
+/// Whether a stored hash was made with exactly our parameters.
+fn is_ours(stored: &PasswordHash<'_>, hash: &Output) -> bool {
+    let params = Params::try_from(stored);
+    let is_same = |params: Params| (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, LANES);
+    stored.algorithm == Algorithm::Argon2id.ident()
+        && stored.version == Some(Version::V0x13.into())
+        && hash.len() == Params::DEFAULT_OUTPUT_LEN
+        && params.is_ok_and(is_same)
 }
 
 /// Whether a stored hash was made with less than ours.
@@ -125,6 +169,8 @@ fn unreadable(error: impl std::fmt::Display) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use argon2::PasswordHasher;
+
     use super::super::model::SignUpForm;
     use super::*;
     use crate::error::FieldErrors;
@@ -184,6 +230,37 @@ mod tests {
             [Verdict::Wrong, Verdict::Right]
         );
         assert_eq!(verify(&password, Vec::new(), 1).await.unwrap(), []);
+    }
+
+    /// What the library makes by itself, and what it takes.
+    #[tokio::test]
+    async fn hashes_are_those_of_the_library() {
+        let password = Password::typed("sieben-stille-monde");
+        let library = Argon2::new(Algorithm::Argon2id, Version::V0x13, params().unwrap());
+        let salt = SaltString::generate(&mut OsRng);
+        let made = library
+            .hash_password(b"sieben-stille-monde", &salt)
+            .unwrap()
+            .to_string();
+        assert_eq!(verify(&password, vec![made], 1).await.unwrap(), [Verdict::Right]);
+        let ours = hash(&password).await.unwrap();
+        let parsed = PasswordHash::new(&ours).unwrap();
+        assert!(library.verify_password(b"sieben-stille-monde", &parsed).is_ok());
+        assert!(library.verify_password(b"sieben-stille-monda", &parsed).is_err());
+    }
+
+    #[tokio::test]
+    async fn the_memory_of_hashes_is_used_again() {
+        let stored = hash(&Password::typed("sieben-stille-monde")).await.unwrap();
+        let many = (0..24).map(|_| {
+            let stored = vec![stored.clone()];
+            tokio::spawn(async move { verify(&Password::typed("wrong"), stored, 2).await.unwrap() })
+        });
+        for one in many.collect::<Vec<_>>() {
+            assert_eq!(one.await.unwrap(), [Verdict::Wrong]);
+        }
+        let cores = std::thread::available_parallelism().unwrap().get();
+        assert!(BUFFERS.lock().unwrap().len() <= cores);
     }
 
     #[tokio::test]
