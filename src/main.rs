@@ -107,13 +107,16 @@ fn run(cli: Cli) -> Result<(), StartError> {
     }
 }
 
-/// Logs go to standard error; what is said to the person who started the program goes to standard output.
+/// Logs go to standard error; what is said to the person who started the program goes to standard output. A line that
+/// cannot be written, on a full disk or to a reader that is gone, is lost, and the next one is tried.
 fn start_log(options: &Options) -> Result<(), StartError> {
     tracing_subscriber::fmt()
         .with_env_filter(options.log_filter()?)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
+        // The library would tell of them on standard error, which has just failed, and panic.
+        .log_internal_errors(false)
         .init();
     Ok(())
 }

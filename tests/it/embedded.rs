@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use rustix::process::{Signal, geteuid, kill_process, test_kill_process};
 
-use crate::program::{Folder, Server, command, eventually, finish, refused};
+use crate::program::{Folder, Server, command, finish, refused};
 
 #[test]
 fn it_starts_says_what_it_uses_and_ends_cleanly() {
@@ -163,12 +163,7 @@ fn an_initdb_that_was_interrupted_is_done_again() {
 fn a_postgresql_that_dies_is_started_again() {
     let folder = Folder::new();
     let server = Server::start(&folder);
-    let first = server.postmaster().unwrap();
-    kill_process(first, Signal::KILL).unwrap();
-    eventually("a new PostgreSQL is ready", || {
-        let text = fs::read_to_string(folder.path("data/pg/postmaster.pid")).unwrap_or_default();
-        server.postmaster().is_some_and(|pid| pid != first) && text.lines().nth(7).map(str::trim) == Some("ready")
-    });
+    server.kill_postgresql();
     // The program itself went on all the time.
     assert!(
         finish(command(&folder, &["healthcheck"]).env("LISTEN", server.socket()))

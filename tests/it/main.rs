@@ -20,6 +20,7 @@ mod conformance;
 mod embedded;
 mod encryption;
 mod layers;
+mod log;
 mod messages;
 mod model;
 mod nodes;

@@ -189,6 +189,16 @@ impl Server {
         Pid::from_raw(text.lines().next()?.trim().parse().ok()?)
     }
 
+    /// Kills its private PostgreSQL, and waits until the next one takes connections.
+    pub fn kill_postgresql(&self) {
+        let first = self.postmaster().unwrap();
+        kill_process(first, Signal::KILL).unwrap();
+        eventually("a new PostgreSQL is ready", || {
+            let text = fs::read_to_string(self.data.join("pg/postmaster.pid")).unwrap_or_default();
+            self.postmaster().is_some_and(|pid| pid != first) && text.lines().nth(7).map(str::trim) == Some("ready")
+        });
+    }
+
     /// A connection to its private PostgreSQL.
     pub async fn database(&self) -> PgPool {
         let options = PgConnectOptions::new_without_pgpass()
