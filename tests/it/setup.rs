@@ -2,9 +2,9 @@
 
 use reqwest::StatusCode;
 use sqlx::PgPool;
-use umbrachat::config::Secret;
+use umbrachat::config::{Config, Secret};
 
-use crate::support::{PASSWORD, Person, account, config, spawn};
+use crate::support::{PASSWORD, Person, account, config, spawn, spawn_with};
 
 async fn people(pool: &PgPool) -> i64 {
     sqlx::query_scalar("SELECT count(*) FROM users")
@@ -102,6 +102,29 @@ async fn the_code_may_be_typed_first_and_the_form_follows(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn beyond_the_limit_no_code_is_judged(pool: PgPool) {
+    let limited = Config {
+        auth_rate: 3.try_into().unwrap(),
+        ..config()
+    };
+    let server = spawn_with(pool, limited).await;
+    let visitor = server.visitor();
+    let code = server.setup_code.clone().unwrap();
+    for _ in 0..3 {
+        let answer = visitor.post("/setup", &[("code", "wrong")]).await;
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    for fields in [vec![("code", code.as_str())], account("ada", &[("code", &code)])] {
+        let answer = visitor.post("/setup", &fields).await;
+        assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert!(answer.headers().contains_key("retry-after"));
+        let page = answer.text().await.unwrap();
+        assert!(page.contains(&format!(r#"value="{code}""#)), "what was typed is kept");
+        assert!(!page.contains("is not the code"), "{page}");
+    }
+}
+
+#[sqlx::test]
 async fn the_setup_makes_an_administrator_once(pool: PgPool) {
     let server = spawn(pool).await;
     let code = server.setup_code.clone().unwrap();
@@ -159,10 +182,10 @@ async fn two_setups_at_once_make_one_administrator(pool: PgPool) {
 #[sqlx::test]
 async fn a_restart_prints_a_new_code_and_the_old_one_is_worthless(pool: PgPool) {
     let config = config();
-    let mut first = crate::support::spawn_with(pool.clone(), config.clone()).await;
+    let mut first = spawn_with(pool.clone(), config.clone()).await;
     let old = first.setup_code.clone().unwrap();
     first.stop().await;
-    let second = crate::support::spawn_with(pool, config).await;
+    let second = spawn_with(pool, config).await;
     assert_ne!(second.setup_code.as_ref(), Some(&old));
     let answer = second
         .visitor()
@@ -174,7 +197,7 @@ async fn a_restart_prints_a_new_code_and_the_old_one_is_worthless(pool: PgPool) 
 #[sqlx::test]
 async fn the_command_line_makes_an_administrator_too(pool: PgPool) {
     let config = config();
-    let server = crate::support::spawn_with(pool.clone(), config.clone()).await;
+    let server = spawn_with(pool.clone(), config.clone()).await;
     let weak = umbrachat::app::create_admin(config.clone(), pool.clone(), "ada", &Secret::new("1234567890")).await;
     assert!(weak.unwrap_err().to_string().contains("easy to guess"));
     umbrachat::app::create_admin(config.clone(), pool.clone(), "ada", &Secret::new(PASSWORD))

@@ -36,10 +36,14 @@ pub async fn create(app: Data<&App>, ctx: Ctx, client: Client, Form(form): Form<
     if !setup::is_needed(&app).await? {
         return Err(Error::NotFound);
     }
-    if form.is_code_only() && setup::check_code(&app, &form.code).await?.is_ok() {
-        return Ok(views::setup(&ctx, &form, &FieldErrors::default()).into_response());
-    }
-    let outcome = setup::set_up(&app, &form, ctx.theme, &client).await;
+    // Before the code is judged, whatever else was sent: the limit is one on guessing it.
+    let outcome = match app.throttle.check_address(client.address).await {
+        Ok(()) if form.is_code_only() && setup::check_code(&app, &form.code).await?.is_ok() => {
+            return Ok(views::setup(&ctx, &form, &FieldErrors::default()).into_response());
+        }
+        Ok(()) => setup::set_up(&app, &form, ctx.theme, &client).await,
+        Err(error) => Err(error),
+    };
     answer(&app, MaybeUser(None), outcome, "/admin/rooms", |errors| {
         views::setup(&ctx, &form, errors)
     })
