@@ -1,5 +1,7 @@
 //! Settings from outside: a wrong one ends the start with one line that names it.
 
+use std::os::unix::ffi::OsStrExt;
+
 use fernet::Fernet;
 use rustix::process::geteuid;
 
@@ -35,7 +37,6 @@ fn every_wrong_value_ends_the_start_with_one_line() {
 
 #[test]
 fn a_value_that_is_not_text_is_named_too() {
-    use std::os::unix::ffi::OsStrExt;
     let mut program = command(&Folder::new(), &[]);
     program.env("PUBLIC_URL", std::ffi::OsStr::from_bytes(b"https://\xff"));
     assert!(refused(program).starts_with("PUBLIC_URL is not readable text"));
@@ -130,6 +131,9 @@ fn a_data_directory_that_cannot_be_used_is_named() {
         std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         unusable.push(closed.join("data"));
     }
+    // PostgreSQL's tools take a line for a path, and its address in the environment is text.
+    unusable.push(folder.path("two\nlines"));
+    unusable.push(folder.path("").join(std::ffi::OsStr::from_bytes(b"\xff")));
     for path in unusable {
         let mut program = command(&folder, &[]);
         program.env("DATA_DIR", &path);

@@ -215,6 +215,20 @@ fn a_folder_with_a_long_path_works() {
     server.stop();
 }
 
+#[test]
+fn a_folder_of_any_name_works() {
+    let folder = Folder::new();
+    // Short, or the socket would be elsewhere.
+    let data = folder.path(r#" a, "b"'c' $HOME \é "#);
+    let server = Server::spawn(command(&folder, &[]).env("DATA_DIR", &data), &data);
+    let mut migrate = command(&folder, &["migrate"]);
+    assert!(
+        finish(migrate.env("DATA_DIR", &data)).status.success(),
+        "beside it, too"
+    );
+    server.stop();
+}
+
 /// Whoever may look at PostgreSQL's process must not find our secrets there.
 #[test]
 fn postgresql_does_not_inherit_our_environment() {

@@ -15,6 +15,7 @@ mod lock;
 mod owner;
 mod supervise;
 
+use std::fmt::Display;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -201,12 +202,13 @@ fn connect_options(socket_dir: &Path) -> PgConnectOptions {
 }
 
 fn make_data_dir(dir: &Path) -> Result<PathBuf> {
-    let wrong = |error: &std::io::Error| {
+    let unusable = |reason: &dyn Display| {
+        let dir = dir.display();
         ClusterError(format!(
-            "DATA_DIR cannot be used: {}: {error}; example: DATA_DIR=/var/lib/umbrachat",
-            dir.display()
+            "DATA_DIR cannot be used: {dir}: {reason}; example: DATA_DIR=/var/lib/umbrachat"
         ))
     };
+    let wrong = |error: &std::io::Error| unusable(error);
     let is_new = !dir.exists();
     fs::create_dir_all(dir).map_err(|error| wrong(&error))?;
     if is_new {
@@ -220,6 +222,10 @@ fn make_data_dir(dir: &Path) -> Result<PathBuf> {
     }
     let dir = fs::canonicalize(dir).map_err(|error| wrong(&error))?;
     rustix::fs::access(&dir, rustix::fs::Access::WRITE_OK).map_err(|error| wrong(&error.into()))?;
+    // PostgreSQL and its tools take a line for a path, and where its socket is we say in text.
+    if dir.to_str().is_none_or(|path| path.contains(char::is_control)) {
+        return Err(unusable(&"the path is not one line of readable text (UTF-8)"));
+    }
     Ok(dir)
 }
 

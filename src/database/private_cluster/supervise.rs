@@ -93,14 +93,14 @@ impl PrivateCluster {
             }
         }
         let program = self.binaries.postgres();
-        let mut setting = OsString::from("unix_socket_directories=");
-        setting.push(&self.socket_dir);
+        // A list, in which a quoted path may hold a comma.
+        let socket_dir = self.socket_dir.display().to_string().replace('"', "\"\"");
         let mut child = command(&program, self.owner.as_ref())
             .arg("-D")
             .arg(&dir)
-            .arg("-c")
-            .arg(setting)
             .args([
+                "-c",
+                &format!("unix_socket_directories=\"{socket_dir}\""),
                 "-c",
                 &format!("port={PORT}"),
                 "-c",
