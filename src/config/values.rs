@@ -6,6 +6,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
+use percent_encoding::percent_decode_str;
+use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
 use super::{ConfigError, Secret, master_keys};
@@ -14,6 +16,27 @@ use super::{ConfigError, Secret, master_keys};
 pub(super) const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
 /// The shortest `SESSION_SECRET` that is taken, in bytes.
 const SESSION_SECRET_MIN: usize = 32;
+/// What the library knows of the parameters of PostgreSQL's addresses, beside `options[NAME]`.
+const DATABASE_PARAMETERS: &[&str] = &[
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
 
 /// The setting as trimmed text; None when it is not set or empty.
 pub(super) fn text<'a>(
@@ -84,48 +107,73 @@ pub(super) fn trusted_proxies(raw: Option<&OsStr>) -> Result<Vec<IpNet>, ConfigE
 }
 
 /// An address with one of the `schemes`, which may hold a password and so is never quoted.
-pub(super) fn service(
-    name: &'static str,
-    example: &'static str,
-    schemes: [&str; 2],
-    raw: Option<&OsStr>,
-) -> Result<Option<Url>, ConfigError> {
-    let Some(text) = text(name, example, raw)? else {
-        return Ok(None);
-    };
+fn service(name: &'static str, example: &'static str, schemes: [&str; 2], text: &str) -> Result<Url, ConfigError> {
+    if has_raw_characters(text) {
+        let problem = "holds a character that must be written another way in a name or password: / as %2F, ? as %3F, \
+                       # as %23, % as %25";
+        return Err(ConfigError {
+            name,
+            problem: problem.into(),
+            example,
+        });
+    }
     let url = Url::parse(text).map_err(|error| ConfigError {
         name,
         problem: format!("is not an address ({error})"),
         example,
     })?;
     if schemes.contains(&url.scheme()) {
-        Ok(Some(url))
+        Ok(url)
     } else {
         let problem = format!("begins with {}:// instead of {}://", url.scheme(), schemes[0]);
         Err(ConfigError { name, problem, example })
     }
 }
 
+/// Whether the address has a special character where it cannot be meant, so that a part of the password would be taken
+/// for something else: an `@` after the first `/`, `?` or `#`, which ends the part with the password; a `#`, which
+/// nothing is told by; a `%` that encodes nothing.
+fn has_raw_characters(address: &str) -> bool {
+    let authority = address.split_once("://").map_or(address, |(_, authority)| authority);
+    let rest = authority.find(['/', '?', '#']).map_or("", |end| &authority[end..]);
+    let encodes = |after: &str| after.len() >= 2 && after.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    rest.contains(['@', '#'])
+        || !address.split('%').skip(1).all(encodes)
+        || percent_decode_str(address).decode_utf8().is_err()
+}
+
 pub(super) fn database_url(raw: Option<&OsStr>) -> Result<Option<Secret>, ConfigError> {
     let (name, example) = ("DATABASE_URL", "postgres://umbrachat:password@127.0.0.1:5432/umbrachat");
-    let Some(url) = service(name, example, ["postgres", "postgresql"], raw)? else {
+    let Some(secret) = text(name, example, raw)? else {
         return Ok(None);
     };
-    url.as_str()
-        .parse::<sqlx::postgres::PgConnectOptions>()
-        .map_err(|_| ConfigError {
-            name,
-            problem: "has options that PostgreSQL does not know".into(),
-            example,
-        })?;
+    let url = service(name, example, ["postgres", "postgresql"], secret)?;
+    let wrong = |problem: String| ConfigError { name, problem, example };
+    let is_usable = |url: &Url| url.as_str().parse::<PgConnectOptions>().is_ok();
+    for (parameter, value) in url.query_pairs() {
+        // The library takes no notice of others, and says so together with their values.
+        let is_option = parameter.starts_with("options[") && parameter.ends_with(']');
+        if !is_option && !DATABASE_PARAMETERS.contains(&parameter.as_ref()) {
+            return Err(wrong(format!("has a parameter that is not known: {parameter}")));
+        }
+        let mut alone = url.clone();
+        alone.query_pairs_mut().clear().append_pair(&parameter, &value);
+        if !is_usable(&alone) {
+            return Err(wrong(format!("has a value of {parameter} that cannot be used")));
+        }
+    }
+    if !is_usable(&url) {
+        return Err(wrong("cannot be used".into()));
+    }
     Ok(Some(Secret::new(url)))
 }
 
 pub(super) fn redis_url(raw: Option<&OsStr>) -> Result<Option<Secret>, ConfigError> {
     let (name, example) = ("REDIS_URL", "redis://127.0.0.1:6379");
-    let Some(url) = service(name, example, ["redis", "rediss"], raw)? else {
+    let Some(secret) = text(name, example, raw)? else {
         return Ok(None);
     };
+    let url = service(name, example, ["redis", "rediss"], secret)?;
     if url.host_str().is_none_or(str::is_empty) {
         return Err(ConfigError {
             name,
@@ -138,11 +186,11 @@ pub(super) fn redis_url(raw: Option<&OsStr>) -> Result<Option<Secret>, ConfigErr
 
 pub(super) fn umbra_keys(raw: Option<&OsStr>) -> Result<Option<Secret>, ConfigError> {
     let (name, example) = ("UMBRA_KEYS", "$(umbrachat keys generate)");
-    let Some(list) = text(name, example, raw)? else {
+    let Some(secret) = text(name, example, raw)? else {
         return Ok(None);
     };
-    let keys: Vec<_> = list.split(',').map(str::trim).collect();
-    if let Err(place) = master_keys::parse(list) {
+    let keys: Vec<_> = secret.split(',').map(str::trim).collect();
+    if let Err(place) = master_keys::parse(secret) {
         let problem = format!("is malformed: key {place} of {} is not a Fernet key", keys.len());
         return Err(ConfigError { name, problem, example });
     }

@@ -36,6 +36,49 @@ fn every_wrong_value_ends_the_start_with_one_line() {
 }
 
 #[test]
+fn an_address_with_raw_special_characters_is_refused_at_once() {
+    // What stands before the character may be a number, and so look like a port.
+    for part in ["xyzzy", "1234"] {
+        for character in ["/", "?", "#", "%", "%ff", "@/", "/?user="] {
+            for (name, scheme) in [("DATABASE_URL", "postgres"), ("REDIS_URL", "redis")] {
+                let mut program = command(&Folder::new(), &[]);
+                program
+                    .env(name, format!("{scheme}://bob:{part}{character}plugh@127.0.0.1:1/0"))
+                    .env("UMBRA_KEYS", Fernet::generate_key());
+                let line = refused(program);
+                assert!(line.starts_with(&format!("{name} holds a character")), "{line}");
+                assert!(!line.contains(part) && !line.contains("plugh"), "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_parameter_of_the_database_that_is_not_known_is_named() {
+    for (parameter, problem) in [
+        ("sslmod=require", "has a parameter that is not known: sslmod;"),
+        (
+            "sslmode=require&SSLMODE=x",
+            "has a parameter that is not known: SSLMODE;",
+        ),
+        ("options[a=b", "has a parameter that is not known: options[a;"),
+        ("sslmode=requires", "has a value of sslmode that cannot be used;"),
+        ("port=many", "has a value of port that cannot be used;"),
+    ] {
+        let mut program = command(&Folder::new(), &[]);
+        program
+            .env(
+                "DATABASE_URL",
+                format!("postgres://bob:hunter2@127.0.0.1:1/chat?{parameter}"),
+            )
+            .env("UMBRA_KEYS", Fernet::generate_key());
+        let line = refused(program);
+        assert!(line.starts_with(&format!("DATABASE_URL {problem}")), "{line}");
+        assert!(!line.contains("hunter2"), "{line}");
+    }
+}
+
+#[test]
 fn a_value_that_is_not_text_is_named_too() {
     let mut program = command(&Folder::new(), &[]);
     program.env("PUBLIC_URL", std::ffi::OsStr::from_bytes(b"https://\xff"));
