@@ -9,6 +9,7 @@
 
 mod held_connection;
 pub mod private_cluster;
+mod requirements;
 mod session_store;
 
 use std::time::Duration;
@@ -94,14 +95,15 @@ async fn ping(connection: &mut PgConnection) -> sqlx::Result<()> {
     answer.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
 }
 
-/// Waits until the database answers, for up to 30 s; `waiting` is told once, with the reason, when it has to wait.
+/// Waits until the database answers, for up to 30 s; `waiting` is told once, with the reason, when it has to wait. One
+/// that the program cannot work with is an error at once.
 pub async fn wait_for(pool: &PgPool, waiting: impl FnOnce(&str)) -> Result<()> {
     let deadline = tokio::time::Instant::now() + START_TIMEOUT;
     let mut waiting = Some(waiting);
     loop {
-        // A connection of its own, because the pool's error would only say that it took too long.
-        let error = match timeout(ACQUIRE_TIMEOUT, pool.connect_options().connect()).await {
-            Ok(Ok(connection)) => return Ok(connection.close().await?),
+        // Connections of its own, because the pool's error would only say that it took too long.
+        let error = match timeout(ACQUIRE_TIMEOUT, requirements::check(&pool.connect_options())).await {
+            Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) if comes_back(&error) => reason(&error),
             Ok(Err(error)) => return Err(Error::Unavailable(reason(&error))),
             Err(_) => "it does not answer".to_owned(),
@@ -162,6 +164,7 @@ fn reason(error: &sqlx::Error) -> String {
     let text = match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
         sqlx::Error::Io(error) => error.to_string(),
+        sqlx::Error::Configuration(error) => error.to_string(),
         error => error.to_string(),
     };
     text.replace('\n', " ")

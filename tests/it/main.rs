@@ -31,6 +31,7 @@ mod presence;
 mod rooms;
 mod security;
 mod setup;
+mod unfit;
 mod storms;
 mod subscriptions;
 mod writer;
