@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool};
 use tokio::time::timeout;
 
 use crate::{Error, Result};
@@ -29,10 +29,6 @@ pub static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// A page waits this long for a connection, and so answers 503 well within 5 s when the database is away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// One statement may wait this long for a lock: everything that locks does so for milliseconds.
-const LOCK_TIMEOUT: &str = "1s";
-/// One statement may run this long: everything a page does takes milliseconds, so what lasts is a fault.
-const STATEMENT_TIMEOUT: &str = "10s";
 /// Open connections: beyond a few for each core they only wait for each other.
 const MAX_CONNECTIONS: u32 = 20;
 /// A connection that was used within this time is used again without asking first whether it still stands: that would
@@ -40,13 +36,23 @@ const MAX_CONNECTIONS: u32 = 20;
 const TRUSTED: Duration = Duration::from_secs(1);
 /// How long a connection may take to answer that it still stands.
 const PING_TIMEOUT: Duration = Duration::from_millis(500);
-/// The server notices clients that are gone without a word: when it hears nothing it asks after this many seconds, this
-/// often, this many seconds apart.
-const KEEPALIVE: [(&str, &str); 3] = [
-    ("tcp_keepalives_idle", "20"),
-    ("tcp_keepalives_count", "3"),
-    ("tcp_keepalives_interval", "10"),
-];
+/// What every session is told when it begins. Not in the connection's first message: poolers refuse it there.
+const SESSION_SETTINGS: &str = "
+    -- One statement may wait this long for a lock: everything that locks does so for milliseconds.
+    SET lock_timeout = '1s';
+    -- And run this long: everything a page does takes milliseconds, so what lasts is a fault.
+    SET statement_timeout = '10s';
+    SET idle_in_transaction_session_timeout = '10s';
+    -- What stands here is on a disk that seeks for nothing, or in memory.
+    SET random_page_cost = 1.1;
+    -- The server notices clients that are gone without a word: when it hears nothing it asks after this many seconds,
+    -- this often, this many seconds apart.
+    SET tcp_keepalives_idle = 20;
+    SET tcp_keepalives_count = 3;
+    SET tcp_keepalives_interval = 10;
+";
+/// What a migration is told instead: an index over millions of rows takes longer than 10 s.
+const MIGRATION_SETTINGS: &str = "SET lock_timeout = 0; SET statement_timeout = 0";
 /// How long a start waits for a database that is away.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long it waits between two tries.
@@ -55,19 +61,16 @@ const START_PAUSE: Duration = Duration::from_secs(1);
 /// A pool that opens its connections when they are needed, with the limits that keep a slow database from holding
 /// everybody up.
 pub fn pool(options: PgConnectOptions) -> PgPool {
-    let options = options.application_name("umbrachat").options([
-        ("lock_timeout", LOCK_TIMEOUT),
-        ("statement_timeout", STATEMENT_TIMEOUT),
-        ("idle_in_transaction_session_timeout", STATEMENT_TIMEOUT),
-        ("timezone", "UTC"),
-        // What stands here is on a disk that seeks for nothing, or in memory.
-        ("random_page_cost", "1.1"),
-    ]);
-    let options = options.options(KEEPALIVE);
     PgPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute(SESSION_SETTINGS).await?;
+                Ok(())
+            })
+        })
         .before_acquire(|connection, state| {
             Box::pin(async move {
                 if state.idle_for > TRUSTED || !held_connection::is_trusted() {
@@ -86,7 +89,7 @@ pub fn pool(options: PgConnectOptions) -> PgPool {
                 Ok(true)
             })
         })
-        .connect_lazy_with(options)
+        .connect_lazy_with(options.application_name("umbrachat"))
 }
 
 /// Sees whether the connection still stands; after an error the pool drops it.
@@ -120,14 +123,10 @@ pub async fn wait_for(pool: &PgPool, waiting: impl FnOnce(&str)) -> Result<()> {
 
 /// Brings the schema up to date. Several nodes may do so at once: sqlx holds an advisory lock meanwhile.
 pub async fn migrate(pool: &PgPool) -> Result<()> {
-    // On a connection without the pages' limits: an index over millions of rows takes longer than 10 s.
-    let connect_options = pool.connect_options();
-    let unlimited =
-        PgConnectOptions::clone(&connect_options).options([("lock_timeout", "0"), ("statement_timeout", "0")]);
-    let mut connection = unlimited
-        .connect()
-        .await
-        .map_err(|error| Error::Unavailable(reason(&error)))?;
+    // On a connection of its own, without the pages' limits.
+    let unavailable = |error: sqlx::Error| Error::Unavailable(reason(&error));
+    let mut connection = pool.connect_options().connect().await.map_err(unavailable)?;
+    connection.execute(MIGRATION_SETTINGS).await.map_err(unavailable)?;
     let migrated = MIGRATOR.run(&mut connection).await;
     // An orderly goodbye; whether it is heard does not matter any more.
     let _ = connection.close().await;

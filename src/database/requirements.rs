@@ -1,24 +1,53 @@
-//! What a database must be, seen at the start: text in UTF-8.
+//! What a database must be, seen at the start: text in UTF-8, and each connection a session of its own.
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, Row};
+use uuid::Uuid;
+
+/// What a session was told to remember, or nothing.
+const REMEMBERED: &str = "SELECT coalesce(current_setting('umbrachat.start', true), '')";
 
 /// Connects and looks; a database that will not do is an error of the configuration.
+///
+/// Everything is asked as a simple query: a pooler that shares sessions would fail at a prepared statement in its own
+/// words, or not at all.
 pub(super) async fn check(options: &PgConnectOptions) -> sqlx::Result<()> {
-    let mut connection = options.connect().await?;
-    let encoding = ask(&mut connection, "SHOW server_encoding").await?;
+    let mut first = options.connect().await?;
+    let encoding = ask(&mut first, "SHOW server_encoding").await?;
     if encoding != "UTF8" {
         return Err(unfit(format!(
             "its encoding is {encoding} instead of UTF8: make another with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE \
              template0"
         )));
     }
-    connection.close().await
+
+    // Where sessions are shared, the next transaction gets the session that the first connection has just used; if
+    // somebody else was quicker, that one is not the first connection's any more. Where they are not shared, neither
+    // can be: nobody else knows the mark.
+    let mark = Uuid::new_v4().to_string();
+    ask(
+        &mut first,
+        &format!("SELECT set_config('umbrachat.start', '{mark}', false)"),
+    )
+    .await?;
+    let mut second = options.connect().await?;
+    let is_shared =
+        ask(&mut second, &format!("BEGIN; {REMEMBERED}")).await? == mark || ask(&mut first, REMEMBERED).await? != mark;
+    second.close().await?;
+    first.close().await?;
+    if is_shared {
+        return Err(unfit(
+            "the pooler in front of it gives a connection another session for each transaction: set pool_mode = \
+             session (PgBouncer), or name PostgreSQL itself in DATABASE_URL"
+                .into(),
+        ));
+    }
+    Ok(())
 }
 
-/// The one text that this statement answers.
-async fn ask(connection: &mut PgConnection, statement: &str) -> sqlx::Result<String> {
-    sqlx::raw_sql(statement).fetch_one(connection).await?.try_get(0)
+/// The one text that the last of these statements answers.
+async fn ask(connection: &mut PgConnection, statements: &str) -> sqlx::Result<String> {
+    sqlx::raw_sql(statements).fetch_one(connection).await?.try_get(0)
 }
 
 fn unfit(reason: String) -> sqlx::Error {

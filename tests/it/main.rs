@@ -7,6 +7,7 @@
 mod entries;
 mod cluster;
 mod page;
+mod pooler;
 mod program;
 mod services;
 mod support;

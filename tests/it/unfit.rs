@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use fernet::Fernet;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Executor, PgPool};
+use sqlx::{ConnectOptions, Connection, Executor, PgPool};
 use uuid::Uuid;
 
-use crate::program::{Folder, command, refused};
+use crate::pooler::Pooler;
+use crate::program::{Folder, command, finish, refused};
 
 /// `migrate` on the database of that address.
 fn migrate(folder: &Folder, url: &str) -> Command {
@@ -44,4 +45,28 @@ async fn a_database_that_is_not_utf8_is_refused(pool: PgPool) {
         assert!(line.starts_with("the database cannot be used: "), "{line}");
         assert!(line.contains(encoding) && line.contains("UTF8"), "{line}");
     }
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_pooler_that_shares_sessions_is_refused(pool: PgPool) {
+    let options = PgConnectOptions::clone(&pool.connect_options());
+    let direct = options.to_url_lossy();
+    let pooler = Pooler::start(options.clone()).await;
+    let pooled = options.host("127.0.0.1").port(pooler.port()).to_url_lossy();
+
+    let mut through = PgConnectOptions::from_url(&pooled).unwrap().connect().await.unwrap();
+    let one: String = sqlx::Row::get(&sqlx::raw_sql("SELECT 'one'").fetch_one(&mut through).await.unwrap(), 0);
+    assert_eq!(one, "one", "the pooler passes on what it is asked");
+    through.close().await.unwrap();
+
+    tokio::task::spawn_blocking(move || {
+        let folder = Folder::new();
+        let line = refused_at_once(migrate(&folder, pooled.as_str()));
+        assert!(line.starts_with("the database cannot be used: "), "{line}");
+        assert!(line.contains("pool_mode"), "{line}");
+        let output = finish(&mut migrate(&folder, direct.as_str()));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    })
+    .await
+    .unwrap();
 }
