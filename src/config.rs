@@ -101,11 +101,14 @@ impl Config {
             listen: values::listen(options.listen.as_deref())?,
             public_url: values::public_url(options.public_url.as_deref())?,
             trusted_proxies: values::trusted_proxies(options.trusted_proxies.as_deref())?,
-            database_url: values::database_url(options.database_url.as_deref())?,
-            redis_url: values::redis_url(options.redis_url.as_deref())?,
+            database_url: values::database_url(options.database_url.as_deref(), options.database_url_file.as_deref())?,
+            redis_url: values::redis_url(options.redis_url.as_deref(), options.redis_url_file.as_deref())?,
             data_dir: values::folder(options.data_dir.as_deref()).unwrap_or(default.data_dir),
-            umbra_keys: values::umbra_keys(options.umbra_keys.as_deref())?,
-            session_secret: values::session_secret(options.session_secret.as_deref())?,
+            umbra_keys: values::umbra_keys(options.umbra_keys.as_deref(), options.umbra_keys_file.as_deref())?,
+            session_secret: values::session_secret(
+                options.session_secret.as_deref(),
+                options.session_secret_file.as_deref(),
+            )?,
             message_rate: values::rate("MESSAGE_RATE", "10", options.message_rate.as_deref())?
                 .unwrap_or(default.message_rate),
             sockets_per_user: values::rate("SOCKETS_PER_USER", "20", options.sockets_per_user.as_deref())?

@@ -23,18 +23,30 @@ pub struct Options {
     /// PostgreSQL to use (15 or later) [default: an own private one in the data directory]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "URL")]
     pub(super) database_url: Option<OsString>,
+    /// File that holds the address of PostgreSQL
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "FILE")]
+    pub(super) database_url_file: Option<OsString>,
     /// Redis, for several nodes on one database
     #[arg(long, env, global = true, hide_env_values = true, value_name = "URL")]
     pub(super) redis_url: Option<OsString>,
+    /// File that holds the address of Redis
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "FILE")]
+    pub(super) redis_url_file: Option<OsString>,
     /// Where data is kept [default: /var/lib/umbrachat for root, else ./data]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "FOLDER")]
     pub(super) data_dir: Option<OsString>,
     /// Master keys, comma-separated: the first encrypts, all decrypt (see `umbrachat keys generate`)
     #[arg(long, env, global = true, hide_env_values = true, value_name = "KEYS")]
     pub(super) umbra_keys: Option<OsString>,
+    /// File that holds the master keys
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "FILE")]
+    pub(super) umbra_keys_file: Option<OsString>,
     /// Signs cookies, 32 characters or more [default: made once and kept encrypted in the database]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "SECRET")]
     pub(super) session_secret: Option<OsString>,
+    /// File that holds what signs cookies
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "FILE")]
+    pub(super) session_secret_file: Option<OsString>,
     /// Messages a second and person; short bursts may be four times that [default: 10]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "NUMBER")]
     pub(super) message_rate: Option<OsString>,

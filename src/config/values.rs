@@ -1,6 +1,7 @@
 //! One function for each setting that needs one: from what was written to a value that cannot be wrong.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::{ConfigError, Secret, master_keys};
 
@@ -106,6 +108,35 @@ pub(super) fn trusted_proxies(raw: Option<&OsStr>) -> Result<Vec<IpNet>, ConfigE
         .collect()
 }
 
+/// A setting that holds a secret: as it was given, or as it stands in the file that `NAME_FILE` names.
+fn secret(
+    name: &'static str,
+    file_name: &'static str,
+    example: &'static str,
+    given: Option<&OsStr>,
+    file: Option<&OsStr>,
+) -> Result<Option<Secret>, ConfigError> {
+    let given = text(name, example, given)?;
+    let Some(path) = folder(file) else {
+        return Ok(given.map(Secret::new));
+    };
+    let wrong = |problem: String| ConfigError {
+        name: file_name,
+        problem,
+        example: "/run/secrets/umbrachat",
+    };
+    if given.is_some() {
+        return Err(wrong(format!("is set, and so is {name}: only one of them may be")));
+    }
+    let text =
+        fs::read_to_string(&path).map_err(|error| wrong(format!("cannot be read: {}: {error}", path.display())))?;
+    let text = Zeroizing::new(text);
+    match text.trim() {
+        "" => Err(wrong(format!("names a file that holds nothing: {}", path.display()))),
+        text => Ok(Some(Secret::new(text))),
+    }
+}
+
 /// An address with one of the `schemes`, which may hold a password and so is never quoted.
 fn service(name: &'static str, example: &'static str, schemes: [&str; 2], text: &str) -> Result<Url, ConfigError> {
     if has_raw_characters(text) {
@@ -142,12 +173,12 @@ fn has_raw_characters(address: &str) -> bool {
         || percent_decode_str(address).decode_utf8().is_err()
 }
 
-pub(super) fn database_url(raw: Option<&OsStr>) -> Result<Option<Secret>, ConfigError> {
+pub(super) fn database_url(given: Option<&OsStr>, file: Option<&OsStr>) -> Result<Option<Secret>, ConfigError> {
     let (name, example) = ("DATABASE_URL", "postgres://umbrachat:password@127.0.0.1:5432/umbrachat");
-    let Some(secret) = text(name, example, raw)? else {
+    let Some(secret) = secret(name, "DATABASE_URL_FILE", example, given, file)? else {
         return Ok(None);
     };
-    let url = service(name, example, ["postgres", "postgresql"], secret)?;
+    let url = service(name, example, ["postgres", "postgresql"], secret.expose())?;
     let wrong = |problem: String| ConfigError { name, problem, example };
     let is_usable = |url: &Url| url.as_str().parse::<PgConnectOptions>().is_ok();
     for (parameter, value) in url.query_pairs() {
@@ -168,12 +199,12 @@ pub(super) fn database_url(raw: Option<&OsStr>) -> Result<Option<Secret>, Config
     Ok(Some(Secret::new(url)))
 }
 
-pub(super) fn redis_url(raw: Option<&OsStr>) -> Result<Option<Secret>, ConfigError> {
+pub(super) fn redis_url(given: Option<&OsStr>, file: Option<&OsStr>) -> Result<Option<Secret>, ConfigError> {
     let (name, example) = ("REDIS_URL", "redis://127.0.0.1:6379");
-    let Some(secret) = text(name, example, raw)? else {
+    let Some(secret) = secret(name, "REDIS_URL_FILE", example, given, file)? else {
         return Ok(None);
     };
-    let url = service(name, example, ["redis", "rediss"], secret)?;
+    let url = service(name, example, ["redis", "rediss"], secret.expose())?;
     if url.host_str().is_none_or(str::is_empty) {
         return Err(ConfigError {
             name,
@@ -184,29 +215,29 @@ pub(super) fn redis_url(raw: Option<&OsStr>) -> Result<Option<Secret>, ConfigErr
     Ok(Some(Secret::new(url)))
 }
 
-pub(super) fn umbra_keys(raw: Option<&OsStr>) -> Result<Option<Secret>, ConfigError> {
+pub(super) fn umbra_keys(given: Option<&OsStr>, file: Option<&OsStr>) -> Result<Option<Secret>, ConfigError> {
     let (name, example) = ("UMBRA_KEYS", "$(umbrachat keys generate)");
-    let Some(secret) = text(name, example, raw)? else {
+    let Some(secret) = secret(name, "UMBRA_KEYS_FILE", example, given, file)? else {
         return Ok(None);
     };
-    let keys: Vec<_> = secret.split(',').map(str::trim).collect();
-    if let Err(place) = master_keys::parse(secret) {
+    let keys: Vec<_> = secret.expose().split(',').map(str::trim).collect();
+    if let Err(place) = master_keys::parse(secret.expose()) {
         let problem = format!("is malformed: key {place} of {} is not a Fernet key", keys.len());
         return Err(ConfigError { name, problem, example });
     }
     Ok(Some(Secret::new(keys.join(","))))
 }
 
-pub(super) fn session_secret(raw: Option<&OsStr>) -> Result<Option<Secret>, ConfigError> {
+pub(super) fn session_secret(given: Option<&OsStr>, file: Option<&OsStr>) -> Result<Option<Secret>, ConfigError> {
     let (name, example) = ("SESSION_SECRET", "$(openssl rand -hex 32)");
-    let Some(secret) = text(name, example, raw)? else {
+    let Some(secret) = secret(name, "SESSION_SECRET_FILE", example, given, file)? else {
         return Ok(None);
     };
-    if secret.len() < SESSION_SECRET_MIN {
+    if secret.expose().len() < SESSION_SECRET_MIN {
         let problem = format!("is too short: it needs {SESSION_SECRET_MIN} characters or more");
         return Err(ConfigError { name, problem, example });
     }
-    Ok(Some(Secret::new(secret)))
+    Ok(Some(secret))
 }
 
 pub(super) fn rate(

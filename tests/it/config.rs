@@ -35,6 +35,67 @@ fn every_wrong_value_ends_the_start_with_one_line() {
     }
 }
 
+/// The settings that hold a secret, each with a good value.
+fn secrets() -> [(&'static str, String); 4] {
+    [
+        ("DATABASE_URL", "postgres://bob:hunter2@127.0.0.1:1/chat".into()),
+        ("REDIS_URL", "redis://:hunter2@127.0.0.1:1".into()),
+        ("UMBRA_KEYS", Fernet::generate_key()),
+        ("SESSION_SECRET", "a-session-secret-of-thirty-two-characters".into()),
+    ]
+}
+
+#[test]
+fn a_secret_may_come_from_a_file() {
+    let folder = Folder::new();
+    for (name, value) in secrets() {
+        let file = folder.path(name);
+        std::fs::write(&file, format!("{value}\n")).unwrap();
+        // The start gets past the secrets, to the one setting that is wrong.
+        let mut program = command(&folder, &["healthcheck"]);
+        program.env(format!("{name}_FILE"), &file).env("LISTEN", "127.0.0.1:1");
+        assert_eq!(
+            refused(program),
+            "127.0.0.1:1 does not answer: Connection refused (os error 111)"
+        );
+        // What is in the file is looked at like any other value.
+        std::fs::write(&file, "hunter2\n").unwrap();
+        let mut program = command(&folder, &[]);
+        program.env(format!("{name}_FILE"), &file);
+        let line = refused(program);
+        assert!(
+            line.starts_with(&format!("{name} ")) && !line.contains("hunter2"),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_holds_no_secret_ends_the_start_with_one_line() {
+    let folder = Folder::new();
+    std::fs::write(folder.path("empty"), "\n").unwrap();
+    std::fs::write(folder.path("binary"), b"\xff\n").unwrap();
+    for (name, value) in secrets() {
+        let refused_with = |file: &str, value: &str| {
+            let mut program = command(&folder, &[]);
+            program.env(format!("{name}_FILE"), folder.path(file)).env(name, value);
+            let line = refused(program);
+            assert!(line.contains(&format!("; example: {name}_FILE=/")), "{line}");
+            line
+        };
+        for (file, value, problem) in [
+            ("missing", "", "cannot be read: "),
+            ("binary", "", "cannot be read: "),
+            ("empty", "", "names a file that holds nothing: "),
+            ("empty", &value, "is set, and so is "),
+        ] {
+            let line = refused_with(file, value);
+            assert!(line.starts_with(&format!("{name}_FILE {problem}")), "{line}");
+            assert!(!line.contains("hunter2"), "{line}");
+        }
+    }
+}
+
 #[test]
 fn an_address_with_raw_special_characters_is_refused_at_once() {
     // What stands before the character may be a number, and so look like a port.
