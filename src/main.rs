@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use umbrachat::app;
 use umbrachat::config::{Config, Options, master_keys};
 use umbrachat::database::private_cluster;
@@ -64,8 +64,9 @@ enum Keys {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(cli) {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match run(cli, &matches) {
         Ok(()) => ExitCode::SUCCESS,
         Err(StartError(line)) => {
             let _ = writeln!(std::io::stderr(), "umbrachat: {}", line.replace('\n', " "));
@@ -74,7 +75,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<(), StartError> {
+fn run(cli: Cli, matches: &ArgMatches) -> Result<(), StartError> {
     let options = &cli.options;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Child {
@@ -86,17 +87,17 @@ fn run(cli: Cli) -> Result<(), StartError> {
         Command::Keys(Keys::Generate) => say(master_keys::generate()),
         Command::Healthcheck => healthcheck(&Config::check(options)?),
         Command::Serve => {
-            start_log(options)?;
+            start_log(options, matches)?;
             serve(Config::check(options)?)
         }
         Command::Migrate => {
-            start_log(options)?;
+            start_log(options, matches)?;
             let config = Config::check(options)?;
             // Needs no key: it never looks into a message.
             on_database(config, Needs::Schema, async |_| say("The database is up to date."))
         }
         Command::CreateAdmin { username } => {
-            start_log(options)?;
+            start_log(options, matches)?;
             let config = Config::check(options)?;
             let password = password_prompt::ask().map_err(StartError)?;
             on_database(config, Needs::Keys, async move |started: Started| {
@@ -109,7 +110,7 @@ fn run(cli: Cli) -> Result<(), StartError> {
 
 /// Logs go to standard error; what is said to the person who started the program goes to standard output. A line that
 /// cannot be written, on a full disk or to a reader that is gone, is lost, and the next one is tried.
-fn start_log(options: &Options) -> Result<(), StartError> {
+fn start_log(options: &Options, matches: &ArgMatches) -> Result<(), StartError> {
     tracing_subscriber::fmt()
         .with_env_filter(options.log_filter()?)
         .with_writer(std::io::stderr)
@@ -118,5 +119,8 @@ fn start_log(options: &Options) -> Result<(), StartError> {
         // The library would tell of them on standard error, which has just failed, and panic.
         .log_internal_errors(false)
         .init();
+    if let Some(warning) = options.exposed_secrets(matches) {
+        tracing::warn!("{warning}");
+    }
     Ok(())
 }

@@ -1,6 +1,10 @@
 //! The settings as clap reads them: raw text, by flag or from the environment.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+use url::Url;
 
 use super::{ConfigError, values};
 
@@ -77,6 +81,33 @@ pub struct Options {
 }
 
 impl Options {
+    /// Says which settings that hold a secret stand on the command line, where every user of the machine can read
+    /// them; None when none does.
+    pub fn exposed_secrets(&self, matches: &ArgMatches) -> Option<String> {
+        let has_password = |address: &Option<OsString>| {
+            let address = address.as_deref().and_then(OsStr::to_str).map(Url::parse);
+            address.is_some_and(|address| address.is_ok_and(|address| address.password().is_some()))
+        };
+        let exposed: Vec<_> = [
+            ("database_url", has_password(&self.database_url)),
+            ("redis_url", has_password(&self.redis_url)),
+            ("umbra_keys", true),
+            ("session_secret", true),
+        ]
+        .into_iter()
+        .filter(|(id, is_secret)| *is_secret && matches.value_source(id) == Some(ValueSource::CommandLine))
+        .map(|(id, _)| id.to_uppercase())
+        .map(|name| format!("{name} or {name}_FILE"))
+        .collect();
+        (!exposed.is_empty()).then(|| {
+            format!(
+                "the command line holds secrets, and every user of this machine can read it in the list of processes: \
+                 set them in the environment instead ({})",
+                exposed.join(", ")
+            )
+        })
+    }
+
     /// What to log, checked.
     pub fn log_filter(&self) -> Result<tracing_subscriber::EnvFilter, ConfigError> {
         let text = values::text("RUST_LOG", "info,umbrachat=debug", self.log.as_deref())?.unwrap_or(DEFAULT_LOG);

@@ -96,6 +96,46 @@ fn a_file_that_holds_no_secret_ends_the_start_with_one_line() {
     }
 }
 
+/// Every user of a machine can read the command lines of its programs.
+#[test]
+fn secrets_on_the_command_line_are_warned_of() {
+    let said = |arguments: &[&str]| {
+        let mut program = command(&Folder::new(), arguments);
+        program.env("UMBRA_PG_BIN", "/nowhere");
+        String::from_utf8(finish(&mut program).stderr).unwrap()
+    };
+    let [_, _, (_, key), (_, secret)] = secrets();
+    for arguments in [
+        ["--umbra-keys", &key, "--session-secret", &secret, "serve"],
+        ["serve", "--umbra-keys", &key, "--session-secret", &secret],
+    ] {
+        let said = said(&arguments);
+        assert_eq!(said.matches("the list of processes").count(), 1, "{said}");
+        assert!(said.contains("UMBRA_KEYS or UMBRA_KEYS_FILE"), "{said}");
+        assert!(said.contains("SESSION_SECRET or SESSION_SECRET_FILE"), "{said}");
+        assert!(!said.contains(&key) && !said.contains(&secret), "{said}");
+    }
+    let said_of_urls = said(&[
+        "--database-url",
+        "postgres://bob:hunter2@db/chat",
+        "--redis-url",
+        "redis://cache",
+    ]);
+    assert!(
+        said_of_urls.contains("DATABASE_URL or DATABASE_URL_FILE"),
+        "{said_of_urls}"
+    );
+    assert!(
+        !said_of_urls.contains("REDIS_URL"),
+        "it holds no password: {said_of_urls}"
+    );
+    assert!(!said_of_urls.contains("hunter2"), "{said_of_urls}");
+
+    let mut program = command(&Folder::new(), &[]);
+    program.env("UMBRA_KEYS", key).env("UMBRA_PG_BIN", "/nowhere");
+    assert!(refused(program).starts_with("UMBRA_PG_BIN "), "nothing else is said");
+}
+
 #[test]
 fn an_address_with_raw_special_characters_is_refused_at_once() {
     // What stands before the character may be a number, and so look like a port.
