@@ -1,11 +1,13 @@
-// Writing: Enter sends (on a touch keyboard only with Ctrl or Cmd), Shift+Enter makes a line; what is written survives a reload; a counter appears near the
-// limit. Without this script the composer is a plain form and works too.
+// Writing: Enter sends, Shift+Enter makes a line. On an on-screen keyboard Enter makes a line, and the button sends.
+// What is written survives a reload; a counter appears near the limit. Without this script the composer is a plain form
+// and works too.
 
 import { find, room } from "./dom.js";
 import * as outbox from "./outbox.js";
 import { onStatus } from "./connection.js";
 import * as scroll from "./scroll.js";
 import * as storage from "./storage.js";
+import { isCovered } from "./viewport.js";
 
 const form = find("#composer");
 const text = form && find("textarea", form);
@@ -95,28 +97,32 @@ function close() {
   if (body !== "") outbox.add(body);
 }
 
-/** On a touch keyboard Enter makes a line: it has no Shift+Enter worth the name, and the button is near. */
-const onTouch = () => matchMedia("(hover: none) and (pointer: coarse)").matches;
+/**
+ * Whether the key belongs to an on-screen keyboard. On Android such a key has no place on a keyboard, hence no code; on
+ * iOS it has one, but the keyboard covers a part of the page.
+ */
+const isOnScreen = ({ code }) => code === "" || code === "Unidentified" || isCovered();
 
 function key(event) {
   if (event.key !== "Enter" || event.shiftKey || event.altKey) return;
   // The Enter that ends an input method's composition belongs to it (229 is Safari's way to say so).
   if (event.isComposing || event.keyCode === 229) return;
-  // With Ctrl or Cmd it sends everywhere.
-  if (onTouch() && !event.ctrlKey && !event.metaKey) return;
+  // An on-screen keyboard has no Shift+Enter worth the name. With Ctrl or Cmd every keyboard sends.
+  if (isOnScreen(event) && !event.ctrlKey && !event.metaKey) return;
   event.preventDefault();
   form.requestSubmit();
 }
 
 export function start() {
-  if (!room || !form || !text || !find("#pending-message")) return;
+  if (!text) return;
+  text.addEventListener("keydown", key);
+  // The page that shows an unsent text again is a plain form.
+  if (!room || !find("#pending-message")) return;
   // It counts UTF-16 units and cuts in silence; the counter counts like the server and says so.
   text.removeAttribute("maxlength");
   text.removeAttribute("required");
-  text.enterKeyHint = onTouch() ? "enter" : "send";
   if (text.value === "") text.value = storage.load("draft") ?? "";
   form.addEventListener("submit", submit);
-  text.addEventListener("keydown", key);
   text.addEventListener("input", () => {
     draw();
     saveTimer ??= setTimeout(keepDraft, 300);

@@ -4,14 +4,16 @@
 /** Less than this is a browser's bar, not a keyboard. */
 const KEYBOARD_PX = 120;
 
+const view = window.visualViewport;
+
+/** Whether a keyboard covers the lower part of the page. Pinched in, the visible part is small because the reader wants it so. */
+export const isCovered = () => view?.scale === 1 && window.innerHeight - view.height > KEYBOARD_PX;
+
 export function start() {
-  const view = window.visualViewport;
   if (!view) return;
   const root = document.documentElement;
   const fit = () => {
-    // Pinched in, the visible part is small because the reader wants it so.
-    const covered = view.scale === 1 && window.innerHeight - view.height > KEYBOARD_PX;
-    if (covered) {
+    if (isCovered()) {
       root.style.setProperty("--viewport", `${view.height}px`);
       window.scrollTo(0, 0);
     } else {

@@ -112,7 +112,7 @@ pub fn composer(ctx: &Ctx, slug: &str, title: &str, draft: Draft<'_>) -> Markup 
             div.composer-box {
                 label.visually-hidden for="composer-body" { "Message #" (title) }
                 textarea #composer-body name="body" rows="1" required dir="auto" data-max=(MAX_CHARS)
-                    enterkeyhint="send" placeholder={ "Message #" (title) }
+                    enterkeyhint="enter" placeholder={ "Message #" (title) }
                     aria-invalid=[error.map(|_| "true")] aria-describedby="composer-error" { "\n" (body) }
                 button.send type="submit" aria-label="Send" { (icon("arrow-up")) }
             }

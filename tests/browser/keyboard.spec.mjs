@@ -1,7 +1,7 @@
 // Everything by keyboard, and the focus is where one expects it.
 
-import { PASSWORD, bodies, connected, unique } from "./people.mjs";
-import { expect, test } from "./test.mjs";
+import { PASSWORD, bodies, composer, connected, enter, message, unique } from "./people.mjs";
+import { expect, PHONE, test } from "./test.mjs";
 
 /** Presses Tab until the focus is on `selector`. */
 async function tabTo(page, selector, most = 40) {
@@ -87,4 +87,32 @@ test("a click elsewhere closes an open menu", async ({ person }) => {
   await expect(page.locator(".account")).toHaveAttribute("open", "");
   await page.locator("main").click({ position: { x: 600, y: 400 } });
   await expect(page.locator(".account")).not.toHaveAttribute("open", "");
+});
+
+test("Enter sends by a tablet's real keyboard, and makes a line on its on-screen one", async ({ person, newRoom }) => {
+  const page = await person("Tab", PHONE);
+  await enter(page, await newRoom("keys"));
+  const text = composer(page);
+  await text.fill("real");
+  await text.press("Enter");
+  await expect(message(page, "real")).toHaveCount(1);
+  await expect(text).toHaveValue("");
+
+  // What the key of an on-screen keyboard is called, and what it does.
+  await expect(text).toHaveAttribute("enterkeyhint", "enter");
+  const devTools = await page.context().newCDPSession(page);
+  await text.fill("Android");
+  // It has no place on a keyboard, so the event has no code.
+  await devTools.send("Input.dispatchKeyEvent", { type: "keyDown", key: "Enter", code: "", windowsVirtualKeyCode: 13, text: "\r" });
+  await expect(text).toHaveValue("Android\n");
+  await text.press("Control+Enter");
+  await expect(message(page, "Android")).toHaveCount(1);
+
+  await text.fill("iOS");
+  await page.evaluate(() => Object.defineProperty(visualViewport, "height", { value: innerHeight - 300 }));
+  await text.press("Enter");
+  await expect(text).toHaveValue("iOS\n");
+  await text.press("Meta+Enter");
+  await expect(message(page, "iOS")).toHaveCount(1);
+  await expect(text).toHaveValue("");
 });
