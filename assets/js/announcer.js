@@ -1,13 +1,10 @@
 // Tells of new messages without showing them: one polite line for screen readers, and a count in the title while
 // the page is hidden.
 
-import { find } from "./dom.js";
+import { find, tell } from "./dom.js";
 
 /** Lines come at most this often: in a busy room a summary, not a flood. */
 const APART_MS = 3_000;
-
-/** A live region announces only changes: it is emptied first, because two lines may be equal. */
-const EMPTY_MS = 100;
 
 const region = find("#announcer");
 const title = document.title;
@@ -26,10 +23,7 @@ function say() {
   const [{ author, text }] = heard;
   const line = heard.length > 1 ? `${heard.length} new messages` : author ? `${author}: ${text}` : text;
   heard = [];
-  if (region) {
-    region.textContent = "";
-    setTimeout(() => (region.textContent = line), EMPTY_MS);
-  }
+  if (region) tell(region, line);
   timer = setTimeout(say, APART_MS);
 }
 

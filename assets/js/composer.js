@@ -2,7 +2,7 @@
 // What is written survives a reload; a counter appears near the limit. Without this script the composer is a plain form
 // and works too.
 
-import { find, room } from "./dom.js";
+import { find, room, tell } from "./dom.js";
 import * as outbox from "./outbox.js";
 import { onStatus } from "./connection.js";
 import * as scroll from "./scroll.js";
@@ -21,19 +21,21 @@ const problem = find("#composer-error");
 const button = form && find("button:not([type=button])", form);
 let signedOut = false;
 let saveTimer = null;
+let complaint = null;
 
-/** What the server will see: trimmed like Rust's `trim`, without NUL, which it refuses. */
+/** What the server will store: without white space at its end, and without NUL, which it refuses. */
 function written() {
   // Half an emoji, cut by some editor, has no UTF-8.
   const whole = text.value.toWellFormed?.() ?? text.value;
-  return whole.replaceAll("\0", "").replace(/^\p{White_Space}+|\p{White_Space}+$/gu, "");
+  return whole.replaceAll("\0", "").replace(/\p{White_Space}+$/u, "");
 }
 
 const lengthOf = (body) => [...body].length;
 
 /** Says below the text why it was not sent; an empty sentence takes that back. */
 function complain(sentence) {
-  if (problem && problem.textContent !== sentence) problem.textContent = sentence;
+  clearTimeout(complaint);
+  if (problem) complaint = tell(problem, sentence);
 }
 
 function grow() {

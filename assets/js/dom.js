@@ -23,3 +23,9 @@ export function ensure(parent, selector, tag, className) {
   parent.append(made);
   return made;
 }
+
+/** Says `text` in a live region, and returns the timer. The region announces only changes: emptied first, it says the same again. */
+export function tell(region, text) {
+  region.textContent = "";
+  return setTimeout(() => (region.textContent = text), 100);
+}

@@ -215,7 +215,7 @@ export function start() {
     close("Not sent: the room was archived.");
     const draft = storage.load("draft");
     storage.save("draft", null);
-    if (draft?.trim()) add(draft.trim());
+    if (draft?.trim()) add(draft.trimEnd());
   }
   list.addEventListener("click", onClick);
   onStatus(onChangedStatus);

@@ -10,10 +10,11 @@ use crate::accounts::model::Author;
 use crate::ids::{Change, ClientId, KeyId, MessageId, Position, RoomId, Seq, UserId};
 use crate::rooms::model::RoomEvent;
 
-/// Characters that a body may have after trimming.
+/// Characters that a body may have.
 pub const MAX_CHARS: usize = 4000;
 
-/// A message's text: 1 to 4,000 characters of any script after trimming, without NUL.
+/// A message's text: 1 to 4,000 characters of any script, not only white space, without NUL. White space at its end goes;
+/// the first line keeps its indentation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body(String);
 
@@ -22,7 +23,7 @@ impl Body {
     pub fn parse(typed: &str) -> Result<Self, SendError> {
         // Forms send line ends as CR LF, sockets as LF: one text is stored.
         let text = typed.replace("\r\n", "\n");
-        let text = text.trim();
+        let text = text.trim_end();
         if text.is_empty() {
             return Err(SendError::Empty);
         }
@@ -252,8 +253,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_are_trimmed_and_counted_in_characters() {
-        assert_eq!(Body::parse("  hi \r\n there\n").unwrap().as_str(), "hi \n there");
+    fn bodies_keep_their_indentation_and_are_counted_in_characters() {
+        assert_eq!(Body::parse("  hi \r\n there \n").unwrap().as_str(), "  hi \n there");
+        assert_eq!(Body::parse("\r\n\thi").unwrap().as_str(), "\n\thi");
         assert!(Body::parse(&"🌙".repeat(4000)).is_ok());
         assert_eq!(Body::parse(&"x".repeat(4001)), Err(SendError::TooLong));
         assert_eq!(Body::parse(" \n\t "), Err(SendError::Empty));

@@ -81,11 +81,32 @@ test("the composer keeps what is written, counts, and sends nothing empty", asyn
   await text.press("Enter");
   await expect(page.locator("#composer-error")).toContainText("4,000");
   await expect(text).toHaveValue("🌙".repeat(4_003));
+  // Tried again, it is said again: an alert tells only of changes.
+  await page.evaluate(() => {
+    window.said = [];
+    const alert = document.querySelector("#composer-error");
+    new MutationObserver(() => window.said.push(alert.textContent)).observe(alert, { childList: true });
+  });
+  await text.press("Enter");
+  await expect.poll(() => page.evaluate(() => window.said)).toEqual(["", expect.stringContaining("4,000")]);
   await expect(unconfirmed(page)).toHaveCount(0);
   await text.fill("🌙".repeat(4_000));
   await expect(page.locator("#composer-error")).toHaveText("");
   await text.press("Enter");
   await expect(message(page, "🌙".repeat(4_000)).last()).toBeVisible();
+});
+
+test("a text keeps the indentation of its first line", async ({ person, newRoom }) => {
+  const ada = await person("Ada");
+  const bob = await person("Bob");
+  const room = await newRoom("code");
+  await enter(ada, room);
+  await enter(bob, room);
+  await composer(ada).fill("    if so:\n        go  \n\n");
+  await composer(ada).press("Enter");
+  for (const page of [ada, bob]) await expect.poll(() => bodies(page)).toEqual(["    if so:\n        go"]);
+  await ada.reload();
+  expect(await bodies(ada)).toEqual(["    if so:\n        go"]);
 });
 
 test("an input method's Enter does not send", async ({ person }) => {
@@ -100,11 +121,12 @@ test("an input method's Enter does not send", async ({ person }) => {
   await expect(unconfirmed(page)).toHaveCount(0);
 });
 
-test("messages that come while the page is hidden are counted in the title", async ({ person }) => {
+test("messages that come while the page is hidden are counted in the title", async ({ person, newRoom }) => {
   const ada = await person("Ada");
   const bob = await person("Bob");
-  await enter(ada, "Random");
-  await enter(bob, "Random");
+  const room = await newRoom("hidden");
+  await enter(ada, room);
+  await enter(bob, room);
   const title = await ada.title();
   const hide = (hidden) =>
     ada.evaluate((value) => {
