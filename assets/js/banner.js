@@ -13,7 +13,7 @@ const TEXTS = {
     "The server has no room for this window right now.",
     "It may be busy, or you have too many windows open. What you write is kept and sent when there is room.",
   ],
-  "signed-out": ["You are signed out.", "What you wrote is kept in this tab."],
+  "signed-out": ["You are signed out.", "What you were writing is kept in this tab, and what is not sent yet in this browser."],
   closed: ["This room is not open to you.", "It was deleted, or you left it. What you wrote and did not send stays on this page."],
 };
 

@@ -1,17 +1,29 @@
 // The dialog of the shell. A link with `hx-target="#dialog"` fills and opens it; without this script it leads to a page
 // that asks the same. The browser keeps the focus inside and closes it with Esc.
 
+/** The id of what opened it: the list that it stands in may be drawn anew meanwhile. */
+let opener = "";
+
+function open(element, from) {
+  opener = from;
+  element.setAttribute("aria-labelledby", element.querySelector("h2").id);
+  element.showModal();
+}
+
+/** Asks what stands in `template`; the focus returns to the element with the id `from`. */
+export function ask(template, from) {
+  const element = document.getElementById("dialog");
+  element.replaceChildren(template.content.cloneNode(true));
+  open(element, from);
+}
+
 export function dialog() {
-  /** The id of the link that opened it: the list that it stands in may be drawn anew meanwhile. */
-  let opener = "";
   return {
     init() {
       const { $el } = this;
       document.addEventListener("htmx:after:swap", ({ detail }) => {
         if (detail.ctx?.target !== $el || $el.open) return;
-        opener = detail.ctx.sourceElement.id;
-        $el.setAttribute("aria-labelledby", $el.querySelector("h2").id);
-        $el.showModal();
+        open($el, detail.ctx.sourceElement.id);
       });
       $el.addEventListener("click", (event) => {
         if (event.target !== $el && !event.target.closest("[data-close]")) return;

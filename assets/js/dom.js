@@ -24,7 +24,7 @@ export function ensure(parent, selector, tag, className) {
   return made;
 }
 
-/** Says `text` in a live region, and returns the timer. The region announces only changes: emptied first, it says the same again. */
+/** Says `text` in a live region, and returns the timer. A region tells of changes only: emptied first, it says the same again. */
 export function tell(region, text) {
   region.textContent = "";
   return setTimeout(() => (region.textContent = text), 100);

@@ -1,6 +1,8 @@
 // Every form answers at once: its button is busy until the next page, or until htmx has its answer. A second click
 // sends nothing twice. Without this script forms simply are forms.
 
+import { ask } from "./dialog.js";
+import { find } from "./dom.js";
 import * as storage from "./storage.js";
 
 const busyForms = new Set();
@@ -46,8 +48,16 @@ function submitted(event) {
     event.stopImmediatePropagation();
     return;
   }
-  // Whoever logs out leaves nothing readable in this tab.
-  if (new URL(form.getAttribute("action") ?? "", document.baseURI).pathname.replace(/\/$/, "") === "/accounts/logout") storage.wipe();
+  if (new URL(form.getAttribute("action") ?? "", document.baseURI).pathname.replace(/\/$/, "") === "/accounts/logout") {
+    // The question holds such a form itself.
+    if (storage.hasPending() && !form.closest("dialog")) {
+      event.preventDefault();
+      ask(find("#unsent-question"), "account");
+      return;
+    }
+    // Whoever logs out leaves nothing readable in this browser.
+    storage.wipe();
+  }
   // Searching by typing keeps its field usable.
   if ((form.getAttribute("method") ?? "get").toLowerCase() === "get") return;
   begin(form, submitter ?? form.querySelector("button:not([type=button])"));

@@ -14,6 +14,7 @@
 //   form#composer > textarea[data-max]      .has-text while there is something to send; .counter near the limit;
 //                                           #composer-error says why something was not sent
 //   template#pending-message > li           .body, time; .note > .reason, button.retry, button.discard
+//   template#unsent-question                asked in #dialog before a log-out; the focus returns to summary#account
 //
 // It dispatches no events of its own.
 

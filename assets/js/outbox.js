@@ -1,12 +1,13 @@
-// My messages that the server has not confirmed: shown at the end of the list, kept over a reload, and sent again
-// with the same client id after each reconnect, in their order. Only the echo of the stored message (see
-// timeline.js) takes one away, so nothing is lost by a socket that swallows what it is given, and the client id
-// keeps the server from storing anything twice.
+// My messages that the server has not confirmed: shown at the end of the list in every tab, kept when the tab is closed,
+// and sent again with the same client id after each reconnect, in their order, by the tab whose turn it is (turn.js).
+// Only the echo of the stored message (see timeline.js) takes one away, so nothing is lost by a socket that swallows
+// what it is given, and the client id keeps the server from storing anything twice.
 
 import { onRefusal, onStatus, reconnect, send } from "./connection.js";
 import { find, list, me, room } from "./dom.js";
 import * as storage from "./storage.js";
 import { stamp } from "./times.js";
+import * as turn from "./turn.js";
 
 /** An open socket that does not echo for this long is taken for dead. */
 const ECHO_MS = 15_000;
@@ -21,7 +22,8 @@ const PASSING = new Set(["too_fast", "busy", "unavailable"]);
 let entries = [];
 /** By client id: the element, and when it was given to the socket that is open now (0: it was not). */
 const live = new Map();
-let connected = false;
+/** Since when the socket is open; 0 while it is not. */
+let openSince = 0;
 let pausedUntil = 0;
 let pauseTimer = null;
 /** After a refusal that passes: the next message goes out when the one before it is confirmed, or they overtake. */
@@ -29,7 +31,7 @@ let oneByOne = false;
 /** Why nothing can be sent from this page any more; null while it can. */
 let closedBecause = null;
 
-const persist = () => storage.save("pending", entries);
+const persist = (entry) => storage.savePending(entry.id, entry);
 
 /** A version 4 UUID. `randomUUID` exists only in secure contexts, and a house network may speak plain HTTP. */
 export function uuid() {
@@ -71,7 +73,7 @@ function drawState(entry) {
 function pump() {
   const waiting = entries.filter(({ state }) => state === "pending");
   if (waiting.length === 0) oneByOne = false;
-  if (!connected || Date.now() < pausedUntil) return;
+  if (!turn.isMine() || Date.now() < pausedUntil) return;
   for (const entry of oneByOne ? waiting.slice(0, 1) : waiting) {
     const state = live.get(entry.id);
     if (state.givenAt > 0) continue;
@@ -90,10 +92,11 @@ function pause(ms) {
 export function add(body) {
   const entry = { id: uuid(), body, at: Date.now(), state: "pending", reason: "", tries: 0 };
   entries.push(entry);
-  persist();
+  persist(entry);
   draw(entry);
-  if (closedBecause === null) pump();
-  else fail(entry, closedBecause);
+  if (closedBecause !== null) fail(entry, closedBecause);
+  turn.seize();
+  pump();
 }
 
 /** Nothing can be sent from here any more: what is not sent stays, to be copied or discarded. */
@@ -103,15 +106,38 @@ function close(reason) {
   for (const entry of entries) if (entry.state === "pending") fail(entry, reason);
 }
 
-/** The server stored the message with this client id: its place is taken by the real one. */
-export function confirm(id) {
+function forget(id) {
   const index = entries.findIndex((entry) => entry.id === id);
   if (index < 0) return;
   entries.splice(index, 1);
-  persist();
-  live.get(id)?.item.remove();
+  live.get(id).item.remove();
   live.delete(id);
   pump();
+}
+
+/** The server stored the message with this client id: its place is taken by the real one. */
+export function confirm(id) {
+  storage.savePending(id, null);
+  forget(id);
+}
+
+/** Shows a message as it is kept: it may be new here, have changed, or be gone. */
+function show(id) {
+  const kept = storage.loadPending(id);
+  const known = entries.find((entry) => entry.id === id);
+  if (!kept) {
+    forget(id);
+  } else if (known) {
+    Object.assign(known, kept);
+    drawState(known);
+  } else if (find(`[data-client="${CSS.escape(id)}"]`, list)) {
+    // Stored while this page was away: it stands in the list already.
+    storage.savePending(id, null);
+  } else {
+    entries.push(kept);
+    entries.sort((one, other) => one.at - other.at);
+    draw(kept);
+  }
 }
 
 /** Keeps the unconfirmed ones at the end of the list, in their order. */
@@ -125,7 +151,7 @@ export function keepLast() {
 function fail(entry, reason) {
   entry.state = "failed";
   entry.reason = reason;
-  persist();
+  persist(entry);
   drawState(entry);
   pump();
 }
@@ -145,7 +171,7 @@ function refuse(error) {
     entry.tries += 1;
     // Whoever wrote too fast need not be told: the next try comes before they have read it.
     if (error.code !== "too_fast") entry.reason = String(error.message);
-    persist();
+    persist(entry);
     drawState(entry);
     takeBack(entry);
     const seconds = Number(error.retry_after) || 1;
@@ -162,8 +188,9 @@ function retry(entry) {
   entry.tries = 0;
   pausedUntil = 0;
   live.get(entry.id).givenAt = 0;
-  persist();
+  persist(entry);
   drawState(entry);
+  turn.seize();
   pump();
 }
 
@@ -182,35 +209,35 @@ function onClick(event) {
 function onChangedStatus({ kind }) {
   if (kind === "closed" && closedBecause === null) close("Not sent: the room is not open to you any more.");
   const now = kind === "open";
-  if (now && !connected) {
+  if (now === (openSince > 0)) return;
+  openSince = now ? Date.now() : 0;
+  if (now) {
     for (const state of live.values()) state.givenAt = 0;
     pausedUntil = 0;
   }
-  const opened = now && !connected;
-  connected = now;
-  if (opened) pump();
+  turn.setConnected(now);
 }
 
-/** An echo that does not come: the socket is half open, or the answer was lost. Begin anew. */
+/**
+ * An echo that does not come: the socket is half open, or the answer was lost. Begin anew. And a tab that has its turn
+ * but does nothing is asleep: its turn ends.
+ */
 function watch() {
-  if (!connected) return;
-  const limit = Date.now() - ECHO_MS;
-  const lost = entries.some(({ id, state }) => {
-    const { givenAt } = live.get(id);
-    return state === "pending" && givenAt > 0 && givenAt < limit;
-  });
-  if (lost) reconnect();
+  if (openSince === 0) return;
+  const pending = entries.filter(({ state }) => state === "pending");
+  const since = Date.now() - ECHO_MS;
+  if (turn.isMine()) {
+    const isLost = ({ givenAt }) => givenAt > 0 && givenAt < since;
+    if (pending.some(({ id }) => isLost(live.get(id)))) reconnect();
+  } else if (pending.some(({ at, reason }) => reason === "" && Math.max(at, openSince) < since - ECHO_MS)) {
+    turn.seize();
+  }
 }
 
 export function start() {
   if (!room || !list || !find("#pending-message")) return;
-  for (const entry of storage.load("pending") ?? []) {
-    // Stored while this page was away: it stands in the list already.
-    if (find(`[data-client="${CSS.escape(entry.id)}"]`, list)) continue;
-    entries.push(entry);
-    draw(entry);
-  }
-  persist();
+  storage.pendingIds().forEach(show);
+  keepLast();
   if (!find("#composer")) {
     close("Not sent: the room was archived.");
     const draft = storage.load("draft");
@@ -218,7 +245,15 @@ export function start() {
     if (draft?.trim()) add(draft.trimEnd());
   }
   list.addEventListener("click", onClick);
+  storage.onPending((id) => {
+    show(id);
+    keepLast();
+    pump();
+  });
+  turn.start(pump);
   onStatus(onChangedStatus);
+  // On the way into the browser's history, where a page must hold nothing.
+  window.addEventListener("pagehide", () => onChangedStatus({ kind: "down" }));
   onRefusal(refuse);
   setInterval(watch, 2_000);
 }

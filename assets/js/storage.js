@@ -1,46 +1,69 @@
-// What must survive a reload of this tab: the draft, messages that are not confirmed yet, and guards against
-// reload loops. It lives in sessionStorage, so it ends with the tab, and is wiped at log-out. Every key carries
-// the reader's id: who logs in next in the same tab never sees it. And it carries the room's id, which stays the same
-// when the room gets another name: what was written for a room stays with that room.
-// Storage may be full or forbidden; then the page simply forgets, and works on.
+// What must survive a reload. Each key carries the reader's id: another account in the same browser never sees it. And it
+// carries the room's id, which stays the same when the room gets another name: what was written for a room stays with it.
+//
+// The draft and the guards against reload loops belong to the tab (sessionStorage). Messages that are not confirmed
+// belong to the account in this browser (localStorage), each under a key of its own, because several tabs write there.
+// All of it is wiped at log-out. Storage may be full or forbidden; then the page simply forgets, and works on.
 
 import { me, roomId } from "./dom.js";
 
 const PREFIX = "umbra:";
-const key = (name) => `${PREFIX}${me}:${roomId}:${name}`;
+const MINE = `${PREFIX}${me}:`;
+const ROOM = `${MINE}${roomId}:`;
+const PENDING = `${ROOM}pending:`;
 
 /** After a wipe nothing is kept any more: leaving the page would write what it still holds. */
 let wiped = false;
 // Back from the browser's history the page lives on, and keeps what is written again.
 window.addEventListener("pageshow", ({ persisted }) => persisted && (wiped = false));
 
-export function load(name) {
+/** What `use` returns of a storage, or `otherwise` when that is full or forbidden. */
+function attempt(kind, otherwise, use) {
   try {
-    return JSON.parse(sessionStorage.getItem(key(name)));
+    return use(window[kind]);
   } catch {
-    return null;
+    return otherwise;
   }
 }
 
-/** Stores `value` under `name`; null, an empty text or an empty list removes it. */
-export function save(name, value) {
+const read = (kind, key) => attempt(kind, null, (storage) => JSON.parse(storage.getItem(key)));
+
+function write(kind, key, value) {
   if (wiped) return;
-  try {
-    if (value === null || value.length === 0) sessionStorage.removeItem(key(name));
-    else sessionStorage.setItem(key(name), JSON.stringify(value));
-  } catch {
-    // Full or forbidden: nothing survives a reload, everything else works.
-  }
+  attempt(kind, null, (storage) => {
+    if (value === null || value.length === 0) storage.removeItem(key);
+    else storage.setItem(key, JSON.stringify(value));
+  });
 }
 
-/** Forgets everything of this site: at log-out nothing readable stays behind. */
+const keys = (kind, prefix) =>
+  attempt(kind, [], (storage) => Object.keys(storage).filter((key) => key.startsWith(prefix)));
+
+/** What this tab keeps under `name`. */
+export const load = (name) => read("sessionStorage", ROOM + name);
+
+/** Keeps `value` under `name` in this tab; null, an empty text or an empty list removes it. */
+export const save = (name, value) => write("sessionStorage", ROOM + name, value);
+
+/** The ids of the account's messages for this room that are not confirmed. */
+export const pendingIds = () => keys("localStorage", PENDING).map((key) => key.slice(PENDING.length));
+export const loadPending = (id) => read("localStorage", PENDING + id);
+export const savePending = (id, entry) => write("localStorage", PENDING + id, entry);
+
+/** Calls back with the id of each such message that another tab keeps, changes or forgets. */
+export function onPending(callback) {
+  window.addEventListener("storage", ({ key }) => {
+    if (key?.startsWith(PENDING)) callback(key.slice(PENDING.length));
+  });
+}
+
+/** Whether the account has messages that are not confirmed, in any room. */
+export const hasPending = () => keys("localStorage", MINE).length > 0;
+
+/** Forgets everything that this tab and the account keep: at log-out nothing readable stays behind. */
 export function wipe() {
   wiped = true;
-  try {
-    for (const name of Object.keys(sessionStorage)) {
-      if (name.startsWith(PREFIX)) sessionStorage.removeItem(name);
-    }
-  } catch {
-    // Nothing was stored then.
+  for (const [kind, prefix] of [["sessionStorage", PREFIX], ["localStorage", MINE]]) {
+    for (const key of keys(kind, prefix)) attempt(kind, null, (storage) => storage.removeItem(key));
   }
 }

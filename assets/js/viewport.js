@@ -6,7 +6,7 @@ const KEYBOARD_PX = 120;
 
 const view = window.visualViewport;
 
-/** Whether a keyboard covers the lower part of the page. Pinched in, the visible part is small because the reader wants it so. */
+/** Whether a keyboard covers the lower part of the page. Pinched in, what is visible is small because the reader wants it so. */
 export const isCovered = () => view?.scale === 1 && window.innerHeight - view.height > KEYBOARD_PX;
 
 export function start() {

@@ -179,19 +179,20 @@ test("log-out in another tab ends the socket, and the page says so calmly", asyn
   await expect(composer(page), "and is there after the log-in").toHaveValue("half a thought");
 });
 
-test("log-out leaves nothing in the tab of what was written and not sent", async ({ person, newRoom }) => {
+test("log-out leaves nothing in the browser of what was written and not sent", async ({ person, newRoom }) => {
   const page = await person("Ada");
   await enter(page, await newRoom("secret"));
   // A page that is never confirmed anything keeps it.
   await page.evaluate(() => (WebSocket.prototype.send = () => {}));
   await say(page, "not confirmed");
   await composer(page).fill("a draft");
-  const kept = () => page.evaluate(() => Object.keys(sessionStorage).filter((key) => /:(draft|pending)$/.test(key)).length);
+  const kept = () => page.evaluate(() => Object.keys({ ...sessionStorage, ...localStorage }).filter((key) => /:(draft$|pending:)/.test(key)).length);
   await expect.poll(kept).toBe(2);
   await page.locator("details:has(form[action='/accounts/logout']) summary").first().click();
-  await page.locator("form[action='/accounts/logout'] button").click();
+  await page.locator(".account form[action='/accounts/logout'] button").click();
+  await page.getByRole("dialog").getByRole("button", { name: "Log out" }).click();
   await page.waitForURL((url) => !url.pathname.startsWith("/chat"));
-  expect(await page.evaluate(() => ({ ...sessionStorage }))).toEqual({});
+  expect(await page.evaluate(() => ({ ...sessionStorage, ...localStorage }))).toEqual({});
 });
 
 test("one can leave a room, log out, and log in with the e-mail address", async ({ visitor, person, expectComplaint }) => {

@@ -58,6 +58,7 @@ test("messages are text: by the socket, by the page, while they are pending", as
     WebSocket.prototype.send = () => {};
     delete document.querySelector("#room")._htmx.ws.connection.socket.send;
     sessionStorage.clear();
+    localStorage.clear();
   }, PAYLOADS);
   for (const payload of PAYLOADS) await say(ada, payload);
   expect(await ada.locator("#messages > .pending .body").allTextContents()).toEqual(PAYLOADS);

@@ -147,7 +147,7 @@ impl Page {
         self.socket = None;
     }
 
-    /// Forgets what was written and not confirmed, as closing the tab does.
+    /// Forgets what was written and not confirmed, as logging out does.
     pub fn forget_pending(&mut self) -> Vec<String> {
         self.pending.drain(..).map(|(id, _)| id).collect()
     }

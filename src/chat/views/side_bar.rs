@@ -78,7 +78,7 @@ fn row(room: &ListedRoom, open: Open) -> Markup {
 fn account(ctx: &Ctx, viewer: &Viewer) -> Markup {
     html! {
         details class="popup account min-w-0 flex-1 max-md:flex-none" x-data="menu" x-bind="closing" {
-            summary class="flex min-h-13 items-center gap-2.5 rounded-row px-2.5 py-1.5 transition-colors hover:bg-hover focus-visible:-outline-offset-2 max-md:size-12 max-md:min-h-0 max-md:rounded-full max-md:p-2" aria-label={ (viewer.name) ", your account" } {
+            summary #account class="flex min-h-13 items-center gap-2.5 rounded-row px-2.5 py-1.5 transition-colors hover:bg-hover focus-visible:-outline-offset-2 max-md:size-12 max-md:min-h-0 max-md:rounded-full max-md:p-2" aria-label={ (viewer.name) ", your account" } {
                 span.with-dot {
                     (avatar(viewer.id, &viewer.name, 32))
                     span class="dot offline:hidden" {} span class="dot hollow hidden offline:inline-block" {}
@@ -101,6 +101,22 @@ fn account(ctx: &Ctx, viewer: &Viewer) -> Markup {
                     (csrf_field(ctx))
                     button type="submit" data-busy="Logging out" { (icon("log-out")) span.label { "Log out" } }
                 }
+            }
+            template #unsent-question { (unsent_question(ctx)) }
+        }
+    }
+}
+
+/// What the script asks before a log-out that would remove messages from the browser that are not sent yet.
+fn unsent_question(ctx: &Ctx) -> Markup {
+    html! {
+        section class="card mx-auto w-full max-w-130 p-6" aria-labelledby="unsent-title" {
+            h2 #unsent-title { "Log out and lose what is not sent?" }
+            p class="mt-2 text-t2" { "Messages that you wrote are not sent yet. They are in this browser only, and logging out removes them." }
+            form class="mt-5 flex flex-wrap justify-end gap-2" method="post" action="/accounts/logout" {
+                (csrf_field(ctx))
+                button.button.ghost type="button" data-close autofocus { "Stay" }
+                button.button.danger type="submit" data-busy="Logging out" { span.label { "Log out" } }
             }
         }
     }

@@ -99,8 +99,9 @@ pub fn privacy(ctx: &Ctx, viewer: Option<&Viewer>) -> Markup {
         (facts(["Name", "What for", "How long"], &COOKIES))
         h2 { "In your browser" }
         p {
-            "Messages that could not be sent yet, and what you were about to write, are kept in the tab you have open, "
-            "so that a broken connection loses nothing. Logging out removes them."
+            "Messages that could not be sent yet are kept in your browser until they are, and what you were about to write in "
+            "the tab you have open, so that a broken connection loses nothing. Another account in the same browser does not see "
+            "them. Logging out asks you if there are such messages, and removes them all."
         }
         h2 { "Your rights" }
         p {
