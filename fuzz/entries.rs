@@ -18,7 +18,7 @@ use umbrachat::rooms::model::{RoomName, Topic};
 use umbrachat::vault::{DataKey, MessageCipher};
 use umbrachat::web::forwarded::client_address;
 use umbrachat::web::normalise::is_local;
-use umbrachat::web::session::{cookie, session_cookie, theme};
+use umbrachat::web::session::{cookie, theme};
 
 /// All of them.
 pub const ALL: [fn(&[u8]); 8] = [frames, message, forms, text, headers, events, token, settings];
@@ -82,9 +82,9 @@ pub fn headers(bytes: &[u8]) {
     let peer = client_address(&request, &[]);
     assert!(peer.is_unspecified(), "who is not trusted is believed: {peer}");
     let _ = theme(request.headers());
-    let config = Config::default();
-    if cookie(request.headers(), session_cookie(&config)).is_some() {
-        let named = |part: &[u8]| part.starts_with(session_cookie(&config).as_bytes());
+    let name = "__Host-umbra_session";
+    if cookie(request.headers(), name).is_some() {
+        let named = |part: &[u8]| part.starts_with(name.as_bytes());
         assert!(bytes.split(|byte| *byte == b';').any(|part| named(part.trim_ascii())));
     }
 }

@@ -66,7 +66,7 @@ pub struct Person {
     pub user: UserId,
     /// Their data key.
     pub key: KeyId,
-    /// The session cookie's value.
+    /// The session cookie, as a browser sends it.
     pub cookie: String,
 }
 
@@ -151,7 +151,7 @@ impl Cluster {
             members.push(Person {
                 user: UserId::new(),
                 key: self.vault.create_data_key(&mut tx).await?,
-                cookie: id.to_string(),
+                cookie: format!("umbra_session_{}={id}", self.vault.chat()),
             });
         }
         let users: Vec<Uuid> = members.iter().map(|person| person.user.0).collect();

@@ -18,7 +18,7 @@ pub struct Door {
     pub address: SocketAddr,
     /// The room's place in addresses.
     pub slug: String,
-    /// The session cookie's value.
+    /// The session cookie, as a browser sends it.
     pub cookie: String,
     /// The room's number in this crowd.
     pub room: u16,
@@ -110,7 +110,7 @@ impl Member {
         } = &self.door;
         format!(
             "GET /ws/chatroom/{slug}?after={}&seq={} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\n\
-             Cookie: umbra_session={cookie}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Cookie: {cookie}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
             self.cursor, self.newest
         )

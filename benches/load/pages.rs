@@ -145,9 +145,7 @@ impl Browser {
     /// Gives how many messages stand on the page that could be read.
     fn get(&mut self, path: &str) -> Result<usize, Error> {
         let Self { address, cookie, .. } = self;
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: umbra_session={cookie}\r\nHX-Request: true\r\n\r\n"
-        );
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\nHX-Request: true\r\n\r\n");
         self.stream.get_mut().write_all(request.as_bytes())?;
         let (mut line, mut length, mut status) = (String::new(), None, String::new());
         while line != "\r\n" {

@@ -89,9 +89,9 @@ pub async fn recognise_user<E: Endpoint>(inner: Arc<E>, mut request: Request) ->
 
     let mut response = inner.call(request).await?.into_response();
     if let Some(id) = renewed
-        && !sets_session(&response, session_cookie(&app.config))
+        && !sets_session(&response, &session_cookie(&app))
     {
-        set_session(&mut response, &app.config, id, Lifetime::Device);
+        set_session(&mut response, &app, id, Lifetime::Device);
     }
     Ok(response)
 }

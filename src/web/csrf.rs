@@ -18,11 +18,10 @@ use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::config::Config;
 use crate::web::Ctx;
 use crate::web::headers::RequestId;
 use crate::web::limits::changes_something;
-use crate::web::session::{cookie, random_bytes, session_cookie, set_cookie, theme};
+use crate::web::session::{cookie, cookie_name, random_bytes, session_cookie, set_cookie, theme};
 use crate::{App, Error};
 
 const OUT_OF_DATE: &str = "This page is out of date. Load it again.";
@@ -33,14 +32,14 @@ const FOREIGN: &str = "This request does not come from a page of this server. If
 pub async fn provide_context<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
     let app = app(&request)?;
     let headers = request.headers();
-    let name = cookie_name(&app.config);
-    let known = cookie(headers, name).filter(|value| is_signed(app.vault.csrf_key(), value));
+    let name = cookie_name(&app, "umbra_csrf");
+    let known = cookie(headers, &name).filter(|value| is_signed(app.vault.csrf_key(), value));
     let is_new = known.is_none();
     let value = match known {
         Some(value) => value,
         None => sign(app.vault.csrf_key(), &random_bytes::<16>()?),
     };
-    let session = cookie(headers, session_cookie(&app.config)).unwrap_or_default();
+    let session = cookie(headers, &session_cookie(&app)).unwrap_or_default();
     let is = |name: &str, value: &str| headers.get(name).is_some_and(|found| found == value);
     let ctx = Ctx {
         csrf_token: token(app.vault.csrf_key(), &value, &session),
@@ -57,7 +56,7 @@ pub async fn provide_context<E: Endpoint>(inner: Arc<E>, mut request: Request) -
             .content_type()
             .is_some_and(|kind| kind.starts_with("text/html"))
     {
-        set_cookie(&mut response, &app.config, name, &value, None);
+        set_cookie(&mut response, &app.config, &name, &value, None);
     }
     Ok(response)
 }
@@ -129,14 +128,6 @@ fn token_in_form(request: &Request, body: &[u8]) -> Option<String> {
     fields
         .into_iter()
         .find_map(|(name, value)| (name == "csrf_token").then(|| value.into_owned()))
-}
-
-fn cookie_name(config: &Config) -> &'static str {
-    if config.is_https() {
-        "__Host-umbra_csrf"
-    } else {
-        "umbra_csrf"
-    }
 }
 
 /// The cookie's value: random bytes and our signature on them.

@@ -44,7 +44,7 @@ pub enum Lifetime {
 
 /// The session that the request's cookie names, if there is one. Asks no database before somebody asks the session.
 pub fn session_of(headers: &HeaderMap, app: &App) -> Option<Session> {
-    let id: Id = cookie(headers, session_cookie(&app.config))?.parse().ok()?;
+    let id: Id = cookie(headers, &session_cookie(app))?.parse().ok()?;
     Some(Session::new(Some(id), app.session_store.clone(), None))
 }
 
@@ -73,24 +73,30 @@ fn unavailable(error: tower_sessions::session::Error) -> Error {
     }
 }
 
-/// The session cookie's name: with the prefix that pins it to this host where the site is served over TLS.
-pub fn session_cookie(config: &Config) -> &'static str {
-    if config.is_https() {
-        "__Host-umbra_session"
+/// The session cookie's name.
+pub fn session_cookie(app: &App) -> String {
+    cookie_name(app, "umbra_session")
+}
+
+/// The name of a cookie that is this chat's alone: with the prefix that pins it to this host where the site is served
+/// over TLS. Elsewhere with the chat's id, because browsers tell cookies apart by their host and not by its port.
+pub fn cookie_name(app: &App, name: &str) -> String {
+    if app.config.is_https() {
+        format!("__Host-{name}")
     } else {
-        "umbra_session"
+        format!("{name}_{}", app.vault.chat())
     }
 }
 
 /// Gives the browser the session cookie.
-pub fn set_session(response: &mut Response, config: &Config, id: Id, lifetime: Lifetime) {
+pub fn set_session(response: &mut Response, app: &App, id: Id, lifetime: Lifetime) {
     let kept = (lifetime == Lifetime::Device).then_some(STAY);
-    set_cookie(response, config, session_cookie(config), &id.to_string(), kept);
+    set_cookie(response, &app.config, &session_cookie(app), &id.to_string(), kept);
 }
 
 /// Takes the session cookie from the browser.
-pub fn clear_session(response: &mut Response, config: &Config) {
-    set_cookie(response, config, session_cookie(config), "", Some(Duration::ZERO));
+pub fn clear_session(response: &mut Response, app: &App) {
+    set_cookie(response, &app.config, &session_cookie(app), "", Some(Duration::ZERO));
 }
 
 /// The theme that the reader's browser was given.

@@ -66,6 +66,14 @@ test("offline and back: what was missed arrives once, what was written goes out 
   expect(await bodies(ada)).toEqual(texts);
 });
 
+test("two servers on one host do not log each other out", async ({ pair: [ada], server }) => {
+  await signUp(ada, { username: unique("elsewhere"), first_name: "Elsewhere" }, process.env.UMBRACHAT_TEST_URL);
+  for (const [url, name] of [[server.url, "Ada"], [process.env.UMBRACHAT_TEST_URL, "Elsewhere"]]) {
+    await ada.goto(`${url}/chat/`);
+    await expect(ada.getByLabel(`${name}, your account`)).toBeVisible();
+  }
+});
+
 test("what is not confirmed survives a reload", async ({ pair: [ada, bob], server }) => {
   const text = unique("kept");
   server.freeze();

@@ -23,8 +23,9 @@ export async function fillPerson(page, { username, first_name, last_name, email 
 
 export const submit = (page) => page.locator("main form button[type=submit]").first().click();
 
-export async function signUp(page, person) {
-  await page.goto("/accounts/signup");
+/** Signs up, on the page's own server or on the one at `url`. */
+export async function signUp(page, person, url = "") {
+  await page.goto(`${url}/accounts/signup`);
   await fillPerson(page, person);
   await submit(page);
   await page.waitForURL(/\/chat\/?$/);

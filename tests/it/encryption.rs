@@ -7,7 +7,7 @@ use sqlx::PgPool;
 
 use crate::program::{Folder, Server as Program, command};
 use crate::security::throttle::log_in_from;
-use crate::support::{Cast, Person, account, config, spawn, spawn_with};
+use crate::support::{Cast, Person, account, config, session_cookie, spawn, spawn_with};
 
 const CANARY: &str = "canary-7f3a the moon is down by 21:40";
 
@@ -46,15 +46,7 @@ async fn the_database_holds_ciphertext_only(pool: PgPool) {
     ] {
         assert!(!dump.contains(secret), "{secret}");
     }
-    let session = alice
-        .cookies()
-        .split("umbra_session=")
-        .nth(1)
-        .unwrap()
-        .split(';')
-        .next()
-        .unwrap()
-        .to_owned();
+    let session = session_cookie(&alice.cookies());
     assert!(!dump.contains(&session), "sessions are stored hashed");
 }
 
@@ -205,15 +197,7 @@ async fn neither_disk_nor_log_hold_what_was_written() {
     socket.say("canary-by-socket").await;
     socket.until("canary-by-socket").await;
     assert!(ada.page("/chat/room/General").await.contains(CANARY));
-    let session = ada
-        .cookies()
-        .split("umbra_session=")
-        .nth(1)
-        .unwrap()
-        .split(';')
-        .next()
-        .unwrap()
-        .to_owned();
+    let session = session_cookie(&ada.cookies());
     server.stop();
 
     assert!(is_in_folder(&folder.path("data"), b"gAAAA"), "the tokens are found");

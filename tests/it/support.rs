@@ -472,3 +472,13 @@ pub fn numbers(html: &str) -> Vec<i64> {
         .map(|found| found[1].parse().unwrap())
         .collect()
 }
+
+/// The value of the session cookie among those that a browser would send.
+pub fn session_cookie(cookies: &str) -> String {
+    let session = cookies.split("; ").find(|pair| pair.starts_with("umbra_session_"));
+    session
+        .and_then(|pair| pair.split_once('='))
+        .expect("a session cookie")
+        .1
+        .to_owned()
+}

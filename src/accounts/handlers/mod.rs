@@ -32,7 +32,7 @@ async fn answer(
                 actions::log_out(app, user.session_id).await?;
             }
             let mut response = see_other(next);
-            set_session(&mut response, &app.config, logged_in.cookie, logged_in.lifetime);
+            set_session(&mut response, app, logged_in.cookie, logged_in.lifetime);
             // Who never chose a theme keeps the one that the browser shows.
             if logged_in.theme != Theme::System {
                 set_theme(&mut response, &app.config, logged_in.theme);

@@ -58,7 +58,7 @@ pub async fn destroy(app: Data<&App>, user: MaybeUser) -> Result<Response> {
         actions::log_out(&app, user.session_id).await?;
     }
     let mut response = see_other("/");
-    clear_session(&mut response, &app.config);
+    clear_session(&mut response, &app);
     Ok(response)
 }
 

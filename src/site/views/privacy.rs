@@ -95,7 +95,7 @@ pub fn privacy(ctx: &Ctx, viewer: Option<&Viewer>) -> Markup {
             "It does so in its memory, for minutes, and stores none of it in the database."
         }
         h2 { "Cookies" }
-        p { "Only what it needs to work. Over an encrypted connection the first two names begin with " code { "__Host-" } "." }
+        p { "Only what it needs to work. Over an encrypted connection the first two names begin with " code { "__Host-" } ", elsewhere they end with an id of this server." }
         (facts(["Name", "What for", "How long"], &COOKIES))
         h2 { "In your browser" }
         p {
