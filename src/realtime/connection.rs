@@ -84,6 +84,23 @@ struct Wire {
     last_read: Instant,
     /// Reads that are left in this turn.
     reads: u32,
+    /// The answer to the newest ping of this turn, which stands for those before it (RFC 6455, 5.5.3): whoever sends
+    /// pings without a pause must not cost a write each.
+    pong: Option<Vec<u8>>,
+}
+
+impl Wire {
+    /// Begins the next turn of reading.
+    fn next_turn(&mut self) -> io::Result<()> {
+        self.reads = READS_PER_TURN;
+        self.pong.take().map_or(Ok(()), |pong| self.queue.control(&pong))
+    }
+}
+
+/// Whether these bytes are a whole pong, not masked (RFC 6455, 5.2).
+fn is_pong(bytes: &[u8]) -> bool {
+    const PONG: u8 = 0x8a;
+    matches!(bytes, [PONG, length, payload @ ..] if payload.len() == usize::from(*length))
 }
 
 impl Read for Wire {
@@ -97,7 +114,11 @@ impl Read for Wire {
 
 impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.queue.control(bytes)?;
+        if is_pong(bytes) {
+            self.pong = Some(bytes.to_vec());
+        } else {
+            self.queue.control(bytes)?;
+        }
         Ok(bytes.len())
     }
 
@@ -115,6 +136,7 @@ impl Connection {
             queue: queue.clone(),
             last_read,
             reads: READS_PER_TURN,
+            pong: None,
         };
         Self {
             socket: library(wire, early),
@@ -155,11 +177,14 @@ impl Connection {
                     self.failed = matches!(received, Incoming::NotUtf8);
                     return Step::Received(received);
                 }
-                Ok(None) if more => {
-                    self.socket.get_mut().reads = READS_PER_TURN;
-                    continue;
+                Ok(None) => {
+                    if self.socket.get_mut().next_turn().is_err() {
+                        return Step::Disconnected;
+                    }
+                    if more {
+                        continue;
+                    }
                 }
-                Ok(None) => {}
                 Err(Disconnected) => {
                     self.failed = true;
                     continue;
@@ -180,7 +205,6 @@ impl Connection {
                     return Step::Tick;
                 }
             }
-            self.socket.get_mut().reads = READS_PER_TURN;
         }
     }
 
@@ -202,7 +226,9 @@ impl Connection {
             while self.queue.flush().await.is_ok() && !matches!(read(&mut self.socket), Err(Disconnected)) {
                 // Whoever sends without a pause must not keep other tasks waiting.
                 consume_budget().await;
-                self.socket.get_mut().reads = READS_PER_TURN;
+                if self.socket.get_mut().next_turn().is_err() {
+                    return;
+                }
                 if self.queue.stream().readable().await.is_err() {
                     return;
                 }

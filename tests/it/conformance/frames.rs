@@ -38,6 +38,28 @@ async fn a_ping_is_answered_with_its_payload_and_a_pong_with_nothing(pool: PgPoo
     }
 }
 
+/// RFC 6455, 5.5.3: the answer to the newest ping may stand for those before it.
+#[sqlx::test]
+async fn a_flood_of_pings_costs_few_answers_and_the_newest_is_answered(pool: PgPool) {
+    let server = spawn(pool).await;
+    let person = member(&server).await;
+    let mut raw = Raw::of(&person).await;
+    let mut flood = frame(FIN | PING, b"").repeat(20_000);
+    flood.extend(frame(FIN | PING, b"newest"));
+    raw.bytes(&flood).await;
+    let mut answers = 0;
+    loop {
+        let (opcode, payload) = raw.control().await.unwrap();
+        assert_eq!(opcode, PONG);
+        answers += 1;
+        if payload == b"newest" {
+            break;
+        }
+    }
+    assert!(answers < 2_000, "{answers}");
+    still_works(&person).await;
+}
+
 #[sqlx::test]
 async fn a_close_is_answered_and_ends_the_connection(pool: PgPool) {
     let server = spawn(pool).await;
