@@ -21,9 +21,9 @@ use crate::config::{Config, Secret};
 use crate::database::KeyedStore;
 use crate::live::Live;
 use crate::messages::{Publisher, Writer, WriterTask};
-use crate::realtime::{Acceptor, Hub, Presence, Sockets};
+use crate::realtime::{Acceptor, Hub, Limits, Presence, Sockets};
 use crate::state::{AppState, Clock, LoginCache};
-use crate::throttle::{Shared, Throttle};
+use crate::throttle::{self, Shared, Throttle};
 use crate::vault::Vault;
 use crate::{App, Error, Result, accounts, live};
 
@@ -64,11 +64,12 @@ pub async fn serve(
     let port = listener.local_addr().map_err(Error::internal)?.port();
     let files = raise_file_limit();
     let sockets = Sockets::new();
-    let acceptor = {
-        let per_address = usize::try_from(CONNECTIONS_PER_ADDRESS.min(files / 4)).map_err(Error::internal)?;
-        let proxies = config.trusted_proxies.clone();
-        Acceptor::new(listener, sockets.clone(), per_address, proxies).map_err(Error::internal)?
+    let limits = Limits {
+        per_address: usize::try_from(CONNECTIONS_PER_ADDRESS.min(files / 4)).map_err(Error::internal)?,
+        network: throttle::network,
+        proxies: config.trusted_proxies.clone(),
     };
+    let acceptor = Acceptor::new(listener, sockets.clone(), limits).map_err(Error::internal)?;
     let Parts {
         app,
         writer_task,

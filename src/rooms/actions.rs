@@ -98,6 +98,7 @@ pub async fn delete(app: &App, slug: &str) -> Result<()> {
 
 /// Makes the person a member of the public room of that name. Joining twice is joining once.
 pub async fn join(app: &App, user: UserId, slug: &str) -> Result<Room> {
+    app.throttle.check_membership(user)?;
     let mut tx = app.db.begin().await?;
     let room = lock_public(&mut tx, slug).await?;
     if room.archived_at.is_some() {
@@ -114,6 +115,7 @@ pub async fn join(app: &App, user: UserId, slug: &str) -> Result<Room> {
 
 /// Ends the person's membership; their sockets in the room are closed. What they wrote stays.
 pub async fn leave(app: &App, user: UserId, slug: &str) -> Result<()> {
+    app.throttle.check_membership(user)?;
     let membership = enter(app, user, RoomAddress::Slug(slug)).await?;
     let mut tx = app.db.begin().await?;
     let room = queries::lock_room(&mut tx, membership.room.id)

@@ -1,4 +1,5 @@
-//! Limits on how often something may be done: log-ins and sign-ups by address and by account, messages by person.
+//! Limits on how often something may be done: log-ins and sign-ups by address and by account, messages, joining and
+//! leaving by person.
 //! Each limit is a bucket that refills steadily (GCRA), so nobody is ever locked out for good: after a pause the bucket
 //! is full again.
 //!
@@ -29,14 +30,27 @@ const ACCOUNT_FACTOR: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 /// A message bucket holds this many seconds' worth of messages.
 const MESSAGE_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 
+/// Larger networks of IPv6, which one customer of a provider may have, and how many addresses' worth of attempts each
+/// gets.
+const SITES: [(u32, NonZeroU32); 2] = [
+    (56, NonZeroU32::MIN.saturating_add(3)),
+    (48, NonZeroU32::MIN.saturating_add(15)),
+];
+
+/// A person may join and leave rooms this often in a row, and then once a second: all members of a room hear of it.
+const MEMBERSHIP_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
+
 /// Every limit.
 pub struct Throttle {
     clock: DefaultClock,
     /// Makes short keys of logins, so that the table does not hold what people typed.
     hasher: RandomState,
     addresses: DefaultKeyedRateLimiter<IpAddr>,
+    /// Those of [`SITES`].
+    sites: [DefaultKeyedRateLimiter<IpAddr>; 2],
     accounts: DefaultKeyedRateLimiter<u64>,
     messages: DefaultKeyedRateLimiter<UserId>,
+    memberships: DefaultKeyedRateLimiter<UserId>,
     auth_rate: NonZeroU32,
     /// The limits of log-ins and sign-ups over all nodes, where there are several.
     shared: Option<Shared>,
@@ -51,8 +65,10 @@ impl Throttle {
             clock: DefaultClock::default(),
             hasher: RandomState::new(),
             addresses: RateLimiter::keyed(Quota::per_minute(auth_rate)),
+            sites: SITES.map(|(_, factor)| RateLimiter::keyed(Quota::per_minute(auth_rate.saturating_mul(factor)))),
             accounts: RateLimiter::keyed(Quota::per_minute(account_rate(auth_rate))),
             messages: RateLimiter::keyed(Quota::per_second(message_rate).allow_burst(burst)),
+            memberships: RateLimiter::keyed(Quota::per_second(NonZeroU32::MIN).allow_burst(MEMBERSHIP_BURST)),
             auth_rate,
             shared,
         }
@@ -60,9 +76,18 @@ impl Throttle {
 
     /// Counts a log-in, sign-up or setup from `address`; `TooMany` when there were too many of them.
     pub async fn check_address(&self, address: IpAddr) -> Result<()> {
-        let network = network(address);
-        self.check(&self.addresses, &network)?;
-        self.check_shared("address", &network.to_string(), self.auth_rate).await
+        let household = network(address);
+        self.check(&self.addresses, &household)?;
+        self.check_shared("address", &household.to_string(), self.auth_rate)
+            .await?;
+        let IpAddr::V6(address) = household else { return Ok(()) };
+        for ((bits, factor), limiter) in SITES.into_iter().zip(&self.sites) {
+            let site = prefix(address, bits);
+            self.check(limiter, &site)?;
+            self.check_shared("site", &format!("{site}/{bits}"), self.auth_rate.saturating_mul(factor))
+                .await?;
+        }
+        Ok(())
     }
 
     /// Counts an attempt to log in to `account` (its folded login), wherever it comes from.
@@ -70,6 +95,11 @@ impl Throttle {
         self.check(&self.accounts, &self.hasher.hash_one(account))?;
         self.check_shared("account", account, account_rate(self.auth_rate))
             .await
+    }
+
+    /// Counts that `user` joins or leaves a room; `TooMany` when they did so too often.
+    pub fn check_membership(&self, user: UserId) -> Result<()> {
+        self.check(&self.memberships, &user)
     }
 
     /// Counts a message of `user`; the error is how long to wait.
@@ -82,8 +112,12 @@ impl Throttle {
     /// Forgets everybody whose bucket is full again. To be called every minute or so.
     pub fn forget_idle(&self) {
         self.addresses.retain_recent();
+        for limiter in &self.sites {
+            limiter.retain_recent();
+        }
         self.accounts.retain_recent();
         self.messages.retain_recent();
+        self.memberships.retain_recent();
     }
 
     fn check<K: Hash + Eq + Clone>(&self, limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<()> {
@@ -107,14 +141,17 @@ fn account_rate(auth_rate: NonZeroU32) -> NonZeroU32 {
 
 /// What counts as one address: a whole /64 of IPv6, because one household has all of it; an IPv4 address
 /// written as IPv6 is the IPv4 address.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
+        IpAddr::V6(v6) => prefix(v6, 64),
         v4 @ IpAddr::V4(_) => v4,
     }
+}
+
+/// The network with the first `bits` of the address.
+fn prefix(address: Ipv6Addr, bits: u32) -> IpAddr {
+    let mask = u128::MAX.checked_shl(128 - bits).unwrap_or_default();
+    Ipv6Addr::from_bits(address.to_bits() & mask).into()
 }
 
 #[cfg(test)]
@@ -175,6 +212,31 @@ mod tests {
         throttle.check_address(ip("2001:db8:1:3::1")).await.unwrap();
         throttle.check_address(ip("::ffff:192.0.2.1")).await.unwrap();
         assert!(throttle.check_address(ip("192.0.2.1")).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn the_networks_of_one_site_have_a_limit_together() {
+        let throttle = throttle(3, 10);
+        let attempts = async |network: &dyn Fn(u16) -> String| {
+            let mut taken = 0;
+            for n in 0..100 {
+                taken += usize::from(throttle.check_address(ip(&network(n))).await.is_ok());
+            }
+            taken
+        };
+        assert_eq!(
+            attempts(&|n| format!("2001:db8:1:{n:x}::1")).await,
+            12,
+            "a /56: four addresses' worth"
+        );
+        // The attempts that the /56 refused were not counted against the /48.
+        let others = attempts(&|n| format!("2001:db8:1:{:x}::1", (n + 1) << 8)).await;
+        assert_eq!(others, 48 - 12, "a /48: sixteen");
+        assert_eq!(
+            attempts(&|n| format!("2001:db8:{:x}::1", n + 2)).await,
+            100,
+            "others are unaffected"
+        );
     }
 
     #[test]

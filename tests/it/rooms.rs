@@ -110,6 +110,26 @@ async fn joining_and_leaving_are_shown_once_to_those_in_the_room(pool: PgPool) {
     assert!(socket.until("charlie Test").await.contains("left"));
 }
 
+/// Each join and each leave is told to everybody in the room.
+#[sqlx::test]
+async fn whoever_comes_and_goes_without_a_pause_has_to_wait_and_others_do_not(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { bob, charlie, .. } = server.cast().await;
+    let mut refused = None;
+    for path in ["join", "leave"].iter().cycle().take(300) {
+        let answer = charlie.post(&format!("/chat/room/General/{path}"), &[]).await;
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            refused = Some(answer);
+            break;
+        }
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    }
+    let refused = refused.expect("a limit");
+    assert_eq!(refused.headers()["retry-after"], "1");
+    let answer = bob.post("/chat/room/General/leave", &[]).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+}
+
 #[sqlx::test]
 async fn whoever_leaves_hears_nothing_more(pool: PgPool) {
     let server = spawn(pool).await;

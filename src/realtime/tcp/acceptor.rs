@@ -1,7 +1,7 @@
 //! Takes connections, within bounds.
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
@@ -23,28 +23,30 @@ const RETRY: Duration = Duration::from_millis(100);
 /// What is refused before a request is read, for the same reason, is logged this often at most.
 const WARN_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How many connections there may be.
+#[derive(Debug)]
+pub struct Limits {
+    /// Those that one address may have open.
+    pub per_address: usize,
+    /// What counts as one address.
+    pub network: fn(IpAddr) -> IpAddr,
+    /// Proxies, whose connections are many people's: they have no limit.
+    pub proxies: Vec<IpNet>,
+}
+
 /// Takes connections for `poem::Server` and notes them.
 #[derive(Debug)]
 pub struct Acceptor {
     listener: TcpListener,
     sockets: Arc<Sockets>,
     next: u64,
-    /// Connections that one address may have open.
-    per_address: usize,
-    /// Proxies, whose connections are many people's.
-    proxies: Vec<IpNet>,
+    limits: Limits,
     warned_at: Option<Instant>,
 }
 
 impl Acceptor {
-    /// An acceptor of what comes to `listener`, which is bound already. An address that is not a proxy's may have
-    /// `per_address` connections open.
-    pub fn new(
-        listener: std::net::TcpListener,
-        sockets: Arc<Sockets>,
-        per_address: usize,
-        proxies: Vec<IpNet>,
-    ) -> io::Result<Self> {
+    /// An acceptor of what comes to `listener`, which is bound already, within `limits`.
+    pub fn new(listener: std::net::TcpListener, sockets: Arc<Sockets>, limits: Limits) -> io::Result<Self> {
         // Inherited by every connection: a frame shall not wait for the acknowledgement of the one before.
         rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
         rustix::net::listen(&listener, BACKLOG)?;
@@ -52,8 +54,7 @@ impl Acceptor {
             listener: TcpListener::from_std(listener)?,
             sockets,
             next: 0,
-            per_address,
-            proxies,
+            limits,
             warned_at: None,
         })
     }
@@ -69,8 +70,12 @@ impl Acceptor {
 
     /// Notes a connection; None when its address has too many.
     fn note(&mut self, stream: TcpStream, address: IpAddr) -> Option<HttpStream> {
-        let is_proxy = self.proxies.iter().any(|net| net.contains(&address.to_canonical()));
-        let address = counted(address);
+        let is_proxy = self
+            .limits
+            .proxies
+            .iter()
+            .any(|net| net.contains(&address.to_canonical()));
+        let address = (self.limits.network)(address);
         let used = Arc::new(Used {
             stream: Arc::new(stream),
             at: AtomicU64::new(self.sockets.now()),
@@ -79,7 +84,7 @@ impl Acceptor {
         });
         let mut open = self.sockets.lock();
         let count = open.by_address.entry(address).or_default();
-        if *count >= self.per_address && !is_proxy {
+        if *count >= self.limits.per_address && !is_proxy {
             drop(open);
             if self.may_warn() {
                 tracing::warn!(%address, "an address has too many connections; if it is a proxy, name it in TRUSTED_PROXIES");
@@ -125,12 +130,5 @@ impl poem::listener::Acceptor for Acceptor {
         };
         let local = LocalAddr(Addr::custom(NUMBERED, stream.number().to_string()));
         Ok((stream, local, RemoteAddr(remote.into()), Scheme::HTTP))
-    }
-}
-/// What is counted as one address: of IPv6, everybody has a whole /64.
-fn counted(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
-        address @ IpAddr::V4(_) => address,
     }
 }

@@ -24,7 +24,7 @@ use rustix::net::{Shutdown, shutdown};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-pub use self::acceptor::Acceptor;
+pub use self::acceptor::{Acceptor, Limits};
 
 /// What a connection's local address is called: requests have no other room for its number.
 const NUMBERED: &str = "connection";
@@ -145,7 +145,12 @@ mod tests {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        let mut acceptor = Acceptor::new(listener, sockets.clone(), 2, Vec::new()).unwrap();
+        let limits = Limits {
+            per_address: 2,
+            network: |address| address,
+            proxies: Vec::new(),
+        };
+        let mut acceptor = Acceptor::new(listener, sockets.clone(), limits).unwrap();
         let (client, accepted) = tokio::join!(TcpStream::connect(address), acceptor.accept());
         let (server, local, ..) = accepted.unwrap();
         (sockets, server, local, client.unwrap(), acceptor)
