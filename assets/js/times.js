@@ -63,6 +63,16 @@ function newChip() {
 const machineDate = (day) =>
   `${day.getFullYear()}-${`${day.getMonth() + 1}`.padStart(2, "0")}-${`${day.getDate()}`.padStart(2, "0")}`;
 
+/** Shows who wrote a message that the server drew as going on with the one before: its day begins here. */
+function introduce(item) {
+  let first = item;
+  while (first?.classList.contains("continued")) first = neighbour(first, "previousElementSibling");
+  const avatar = first && first.dataset.author === item.dataset.author && find(".avatar", first);
+  if (!avatar) return;
+  find(".author", item).before(avatar.cloneNode(true));
+  item.classList.remove("continued");
+}
+
 /** Gives an item its chip, or takes it away, by the days of it and of the one before it. */
 function chip(item) {
   const day = localDay(item);
@@ -79,6 +89,7 @@ function chip(item) {
     item.prepend(found);
   }
   found.hidden = false;
+  if (item.classList.contains("continued")) introduce(item);
   if (!find(".moon", found)) found.prepend(moon(phaseOf(new Date(timeOf(item).dateTime))));
   const label = find("time", found);
   const name = dayName(day);

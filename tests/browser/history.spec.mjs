@@ -128,6 +128,24 @@ test("a day that begins here and not in UTC gets a chip, with the moon of that d
     append(3);
   });
   await expect(page.locator("#m-2 .day")).toHaveText("8 September 2025");
+  // Nor does a message go on with one of the day before, although the server's day is the same.
+  await page.evaluate(() => {
+    const list = document.querySelector("#messages");
+    for (const [seq, at] of [[4, "2025-09-08T21:58:00Z"], [5, "2025-09-08T21:59:00Z"], [6, "2025-09-08T22:01:00Z"], [7, "2025-09-08T22:02:00Z"]]) {
+      const item = list.querySelector("#m-1").cloneNode(true);
+      item.id = `m-${seq}`;
+      item.dataset.seq = seq;
+      item.querySelector(".day").remove();
+      item.querySelector("time").dateTime = at;
+      item.classList.toggle("continued", seq > 4);
+      if (seq > 4) item.querySelector(".avatar").remove();
+      list.append(item);
+    }
+  });
+  await expect(page.locator("#m-6 .day")).toHaveText("9 September 2025");
+  await expect(page.locator("#m-6 .author")).toBeVisible();
+  await expect(page.locator("#m-6 > .avatar")).toBeVisible();
+  for (const seq of [5, 7]) await expect(page.locator(`#m-${seq}`)).toHaveClass(/continued/);
   expect(await page.locator("#m-3 .day").evaluate((chip) => chip.outerHTML)).toBe(server);
   for (const [at, phase] of [
     ["2000-01-06T18:14:00Z", 0],
