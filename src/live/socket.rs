@@ -324,9 +324,14 @@ impl Socket {
     }
 
     /// Carries out what the page sent. What is wrong is answered, never punished by closing; only for text that is not
-    /// UTF-8 the protocol wants the connection to end after the answer.
+    /// UTF-8 the protocol wants the connection to end after the answer. What cannot be read counts as a message, and is
+    /// not answered beyond their limit.
     fn receive(&self, received: &Incoming) {
-        let done = Command::parse(received).and_then(|command| self.carry_out(command));
+        let done = match Command::parse(received) {
+            Ok(command) => self.carry_out(command),
+            Err(_) if self.app.throttle.check_message(self.subscriber.user).is_err() => return,
+            Err(error) => Err(error),
+        };
         if let Err(error) = done {
             self.push_to_person(Event::CommandRefused(&error));
         }

@@ -7,7 +7,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 13] = [
+const UNSAFE: [(&str, &str); 14] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -22,6 +22,7 @@ const UNSAFE: [(&str, &str); 13] = [
     ("/admin/rooms", "name=Evil&topic="),
     ("/admin/rooms/General", "name=Evil&topic="),
     ("/admin/rooms/General/archive", ""),
+    ("/admin/rooms/General/restore", ""),
     ("/admin/rooms/General/delete", ""),
     ("/admin/users/alice/role", "role=admin"),
 ];
