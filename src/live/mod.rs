@@ -5,6 +5,7 @@
 //! - `event`: everything that may be said to a page, and the frames that carry it.
 //! - `deliveries`: how far each room has been delivered. What this node has stored itself is delivered as it comes, what
 //!   others have stored is loaded by `loading`. Either renders once and publishes shared frames.
+//! - `replies`: what became of a page's own messages.
 //! - `room_list`: what changes in the list of public rooms. `online`: how many are online. `revocations`: log-ins that
 //!   ended.
 //!
@@ -43,6 +44,7 @@ mod deliveries;
 mod event;
 mod loading;
 mod online;
+mod replies;
 mod revocations;
 mod room_list;
 mod socket;

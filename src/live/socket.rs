@@ -13,10 +13,11 @@ use super::Live;
 use super::command::{Command, CommandError, Reason};
 use super::connect::Shown;
 use super::event::{Changes, Event, Placement};
-use crate::database::{HeldConnection, within_limit};
-use crate::ids::{ClientId, Position, RoomId};
+use super::replies::Replies;
+use crate::database::HeldConnection;
+use crate::ids::{Position, RoomId};
 use crate::messages::history;
-use crate::messages::model::{Item, SendError, Stored};
+use crate::messages::model::{Item, SendError};
 use crate::messages::sending::{Sender, send};
 use crate::realtime::{Audience, CloseCode, Connection, Disconnected, Incoming, Slot, Step, Subscriber};
 use crate::rooms::model::{Membership, RoomAddress, Span};
@@ -92,46 +93,6 @@ struct Room {
     sender: Sender,
     /// The subscription to it.
     slot: Slot,
-}
-
-/// What it takes to tell the page what became of its messages. The messages on their way hold it weakly.
-struct Replies {
-    app: App,
-    membership: Membership,
-    subscriber: Subscriber,
-    slot: Slot,
-    /// Held while a message is shown again: one page must not take all connections of the pool.
-    resending: Mutex<()>,
-}
-
-impl Replies {
-    fn push(&self, event: Event<'_>) {
-        self.subscriber.queue.push(self.slot, &event.frame());
-    }
-
-    /// Tells the page what became of a message. One that was just stored needs no answer: its echo comes through the hub.
-    /// One that was stored before is shown to its sender again, who may have missed it.
-    fn answer(self: Arc<Self>, client_id: ClientId, outcome: Result<Stored, SendError>) {
-        let refuse = move |error| CommandError {
-            client_id: Some(client_id),
-            reason: Reason::Send(error),
-        };
-        match outcome {
-            Ok(Stored {
-                is_duplicate: false, ..
-            }) => {}
-            Ok(stored) => drop(tokio::spawn(async move {
-                let _turn = self.resending.lock().await;
-                let (app, membership) = (&self.app, &self.membership);
-                let find = async |db: &mut PgConnection| history::find(app, db, membership, stored.seq).await;
-                match within_limit(&app.db, find).await {
-                    Ok(message) => self.push(Event::MessageResent(&message)),
-                    Err(_) => self.push(Event::CommandRefused(&refuse(SendError::Unavailable))),
-                }
-            })),
-            Err(error) => self.push(Event::CommandRefused(&refuse(error))),
-        }
-    }
 }
 
 impl Drop for Socket {
