@@ -103,6 +103,8 @@ function reload(location) {
   } catch {
     // Not an address: this room's page will do.
   }
+  // It may have moved once more by the time the server is asked.
+  if (roomId) url.searchParams.set("room", roomId);
   const last = storage.load("reloaded") ?? 0;
   const apart = url.pathname === window.location.pathname ? RELOAD_APART_MS : APART_MS;
   setTimeout(() => {
@@ -316,6 +318,12 @@ function tick() {
 }
 
 export function start() {
+  // The id led here after the room had moved (see `reload`); its name is enough from now on.
+  const address = new URL(window.location.href);
+  if (address.searchParams.has("room")) {
+    address.searchParams.delete("room");
+    history.replaceState(history.state, "", address);
+  }
   if (!owner) return;
   owner.addEventListener("htmx:ws:before:connection", beforeConnection);
   owner.addEventListener("htmx:ws:before:message:incoming", beforeFrame);

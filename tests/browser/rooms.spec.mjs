@@ -44,9 +44,19 @@ test("two rooms swap names while somebody is offline: nothing goes into the othe
   await enter(carl, there);
   await writeOffline(ada, text, "a draft");
   const spare = unique("spare");
+  // Bob's page asks for the room where it was for a moment only, and too late.
+  let settle;
+  const settled = new Promise((done) => (settle = done));
+  await bob.route(`**/chat/room/${spare}*`, async (route) => {
+    await settled;
+    await route.continue();
+  });
+  const asked = bob.waitForRequest(`**/chat/room/${spare}*`);
   await rename(stella, here, spare);
+  await asked;
   await rename(stella, there, here);
   await rename(stella, spare, there);
+  settle();
   await expect(bob).toHaveURL(new RegExp(`/chat/room/${there}$`));
   await ada.context().setOffline(false);
   await expect(ada).toHaveURL(new RegExp(`/chat/room/${there}$`));

@@ -98,6 +98,12 @@ async fn a_message_goes_only_to_the_room_it_was_written_for(pool: PgPool) {
         assert!(page.contains("for &lt;b&gt;friends&lt;/b&gt;") && page.contains("This room has moved"));
         assert!(page.contains("action=\"/chat/room/Lounge/messages\""));
         assert_eq!(room_id(&page), id);
+        // A page that asks for its room by the id is led to it, whatever the name means by now; nobody else is.
+        let answer = alice.get(&format!("/chat/room/General?room={id}")).await;
+        assert_eq!(answer.headers()["location"], format!("/chat/room/Lounge?room={id}"));
+        let answer = charlie.get(&format!("/chat/room/General?room={id}")).await;
+        let status = if taken { StatusCode::OK } else { StatusCode::NOT_FOUND };
+        assert_eq!(answer.status(), status, "at most the invitation of another room");
         let older = format!("/chat/room/General/messages?before=2&room={id}");
         assert!(
             alice

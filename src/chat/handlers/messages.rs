@@ -77,10 +77,7 @@ pub async fn index(
     Path(slug): Path<String>,
     Query(page): Query<Page>,
 ) -> Result<Response> {
-    let address = page
-        .room
-        .map_or(RoomAddress::Slug(&slug), |id| RoomAddress::Id(RoomId(id)));
-    let membership = enter(&app, user.id, address).await?;
+    let membership = enter(&app, user.id, page.address(&slug)).await?;
     let before = page.before.map(Seq);
     if !ctx.htmx {
         let query = before.map(|seq| format!("?before={seq}")).unwrap_or_default();

@@ -7,10 +7,21 @@ pub mod style;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::ids::RoomId;
+use crate::rooms::model::RoomAddress;
+
 /// Which page of history is asked for.
 #[derive(Debug, Default, Deserialize)]
 pub struct Page {
     before: Option<i64>,
     /// Of which room, whatever the address means by now.
     room: Option<Uuid>,
+}
+
+impl Page {
+    /// The room that is asked for by this slug.
+    fn address<'a>(&self, slug: &'a str) -> RoomAddress<'a> {
+        self.room
+            .map_or(RoomAddress::Slug(slug), |id| RoomAddress::Id(RoomId(id)))
+    }
 }

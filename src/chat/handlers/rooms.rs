@@ -1,8 +1,8 @@
 //! The chat home and the room page.
 
 use maud::Markup;
-use poem::handler;
 use poem::web::{Data, Path, Query};
+use poem::{IntoResponse, Response, handler};
 
 use super::Page;
 use crate::accounts::CurrentUser;
@@ -12,9 +12,9 @@ use crate::ids::Seq;
 use crate::messages::history;
 use crate::messages::views::Draft;
 use crate::rooms::actions::enter;
-use crate::rooms::model::{Membership, RoomAddress};
+use crate::rooms::model::{Membership, RoomAddress, path};
 use crate::rooms::queries;
-use crate::web::Ctx;
+use crate::web::{Ctx, see_other};
 use crate::{App, Error, Result};
 
 /// The chat home: the viewer's rooms.
@@ -23,7 +23,8 @@ pub async fn index(app: Data<&App>, ctx: Ctx, user: CurrentUser) -> Result<Marku
     Ok(views::home(&Shell::load(&app, &ctx, &user, Open::Home).await?))
 }
 
-/// A room: its newest messages for a member, an invitation to join for others.
+/// A room: its newest messages for a member, an invitation to join for others. A page whose room moved asks for it by its
+/// id, and is led to where it is by now.
 #[handler]
 pub async fn show(
     app: Data<&App>,
@@ -31,8 +32,12 @@ pub async fn show(
     user: CurrentUser,
     Path(slug): Path<String>,
     Query(page): Query<Page>,
-) -> Result<Markup> {
-    match enter(&app, user.id, RoomAddress::Slug(&slug)).await {
+) -> Result<Response> {
+    let address = page.address(&slug);
+    let drawn = match enter(&app, user.id, address).await {
+        Ok(Membership { room, .. }) if matches!(address, RoomAddress::Id(_)) && fold(&room.slug) != fold(&slug) => {
+            return Ok(see_other(&format!("{}?room={}", path(&room.slug), room.id)));
+        }
         Ok(membership) => draw(&app, &ctx, &user, &membership, page.before.map(Seq), Draft::default()).await,
         Err(Error::NotFound) => {
             let room = queries::find_public_room(&app.db, &fold(&slug)).await?;
@@ -42,7 +47,8 @@ pub async fn show(
             Ok(views::join(&shell, &room, members))
         }
         Err(error) => Err(error),
-    }
+    };
+    Ok(drawn?.into_response())
 }
 
 /// The room page, from the newest messages or from those before `before`.
