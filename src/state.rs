@@ -105,6 +105,8 @@ pub struct LoginCache {
     logins: Cache<Id, Arc<Login>>,
     /// How often log-ins ended.
     endings: AtomicU64,
+    /// Whether this node hears of every log-in that ends from now on.
+    is_listening: AtomicBool,
 }
 
 /// When the database was asked for a log-in: by how many had ended before.
@@ -121,6 +123,7 @@ impl Default for LoginCache {
         Self {
             logins: logins.build(),
             endings: AtomicU64::new(0),
+            is_listening: AtomicBool::new(false),
         }
     }
 }
@@ -141,7 +144,13 @@ impl LoginCache {
     /// Whether no log-in has ended since, as far as this node has heard. What it hears later closes the sockets that are
     /// connected by then.
     pub fn is_current(&self, look_up: LookUp) -> bool {
-        self.begin_look_up() == look_up
+        self.is_listening.load(Ordering::SeqCst) && self.begin_look_up() == look_up
+    }
+
+    /// To be called once, when every log-in that ends from now on will be heard of.
+    pub fn listen(&self) {
+        self.clear();
+        self.is_listening.store(true, Ordering::SeqCst);
     }
 
     /// Remembers what was looked up, unless a log-in has ended since.
@@ -149,7 +158,7 @@ impl LoginCache {
         let look_up = login.look_up;
         self.logins.insert(id, login);
         // Asked afterwards: whoever ends a log-in counts first and removes then, so that one of the two removes it.
-        if !self.is_current(look_up) {
+        if self.begin_look_up() != look_up {
             self.logins.invalidate(&id);
         }
     }

@@ -28,8 +28,7 @@ pub(super) async fn run(app: &App) {
         }
         sleep(RETRY_PAUSE).await;
     };
-    // What ended before this is not heard of: whoever was looked up by then has to be looked up again.
-    app.logins.clear();
+    app.logins.listen();
     let (mut next, mut failed) = (Instant::now() + CHECK_INTERVAL, false);
     loop {
         tokio::select! {
