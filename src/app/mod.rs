@@ -34,7 +34,7 @@ const IDLE_LIMIT: Duration = Duration::from_secs(60);
 /// How long the head of a request may take.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// Connections that one address may have open, sockets aside, at most; a quarter of what there are files for.
-const CONNECTIONS_PER_ADDRESS: u64 = 1024;
+const CONNECTIONS_PER_ADDRESS: usize = 1024;
 /// How long sockets have to say goodbye at the end, and the last messages to reach them.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Batches that may wait between the writer and those who listen; more are loaded from the database again.
@@ -65,7 +65,8 @@ pub async fn serve(
     let files = raise_file_limit();
     let sockets = Sockets::new();
     let limits = Limits {
-        per_address: usize::try_from(CONNECTIONS_PER_ADDRESS.min(files / 4)).map_err(Error::internal)?,
+        total: files / 2,
+        per_address: CONNECTIONS_PER_ADDRESS.min(files / 4),
         network: throttle::network,
         proxies: config.trusted_proxies.clone(),
     };
@@ -218,11 +219,12 @@ async fn wait_until(mut holds: impl FnMut() -> bool) {
 
 /// Every socket is a file. Many systems start programs with a limit of 1,024 that they may raise themselves. Returns how
 /// many there may be.
-fn raise_file_limit() -> u64 {
+fn raise_file_limit() -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
-    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+    let now = getrlimit(Resource::Nofile).current;
+    now.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX)
 }

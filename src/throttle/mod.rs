@@ -5,8 +5,9 @@
 //!
 //! Every bucket is in this process's memory (the `governor` crate). Those of log-ins and sign-ups are in Redis as well
 //! where there are several nodes, and an attempt needs room in both: one who is too quick for this node does not
-//! trouble Redis, and while Redis is away the node's own bucket stands as it was. That of messages is not: it bounds
-//! what one person's sockets give one node to do, and shall not cost each message a way to Redis and back.
+//! trouble Redis, and while Redis is away the node's own bucket stands as it was. Those of
+//! messages and of joining and leaving are not: they bound what one person gives one node to do, and a message shall not
+//! cost a way to Redis and back.
 
 mod shared;
 

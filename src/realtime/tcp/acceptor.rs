@@ -20,12 +20,14 @@ use super::{NUMBERED, Sockets, Used};
 const BACKLOG: i32 = 4096;
 /// Pause after a connection could not be accepted.
 const RETRY: Duration = Duration::from_millis(100);
-/// What is refused before a request is read, for the same reason, is logged this often at most.
+/// That connections are refused is logged this often at most.
 const WARN_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How many connections there may be.
 #[derive(Debug)]
 pub struct Limits {
+    /// All that may be open, so that files remain for the sockets and the database.
+    pub total: usize,
     /// Those that one address may have open.
     pub per_address: usize,
     /// What counts as one address.
@@ -83,6 +85,13 @@ impl Acceptor {
             head_since: AtomicU64::new(0),
         });
         let mut open = self.sockets.lock();
+        if open.connections.len() >= self.limits.total {
+            drop(open);
+            if self.may_warn() {
+                tracing::warn!("there are too many connections; the system's limit of open files allows no more");
+            }
+            return None;
+        }
         let count = open.by_address.entry(address).or_default();
         if *count >= self.limits.per_address && !is_proxy {
             drop(open);

@@ -146,6 +146,7 @@ mod tests {
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let limits = Limits {
+            total: 100,
             per_address: 2,
             network: |address| address,
             proxies: Vec::new(),

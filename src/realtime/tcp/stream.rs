@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Sockets, Used};
 
-/// A request's head may be this long, in bytes, and a little more: what is read at once counts when it has been read.
+/// A request's head may be this long, in bytes, and what is read at once beyond that: it is counted when it has been read.
 const HEAD: usize = 32 << 10;
 /// How a connection begins that speaks HTTP/2 (RFC 9113, 3.4). No method of HTTP/1 is called so.
 const HTTP2: &[u8] = b"PRI ";
@@ -118,17 +118,19 @@ impl AsyncWrite for HttpStream {
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let stream = &self.used.stream;
         loop {
-            ready!(stream.poll_write_ready(cx))?;
-            match stream.try_write_vectored(parts) {
+            ready!(self.used.stream.poll_write_ready(cx))?;
+            match self.used.stream.try_write_vectored(parts) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => {
                     self.note_use();
+                    // While an answer goes out, what has come of the next request may wait.
+                    self.used.head_since.store(0, Ordering::Relaxed);
+                    self.head_bytes = 0;
                     return Poll::Ready(written);
                 }
             }
