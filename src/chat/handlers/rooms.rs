@@ -34,8 +34,14 @@ pub async fn show(
     Query(page): Query<Page>,
 ) -> Result<Response> {
     let address = page.address(&slug);
-    let drawn = match enter(&app, user.id, address).await {
-        Ok(Membership { room, .. }) if matches!(address, RoomAddress::Id(_)) && fold(&room.slug) != fold(&slug) => {
+    let found = match enter(&app, user.id, address).await {
+        Err(Error::NotFound) if matches!(address, RoomAddress::Id(_)) => {
+            enter(&app, user.id, RoomAddress::Slug(&slug)).await
+        }
+        found => found,
+    };
+    let drawn = match found {
+        Ok(Membership { room, .. }) if fold(&room.slug) != fold(&slug) => {
             return Ok(see_other(&format!("{}?room={}", path(&room.slug), room.id)));
         }
         Ok(membership) => draw(&app, &ctx, &user, &membership, page.before.map(Seq), Draft::default()).await,
