@@ -39,6 +39,8 @@ const DATABASE_PARAMETERS: &[&str] = &[
     "application_name",
     "options",
 ];
+/// What other programs make of these changes nothing here: there is a limit on every connection, and one server.
+const IGNORED_PARAMETERS: &[&str] = &["connect_timeout", "target_session_attrs"];
 
 /// The setting as trimmed text; None when it is not set or empty.
 pub(super) fn text<'a>(
@@ -140,7 +142,7 @@ fn secret(
 /// An address with one of the `schemes`, which may hold a password and so is never quoted.
 fn service(name: &'static str, example: &'static str, schemes: [&str; 2], text: &str) -> Result<Url, ConfigError> {
     if has_raw_characters(text) {
-        let problem = "holds a character that must be written another way in a name or password: / as %2F, ? as %3F, \
+        let problem = "holds a character that must be written another way in a name or password: / as %2F, @ as %40, ? as %3F, \
                        # as %23, % as %25";
         return Err(ConfigError {
             name,
@@ -184,7 +186,11 @@ pub(super) fn database_url(given: Option<&OsStr>, file: Option<&OsStr>) -> Resul
     for (parameter, value) in url.query_pairs() {
         // The library takes no notice of others, and says so together with their values.
         let is_option = parameter.starts_with("options[") && parameter.ends_with(']');
-        if !is_option && !DATABASE_PARAMETERS.contains(&parameter.as_ref()) {
+        let is_known = DATABASE_PARAMETERS
+            .iter()
+            .chain(IGNORED_PARAMETERS)
+            .any(|known| parameter == *known);
+        if !is_option && !is_known {
             return Err(wrong(format!("has a parameter that is not known: {parameter}")));
         }
         let mut alone = url.clone();
