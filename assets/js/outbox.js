@@ -9,6 +9,8 @@ import * as storage from "./storage.js";
 import { stamp } from "./times.js";
 import * as turn from "./turn.js";
 
+/** What was kept for longer, while no page of the room was open, is not sent without a question. */
+const STALE_MS = 12 * 60 * 60 * 1000;
 /** An open socket that does not echo for this long is taken for dead. */
 const ECHO_MS = 15_000;
 /** Refusals that pass by themselves are retried this often before the reader has to decide. */
@@ -137,6 +139,7 @@ function show(id) {
     entries.push(kept);
     entries.sort((one, other) => one.at - other.at);
     draw(kept);
+    if (kept.state === "pending" && Date.now() - kept.at > STALE_MS) fail(kept, "You wrote this a while ago, and it was not sent.");
   }
 }
 

@@ -50,6 +50,28 @@ test("what was not sent when its tab closed is sent once, by whichever tab comes
   expect(tabs.sent.map(({ body }) => body)).toEqual(["one", "two"]);
 });
 
+test("what was kept for long is sent when its author says so", async ({ tabs }) => {
+  await say(tabs.page, "old news");
+  await expect(unconfirmed(tabs.page)).toHaveCount(1);
+  await tabs.page.evaluate(() => {
+    const key = Object.keys(localStorage).find((key) => key.includes(":pending:"));
+    const entry = JSON.parse(localStorage[key]);
+    localStorage[key] = JSON.stringify({ ...entry, at: entry.at - 13 * 60 * 60 * 1000 });
+  });
+  await tabs.page.close();
+
+  tabs.sent = [];
+  tabs.hear = () => true;
+  const tab = await tabs.open();
+  await expect(unconfirmed(tab)).toContainText("You wrote this a while ago");
+  await say(tab, "new");
+  await expect(message(tab, "new")).toHaveCount(1);
+  expect(tabs.sent.map(({ body }) => body)).toEqual(["new"]);
+  await tab.getByRole("button", { name: "Try again" }).click();
+  await expect(message(tab, "old news")).toHaveCount(1);
+  await expect(unconfirmed(tab)).toHaveCount(0);
+});
+
 test("without locks, which plain HTTP does not have, it is stored once all the same", async ({ tabs }) => {
   await tabs.page.context().addInitScript(() => Object.defineProperty(navigator, "locks", { value: undefined }));
   const other = await tabs.open();
