@@ -105,7 +105,7 @@ pub struct LoginCache {
     logins: Cache<Id, Arc<Login>>,
     /// How often log-ins ended.
     endings: AtomicU64,
-    /// Whether this node hears of every log-in that ends from now on.
+    /// Whether this node receives the end of every log-in from now on.
     is_listening: AtomicBool,
 }
 
@@ -141,13 +141,13 @@ impl LoginCache {
         }
     }
 
-    /// Whether no log-in has ended since, as far as this node has heard. What it hears later closes the sockets that are
+    /// Whether no log-in has ended since, as far as this node has received. What it receives later closes the sockets that are
     /// connected by then.
     pub fn is_current(&self, look_up: LookUp) -> bool {
         self.is_listening.load(Ordering::SeqCst) && self.begin_look_up() == look_up
     }
 
-    /// To be called once, when every log-in that ends from now on will be heard of.
+    /// To be called once, when the end of every log-in from now on will be received.
     pub fn listen(&self) {
         self.clear();
         self.is_listening.store(true, Ordering::SeqCst);

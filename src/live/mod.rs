@@ -25,7 +25,7 @@
 //!
 //! - *tracked*: somebody subscribed, and the room's state is being read. `start` begins the delivery at that state; if
 //!   the room has changed since, it is pending at once.
-//! - `notify` tells of a change that was not delivered directly: what another node stored, a join, an edit, a batch of
+//! - `notify` reports a change that was not delivered directly: what another node stored, a join, an edit, a batch of
 //!   this node that does not follow on, or what the check every few seconds found. While the room is claimed, it only
 //!   raises `target`.
 //! - `claim_if_next` takes a batch that this node has just stored, if it follows on what was delivered and the message

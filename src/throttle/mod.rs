@@ -38,7 +38,7 @@ const SITES: [(u32, NonZeroU32); 2] = [
     (48, NonZeroU32::MIN.saturating_add(15)),
 ];
 
-/// A person may join and leave rooms this often in a row, and then once a second: all members of a room hear of it.
+/// A person may join and leave rooms this often in a row, and then once a second: it is published to all members of a room.
 const MEMBERSHIP_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
 
 /// Every limit.
