@@ -15,7 +15,7 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use maud::Render;
 use umbrachat::accounts::model::Author;
 use umbrachat::ids::{Change, ClientId, MessageId, Position, RoomId, Seq, SessionId, UserId};
-use umbrachat::messages::model::{History, Item, MessageView};
+use umbrachat::messages::model::{Cursor, History, Item, MessageView};
 use umbrachat::messages::views;
 use umbrachat::realtime::{Audience, Covers, Frame, Hub, Queue, Subscriber};
 use umbrachat::vault::{DataKey, MessageCipher};
@@ -63,7 +63,10 @@ fn rendering(criterion: &mut Criterion) {
     let (one, room) = (view(2), RoomId::new());
     let page = History {
         items: (1..=50).map(|seq| Item::Message(view(seq))).collect(),
-        older: Some(Seq(1)),
+        older: Some(Cursor {
+            before: Seq(1),
+            event: None,
+        }),
     };
     criterion.bench_function("render a message", |b| {
         b.iter(|| views::message(black_box(&one)).render());

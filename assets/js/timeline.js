@@ -64,12 +64,13 @@ function trim() {
   if (list.children.length <= MOST || !scroll.follows()) return;
   const items = [...list.children].filter(isPlaced);
   const cut = items.length - KEPT;
-  // The first one kept must be a message: events have no page of their own.
-  const first = items.findIndex((item, index) => index >= cut && item.id.startsWith("m-"));
-  if (first <= 0) return;
-  for (const item of items.slice(0, first)) item.remove();
+  if (cut <= 0) return;
+  for (const item of items.slice(0, cut)) item.remove();
 
-  const address = `${roomPath()}/messages?before=${items[first].dataset.seq}&room=${roomId}`;
+  const [seq, event] = rank(items[cut]);
+  // An event stands after the message whose number it has.
+  const end = event ? `before=${seq + 1}&event=${event}` : `before=${seq}`;
+  const address = `${roomPath()}/messages?${end}&room=${roomId}`;
   document.getElementById("older")?.remove();
   const older = document.createElement("li");
   older.id = "older";
@@ -79,7 +80,8 @@ function trim() {
   older.setAttribute("hx-swap", "outerHTML");
   older.setAttribute("hx-target", "this");
   list.prepend(older);
-  localise([items[first]]);
+  // It is the first message by now, so that its day begins here.
+  localise(items.slice(cut).filter((item) => item.id.startsWith("m-")).slice(0, 1));
   scroll.restorePlace();
   // Only now, far above what is in view: it must not load at once.
   window.htmx.process(older);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::{PgConnection, PgExecutor};
 
-use super::model::{History, Item, MessageView, grouping};
+use super::model::{Cursor, History, Item, MessageView, grouping};
 use super::queries::{self, MessageRow, Previous};
 use crate::accounts::model::Author;
 use crate::ids::{Change, KeyId, RoomId, Seq};
@@ -15,29 +15,48 @@ use crate::{App, Error, Result};
 
 /// Messages on one page of history.
 pub const PAGE_MESSAGES: i64 = 50;
-/// Events drawn into one page of history at most.
+/// Events on one page of history at most: with more of them it ends earlier.
 const PAGE_EVENTS: i64 = 200;
 
-/// The page of history before message `before` (the newest page without), as that member may see it. Nothing newer
-/// than the room's `last_change` as given is drawn, so that what the socket brings follows on without a double.
-pub async fn page(app: &App, membership: &Membership, before: Option<Seq>) -> Result<History> {
+/// The page of history that ends there (the newest page without), as that member may see it. Nothing newer than the
+/// room's `last_change` as given is drawn, so that what the socket brings follows on without a double.
+pub async fn page(app: &App, membership: &Membership, end: Option<Cursor>) -> Result<History> {
     let Membership { room, begins, .. } = membership;
-    let end = before.unwrap_or(Seq(room.last_seq.0 + 1)).min(Seq(room.last_seq.0 + 1));
+    let newest = Seq(room.last_seq.0 + 1);
+    let before = end.map_or(newest, |cursor| cursor.before.min(newest));
+    // What stands between two messages is found by the first one's number.
+    let events_end = match end.and_then(|cursor| cursor.event) {
+        Some(event) => (Seq(before.0 - 1), event),
+        None => (before, Change(0)),
+    };
     let mut db = app.db.acquire().await?;
-    let mut rows = queries::list_before(&mut *db, room.id, begins.seq, end, PAGE_MESSAGES + 1).await?;
+    let mut rows = queries::list_before(&mut *db, room.id, begins.seq, before, PAGE_MESSAGES + 1).await?;
     let has_more = rows.len() > usize::try_from(PAGE_MESSAGES).unwrap_or_default();
     if has_more {
         rows.remove(0);
     }
     // Events stand after the message before them; the oldest page also holds those before the first message.
     let first = if has_more {
-        rows.first().map_or(end, |row| row.seq)
+        rows.first().map_or(before, |row| row.seq)
     } else {
         begins.seq
     };
     let changes = (begins.change, room.last_change);
-    let events = list_events_between(&mut *db, room.id, first, end, changes, PAGE_EVENTS).await?;
-    let older = has_more.then_some(first);
+    let mut events = list_events_between(&mut *db, room.id, first, events_end, changes, PAGE_EVENTS + 1).await?;
+    let mut older = has_more.then_some(Cursor {
+        before: first,
+        event: None,
+    });
+    if events.len() > usize::try_from(PAGE_EVENTS).unwrap_or_default() {
+        events.remove(0);
+        if let Some(oldest) = events.first() {
+            rows.retain(|row| row.seq > oldest.after_seq);
+            older = Some(Cursor {
+                before: Seq(oldest.after_seq.0 + 1),
+                event: Some(oldest.change),
+            });
+        }
+    }
     let messages = open(app, &mut *db, &HashMap::from([(room.id, room.key)]), rows).await?;
     Ok(History {
         items: merge(messages, events),

@@ -244,8 +244,26 @@ impl Item {
 pub struct History {
     /// Messages and events in order.
     pub items: Vec<Item>,
-    /// Where the next older page ends, if there is one: `?before=` of its address.
-    pub older: Option<Seq>,
+    /// Where the next older page ends, if there is one.
+    pub older: Option<Cursor>,
+}
+
+/// Where a page of history ends: before message `before` and, if `event` is given, before the event of that change, which
+/// stands between that message and the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// `?before=` of the page's address.
+    pub before: Seq,
+    /// `&event=` of it.
+    pub event: Option<Change>,
+}
+
+impl Cursor {
+    /// The query of an address of that page, without its `?`.
+    pub fn query(self) -> String {
+        let event = self.event.map(|change| format!("&event={change}"));
+        format!("before={}{}", self.before, event.unwrap_or_default())
+    }
 }
 
 #[cfg(test)]

@@ -44,8 +44,8 @@ pub fn item(item: &Item) -> Markup {
 /// A page of the stream, oldest first, led by the way to what is older.
 pub fn history(slug: &str, room: RoomId, history: &History) -> Markup {
     html! {
-        @if let Some(before) = history.older {
-            @let address = format!("{}/messages?before={before}&room={room}", path(slug));
+        @if let Some(older) = history.older {
+            @let address = format!("{}/messages?{}&room={room}", path(slug), older.query());
             li #older .older hx-get=(address) hx-trigger="intersect once root:#scroller rootMargin:200px"
                 hx-swap="outerHTML" hx-target="this"
             {

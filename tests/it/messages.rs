@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use regex::Regex;
 use reqwest::StatusCode;
 use sqlx::PgPool;
 use tokio_tungstenite::tungstenite::Message;
@@ -280,6 +281,58 @@ async fn history_comes_in_pages_without_gap_or_double(pool: PgPool) {
         numbers(&bob.page("/chat/room/General?before=71").await),
         (21..=70).collect::<Vec<_>>()
     );
+}
+
+/// The changes of the events in a page, in order.
+fn events(html: &str) -> Vec<i64> {
+    let event = Regex::new(r#"<li id="e-(\d+)""#).unwrap();
+    let changes = event.captures_iter(html);
+    changes.map(|found| found[1].parse().unwrap()).collect()
+}
+
+#[sqlx::test]
+async fn a_crowd_that_comes_and_goes_fills_pages_of_its_own(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { alice, bob, .. } = server.cast().await;
+    alice.write("General", "before the crowd").await;
+    // After the first message 600 events, after the second one 250.
+    let crowd = "INSERT INTO room_events (room_id, change, after_seq, kind, actor_id, at)
+                 SELECT r.id, r.last_change + n, r.last_seq, 'joined', u.id, now()
+                 FROM rooms r, users u, generate_series(1, $1) n WHERE u.username = 'alice'";
+    for count in [600, 250] {
+        sqlx::query(crowd).bind(count).execute(&server.pool).await.unwrap();
+        sqlx::query("UPDATE rooms SET last_change = last_change + $1")
+            .bind(count)
+            .execute(&server.pool)
+            .await
+            .unwrap();
+        alice.write("General", "after the crowd").await;
+    }
+    // With script a page is asked for as a fragment, without as a page of its own.
+    for is_fragment in [true, false] {
+        let mut html = bob.page("/chat/room/General").await;
+        let (mut messages, mut changes) = (vec![numbers(&html)], vec![events(&html)]);
+        while html.contains("id=\"older\"") {
+            let link = Regex::new(r#"hx-get="([^"]*before=[^"]*)""#).unwrap();
+            let address = link.captures(&html).unwrap()[1].replace("&amp;", "&");
+            html = if is_fragment {
+                bob.fragment(&address).await.text().await.unwrap()
+            } else {
+                let answer = bob.get(&address).await;
+                bob.page(answer.headers()["location"].to_str().unwrap()).await
+            };
+            assert!(events(&html).len() <= 200);
+            messages.push(numbers(&html));
+            changes.push(events(&html));
+            assert!(changes.len() < 10, "it ends");
+        }
+        messages.reverse();
+        changes.reverse();
+        assert_eq!(messages.concat(), [1, 2, 3]);
+        // Two people joined before the first message, which was the third change.
+        let all: Vec<i64> = (1..=2).chain(4..=603).chain(605..=854).collect();
+        assert_eq!(changes.concat(), all);
+    }
 }
 
 #[sqlx::test]

@@ -10,7 +10,7 @@ use super::{Page, rooms};
 use crate::accounts::CurrentUser;
 use crate::accounts::model::fold;
 use crate::chat::views::{lost, unsent};
-use crate::ids::{ClientId, RoomId, Seq};
+use crate::ids::{ClientId, RoomId};
 use crate::messages::history;
 use crate::messages::model::{Body, SendError, Stored};
 use crate::messages::sending::{Sender, send_and_wait};
@@ -78,12 +78,12 @@ pub async fn index(
     Query(page): Query<Page>,
 ) -> Result<Response> {
     let membership = enter(&app, user.id, page.address(&slug)).await?;
-    let before = page.before.map(Seq);
+    let end = page.end();
     if !ctx.htmx {
-        let query = before.map(|seq| format!("?before={seq}")).unwrap_or_default();
+        let query = end.map(|cursor| format!("?{}", cursor.query())).unwrap_or_default();
         return Ok(see_other(&format!("{}{query}", path(&membership.room.slug))));
     }
-    let history = history::page(&app, &membership, before).await?;
+    let history = history::page(&app, &membership, end).await?;
     Ok(views::history(&membership.room.slug, membership.room.id, &history).into_response())
 }
 

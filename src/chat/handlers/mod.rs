@@ -7,13 +7,15 @@ pub mod style;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::ids::RoomId;
+use crate::ids::{Change, RoomId, Seq};
+use crate::messages::model::Cursor;
 use crate::rooms::model::RoomAddress;
 
 /// Which page of history is asked for.
 #[derive(Debug, Default, Deserialize)]
 pub struct Page {
     before: Option<i64>,
+    event: Option<i64>,
     /// Of which room, whatever the address means by now.
     room: Option<Uuid>,
 }
@@ -23,5 +25,14 @@ impl Page {
     fn address<'a>(&self, slug: &'a str) -> RoomAddress<'a> {
         self.room
             .map_or(RoomAddress::Slug(slug), |id| RoomAddress::Id(RoomId(id)))
+    }
+
+    /// Where it ends.
+    fn end(&self) -> Option<Cursor> {
+        let event = self.event.map(Change);
+        self.before.map(|seq| Cursor {
+            before: Seq(seq),
+            event,
+        })
     }
 }

@@ -8,8 +8,8 @@ use super::Page;
 use crate::accounts::CurrentUser;
 use crate::accounts::model::fold;
 use crate::chat::{Open, Shell, views};
-use crate::ids::Seq;
 use crate::messages::history;
+use crate::messages::model::Cursor;
 use crate::messages::views::Draft;
 use crate::rooms::actions::enter;
 use crate::rooms::model::{Membership, RoomAddress, path};
@@ -42,9 +42,15 @@ pub async fn show(
     };
     let drawn = match found {
         Ok(Membership { room, .. }) if fold(&room.slug) != fold(&slug) => {
-            return Ok(see_other(&format!("{}?room={}", path(&room.slug), room.id)));
+            let end = page.end().map(|cursor| format!("&{}", cursor.query()));
+            let address = path(&room.slug);
+            return Ok(see_other(&format!(
+                "{address}?room={}{}",
+                room.id,
+                end.unwrap_or_default()
+            )));
         }
-        Ok(membership) => draw(&app, &ctx, &user, &membership, page.before.map(Seq), Draft::default()).await,
+        Ok(membership) => draw(&app, &ctx, &user, &membership, page.end(), Draft::default()).await,
         Err(Error::NotFound) => {
             let room = queries::find_public_room(&app.db, &fold(&slug)).await?;
             let room = room.filter(|room| room.archived_at.is_none()).ok_or(Error::NotFound)?;
@@ -57,17 +63,17 @@ pub async fn show(
     Ok(drawn?.into_response())
 }
 
-/// The room page, from the newest messages or from those before `before`.
+/// The room page, with the newest messages or with those before `end`.
 pub(super) async fn draw(
     app: &App,
     ctx: &Ctx,
     user: &CurrentUser,
     membership: &Membership,
-    before: Option<Seq>,
+    end: Option<Cursor>,
     draft: Draft<'_>,
 ) -> Result<Markup> {
     let shell = Shell::load(app, ctx, user, Open::Room(membership.room.id)).await?;
-    let history = history::page(app, membership, before).await?;
+    let history = history::page(app, membership, end).await?;
     let online = app.presence.count_with(membership.room.id, user.id);
     Ok(views::room(&shell, &membership.room, &history, online, draft))
 }

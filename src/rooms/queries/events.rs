@@ -35,13 +35,13 @@ pub async fn list_events_changed(
     Ok(events.filter_map(|row| Some((row.room, row.into_event()?))).collect())
 }
 
-/// The newest events drawn after messages in `[from, to)`, with changes in `(after, up_to]`, oldest first, at most
-/// `limit`.
+/// The newest events drawn after message `from` or a later one and before `end` (the message before an event, and its
+/// change), with changes in `(after, up_to]`, oldest first, at most `limit`.
 pub async fn list_events_between(
     db: impl PgExecutor<'_>,
     room: RoomId,
     from: Seq,
-    to: Seq,
+    end: (Seq, Change),
     (after, up_to): (Change, Change),
     limit: i64,
 ) -> sqlx::Result<Vec<RoomEvent>> {
@@ -51,11 +51,13 @@ pub async fn list_events_between(
                   e.at AS "at: DateTime<Utc>", e.actor_id AS "actor: UserId", a.username AS "username!",
                   a.name AS "name!"
            FROM room_events e JOIN authors a ON a.id = e.actor_id
-         WHERE e.room_id = $1 AND e.after_seq >= $2 AND e.after_seq < $3 AND e.change > $4 AND e.change <= $5
-         ORDER BY e.after_seq DESC, e.change DESC LIMIT $6"#,
+         WHERE e.room_id = $1 AND e.after_seq >= $2 AND (e.after_seq, e.change) < ($3, $4)
+               AND e.change > $5 AND e.change <= $6
+         ORDER BY e.after_seq DESC, e.change DESC LIMIT $7"#,
         room.0,
         from.0,
-        to.0,
+        end.0.0,
+        end.1.0,
         after.0,
         up_to.0,
         limit
