@@ -7,6 +7,7 @@ use sqlx::{PgConnection, Postgres, Transaction};
 use tokio::time::timeout;
 use tower_sessions::session::Id;
 
+use super::device_cookie::DeviceCookie;
 use super::model::{self, LogInForm, NewAccount, Password, PersonName, Role, SignUpForm, Username};
 use super::password::{self, Verdict};
 use super::queries::{self, EndedSession, NewSession, NewUser};
@@ -29,14 +30,16 @@ const ENDED_KEPT: TimeDelta = TimeDelta::days(30);
 const TIDY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Of the accounts that gave an e-mail address without verifying it, the newest so many may log in with it, besides
-/// the one that has verified it.
-const UNVERIFIED: u8 = 3;
+/// the oldest and the one that has verified it.
+const NEWEST: u8 = 2;
 
 /// Of what a browser calls itself, this many characters are kept.
 const DEVICE_CHARACTERS: usize = 200;
 
 /// Somebody who has just logged in: what their browser is to be given.
 pub struct LoggedIn {
+    /// Who.
+    pub user: UserId,
     /// For the session cookie.
     pub cookie: Id,
     /// How long the cookie lasts.
@@ -85,18 +88,28 @@ pub async fn sign_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client
 /// Logs somebody in by username or e-mail address, with a new session. Whether the account is unknown or the password
 /// wrong, the answer is the same and takes as long: for a username exactly one password is verified, for an e-mail
 /// address as many as there can be accounts that it stands for.
-pub async fn log_in(app: &App, form: &LogInForm, client: &Client) -> Result<LoggedIn> {
+pub async fn log_in(app: &App, form: &LogInForm, client: &Client, device: &DeviceCookie) -> Result<LoggedIn> {
     let key = model::fold(&form.login);
-    app.throttle.check_address(client.address).await?;
-    app.throttle.check_account(&key).await?;
+    let throttled = count_log_in(app, &key, client).await.err();
+    if device.is_empty()
+        && let Some(error) = throttled
+    {
+        return Err(error);
+    }
     // A username cannot hold an @.
-    let (accounts, times) = if key.contains('@') {
-        let accounts = queries::list_credentials_by_email(&app.db, &key, UNVERIFIED).await?;
-        (accounts, usize::from(UNVERIFIED) + 1)
+    let (mut accounts, times) = if key.contains('@') {
+        let accounts = queries::list_credentials_by_email(&app.db, &key, NEWEST).await?;
+        (accounts, usize::from(NEWEST) + 2)
     } else {
         let found = queries::find_credentials_by_name(&app.db, &key).await?;
         (found.into_iter().collect(), 1)
     };
+    if let Some(error) = throttled {
+        accounts.retain(|account| device.number(app, account.user).is_some());
+        let first = accounts.first().ok_or(error)?;
+        let number = device.number(app, first.user).unwrap_or_default();
+        app.throttle.check_device(number).await?;
+    }
     let stored = accounts.iter().map(|account| account.password_hash.clone()).collect();
     let verdicts = password::verify(&Password::typed(&form.password), stored, times).await?;
     let mut judged = accounts.into_iter().zip(verdicts);
@@ -121,6 +134,12 @@ pub async fn log_in(app: &App, form: &LogInForm, client: &Client) -> Result<Logg
     .await?;
     tx.commit().await?;
     Ok(logged_in)
+}
+
+/// Counts an attempt to log in to `account`; the error says that there were too many.
+async fn count_log_in(app: &App, account: &str, client: &Client) -> Result<()> {
+    app.throttle.check_address(client.address).await?;
+    app.throttle.check_account(account).await
 }
 
 /// Ends one log-in. Its cookie is worthless from now on, and its sockets close.
@@ -316,6 +335,7 @@ pub(super) async fn start_session(
     };
     queries::insert_session(tx, new).await?;
     Ok(LoggedIn {
+        user,
         cookie,
         lifetime,
         theme,

@@ -1,5 +1,5 @@
-//! Limits on how often something may be done: log-ins and sign-ups by address and by account, messages, joining and
-//! leaving by person.
+//! Limits on how often something may be done: log-ins and sign-ups by address, by account and by browser, messages,
+//! joining and leaving by person.
 //! Each limit is a bucket that refills steadily (GCRA), so nobody is ever locked out for good: after a pause the bucket
 //! is full again.
 //!
@@ -50,6 +50,7 @@ pub struct Throttle {
     /// Those of [`SITES`].
     sites: [DefaultKeyedRateLimiter<IpAddr>; 2],
     accounts: DefaultKeyedRateLimiter<u64>,
+    devices: DefaultKeyedRateLimiter<u64>,
     messages: DefaultKeyedRateLimiter<UserId>,
     memberships: DefaultKeyedRateLimiter<UserId>,
     auth_rate: NonZeroU32,
@@ -68,6 +69,7 @@ impl Throttle {
             addresses: RateLimiter::keyed(Quota::per_minute(auth_rate)),
             sites: SITES.map(|(_, factor)| RateLimiter::keyed(Quota::per_minute(auth_rate.saturating_mul(factor)))),
             accounts: RateLimiter::keyed(Quota::per_minute(account_rate(auth_rate))),
+            devices: RateLimiter::keyed(Quota::per_minute(auth_rate)),
             messages: RateLimiter::keyed(Quota::per_second(message_rate).allow_burst(burst)),
             memberships: RateLimiter::keyed(Quota::per_second(NonZeroU32::MIN).allow_burst(MEMBERSHIP_BURST)),
             auth_rate,
@@ -98,6 +100,12 @@ impl Throttle {
             .await
     }
 
+    /// Counts an attempt of a browser with that number, to log in to an account that it is known for.
+    pub async fn check_device(&self, number: &str) -> Result<()> {
+        self.check(&self.devices, &self.hasher.hash_one(number))?;
+        self.check_shared("device", number, self.auth_rate).await
+    }
+
     /// Counts that `user` joins or leaves a room; `TooMany` when they did so too often.
     pub fn check_membership(&self, user: UserId) -> Result<()> {
         self.check(&self.memberships, &user)
@@ -117,6 +125,7 @@ impl Throttle {
             limiter.retain_recent();
         }
         self.accounts.retain_recent();
+        self.devices.retain_recent();
         self.messages.retain_recent();
         self.memberships.retain_recent();
     }

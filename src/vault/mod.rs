@@ -53,7 +53,7 @@ pub enum OpenError {
 pub struct Vault {
     master: MultiFernet,
     opened: Cache<KeyId, Arc<DataKey>>,
-    csrf_key: Zeroizing<[u8; 32]>,
+    cookie_key: Zeroizing<[u8; 32]>,
     session_key: Zeroizing<[u8; 32]>,
     chat: String,
     throttle_key: Zeroizing<[u8; 32]>,
@@ -79,7 +79,7 @@ impl Vault {
             Some(given) => Zeroizing::new(given.as_bytes().to_vec()),
             None => stored_secret(db, &master, "session", &rand::random::<[u8; 32]>()).await?,
         };
-        let csrf_key = derive(&secret, b"umbrachat csrf v1");
+        let cookie_key = derive(&secret, b"umbrachat csrf v1");
         let session_key = derive(&secret, b"umbrachat session v1");
         // Not from the given secret: while that one is being changed, node by node, they still find each other.
         let shared = stored_secret(db, &master, "nodes", &rand::random::<[u8; 32]>()).await?;
@@ -92,16 +92,16 @@ impl Vault {
         Ok(Self {
             master,
             opened,
-            csrf_key,
+            cookie_key,
             session_key,
             chat,
             throttle_key,
         })
     }
 
-    /// Signs the CSRF cookie and its tokens.
-    pub fn csrf_key(&self) -> &[u8; 32] {
-        &self.csrf_key
+    /// Signs cookies, and the tokens of forms.
+    pub fn cookie_key(&self) -> &[u8; 32] {
+        &self.cookie_key
     }
 
     /// Hides the ids of sessions in the database.

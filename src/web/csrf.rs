@@ -11,17 +11,14 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::digest::KeyInit;
-use hmac::{Hmac, Mac};
 use poem::http::{HeaderMap, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
-use sha2::Sha256;
-use subtle::ConstantTimeEq;
 
 use crate::web::Ctx;
 use crate::web::headers::RequestId;
 use crate::web::limits::changes_something;
 use crate::web::session::{cookie, cookie_name, random_bytes, session_cookie, set_cookie, theme};
+use crate::web::signature::{self, is_same};
 use crate::{App, Error};
 
 const OUT_OF_DATE: &str = "This page is out of date. Load it again.";
@@ -33,16 +30,16 @@ pub async fn provide_context<E: Endpoint>(inner: Arc<E>, mut request: Request) -
     let app = app(&request)?;
     let headers = request.headers();
     let name = cookie_name(&app, "umbra_csrf");
-    let known = cookie(headers, &name).filter(|value| is_signed(app.vault.csrf_key(), value));
+    let known = cookie(headers, &name).filter(|value| is_signed(app.vault.cookie_key(), value));
     let is_new = known.is_none();
     let value = match known {
         Some(value) => value,
-        None => sign(app.vault.csrf_key(), &random_bytes::<16>()?),
+        None => sign(app.vault.cookie_key(), &random_bytes::<16>()?),
     };
     let session = cookie(headers, &session_cookie(&app)).unwrap_or_default();
     let is = |name: &str, value: &str| headers.get(name).is_some_and(|found| found == value);
     let ctx = Ctx {
-        csrf_token: token(app.vault.csrf_key(), &value, &session),
+        csrf_token: token(app.vault.cookie_key(), &value, &session),
         theme: theme(headers),
         request_id: request.data::<RequestId>().cloned().unwrap_or_default().0,
         path: request.uri().path().to_owned(),
@@ -97,7 +94,7 @@ fn compare(request: &Request, token: Option<String>) -> Result<(), Error> {
         .data::<Ctx>()
         .map(|ctx| ctx.csrf_token.as_str())
         .unwrap_or_default();
-    let is_ours = |token: String| !expected.is_empty() && same(token.as_bytes(), expected.as_bytes());
+    let is_ours = |token: String| !expected.is_empty() && is_same(&token, expected);
     if token.is_some_and(is_ours) {
         Ok(())
     } else {
@@ -133,36 +130,18 @@ fn token_in_form(request: &Request, body: &[u8]) -> Option<String> {
 /// The cookie's value: random bytes and our signature on them.
 fn sign(key: &[u8; 32], random: &[u8]) -> String {
     let random = URL_SAFE_NO_PAD.encode(random);
-    let signature = mac(key, "cookie", &[&random]);
+    let signature = signature::sign(key, "cookie", &[&random]);
     format!("{random}.{signature}")
 }
 
 fn is_signed(key: &[u8; 32], value: &str) -> bool {
     value
         .split_once('.')
-        .is_some_and(|(random, signature)| same(mac(key, "cookie", &[random]).as_bytes(), signature.as_bytes()))
+        .is_some_and(|(random, signature)| is_same(&signature::sign(key, "cookie", &[random]), signature))
 }
 
 fn token(key: &[u8; 32], cookie: &str, session: &str) -> String {
-    mac(key, "token", &[cookie, session])
-}
-
-/// HMAC-SHA256 over the purpose and the parts; none of them can hold the separator.
-fn mac(key: &[u8; 32], purpose: &str, parts: &[&str]) -> String {
-    // HMAC fills a key up to the hash's block with zeros (RFC 2104); done here, it cannot fail.
-    let mut block = [0; 64];
-    block[..key.len()].copy_from_slice(key);
-    let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
-    mac.update(purpose.as_bytes());
-    for part in parts {
-        mac.update(b"\n");
-        mac.update(part.as_bytes());
-    }
-    URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
-}
-
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.ct_eq(b).into()
+    signature::sign(key, "token", &[cookie, session])
 }
 
 fn app(request: &Request) -> Result<App, Error> {

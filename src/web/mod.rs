@@ -16,6 +16,7 @@ pub mod layout;
 pub mod limits;
 pub mod normalise;
 pub mod session;
+pub mod signature;
 mod sky;
 
 use poem::http::{StatusCode, header};

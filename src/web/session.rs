@@ -25,6 +25,9 @@ pub const STAY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How long a browser keeps the chosen theme.
 const THEME_KEPT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// How long a browser is known for the accounts it has logged in to.
+pub const DEVICE_KEPT: Duration = THEME_KEPT;
+
 /// No session lasts longer, however often it is used.
 const LONGEST: time::Duration = time::Duration::days(365);
 

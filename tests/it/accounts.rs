@@ -196,14 +196,15 @@ async fn of_those_who_gave_an_address_the_password_decides(pool: PgPool) {
             "{name} is let in, whoever gave the address before"
         );
     }
-    let bob = server.visitor();
-    bob.post("/accounts/login", &[("login", EMAIL), ("password", passwords[1])])
+    let alice = server.visitor();
+    alice
+        .post("/accounts/login", &[("login", EMAIL), ("password", passwords[0])])
         .await;
-    assert_eq!(logged_in_as(&bob).await, "bobby");
-    assert!(!lets_in(&server, EMAIL, passwords[0]).await, "three came after Alice");
+    assert_eq!(logged_in_as(&alice).await, "alice", "the first stays, whoever comes");
+    assert!(!lets_in(&server, EMAIL, passwords[1]).await, "two came after Bobby");
     assert!(
-        lets_in(&server, "alice", passwords[0]).await,
-        "her username always works"
+        lets_in(&server, "bobby", passwords[1]).await,
+        "his username always works"
     );
     assert!(!lets_in(&server, EMAIL, "another moon of the bay").await);
 

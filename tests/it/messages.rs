@@ -308,12 +308,12 @@ async fn a_crowd_that_comes_and_goes_fills_pages_of_its_own(pool: PgPool) {
             .unwrap();
         alice.write("General", "after the crowd").await;
     }
+    let link = Regex::new(r#"hx-get="([^"]*before=[^"]*)""#).unwrap();
     // With script a page is asked for as a fragment, without as a page of its own.
     for is_fragment in [true, false] {
         let mut html = bob.page("/chat/room/General").await;
         let (mut messages, mut changes) = (vec![numbers(&html)], vec![events(&html)]);
         while html.contains("id=\"older\"") {
-            let link = Regex::new(r#"hx-get="([^"]*before=[^"]*)""#).unwrap();
             let address = link.captures(&html).unwrap()[1].replace("&amp;", "&");
             html = if is_fragment {
                 bob.fragment(&address).await.text().await.unwrap()

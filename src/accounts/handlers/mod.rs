@@ -11,6 +11,7 @@ use poem::{IntoResponse, Response};
 
 use super::actions::{self, LoggedIn};
 use super::current_user::MaybeUser;
+use super::device_cookie::DeviceCookie;
 use crate::error::FieldErrors;
 use crate::web::errors::{set_retry_after, too_many};
 use crate::web::session::{set_session, set_theme};
@@ -22,6 +23,7 @@ use crate::{App, Error, Result};
 async fn answer(
     app: &App,
     before: MaybeUser,
+    device: DeviceCookie,
     outcome: Result<LoggedIn>,
     next: &str,
     form: impl FnOnce(&FieldErrors) -> Markup,
@@ -33,6 +35,7 @@ async fn answer(
             }
             let mut response = see_other(next);
             set_session(&mut response, app, logged_in.cookie, logged_in.lifetime);
+            device.add(&mut response, app, logged_in.user);
             // Who never chose a theme keeps the one that the browser shows.
             if logged_in.theme != Theme::System {
                 set_theme(&mut response, &app.config, logged_in.theme);

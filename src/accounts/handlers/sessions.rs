@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::answer;
 use crate::accounts::current_user::MaybeUser;
+use crate::accounts::device_cookie::DeviceCookie;
 use crate::accounts::model::LogInForm;
 use crate::accounts::{actions, views};
 use crate::error::FieldErrors;
@@ -42,10 +43,11 @@ pub async fn create(
     ctx: Ctx,
     before: MaybeUser,
     client: Client,
+    device: DeviceCookie,
     Form(form): Form<LogInForm>,
 ) -> Result<Response> {
-    let outcome = actions::log_in(&app, &form, &client).await;
-    answer(&app, before, outcome, page_after(&form.next), |errors| {
+    let outcome = actions::log_in(&app, &form, &client, &device).await;
+    answer(&app, before, device, outcome, page_after(&form.next), |errors| {
         views::log_in(&ctx, &form, errors)
     })
     .await

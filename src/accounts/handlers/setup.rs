@@ -6,6 +6,7 @@ use poem::{IntoResponse, Response, handler};
 
 use super::answer;
 use crate::accounts::current_user::MaybeUser;
+use crate::accounts::device_cookie::DeviceCookie;
 use crate::accounts::model::SignUpForm;
 use crate::accounts::{setup, views};
 use crate::error::FieldErrors;
@@ -32,7 +33,13 @@ pub async fn new(app: Data<&App>, ctx: Ctx, Query(form): Query<SignUpForm>) -> R
 /// Makes the administrator and leads to the making of rooms. The page that asks for the code alone sends nothing else:
 /// with the right one the form comes.
 #[handler]
-pub async fn create(app: Data<&App>, ctx: Ctx, client: Client, Form(form): Form<SignUpForm>) -> Result<Response> {
+pub async fn create(
+    app: Data<&App>,
+    ctx: Ctx,
+    client: Client,
+    device: DeviceCookie,
+    Form(form): Form<SignUpForm>,
+) -> Result<Response> {
     if !setup::is_needed(&app).await? {
         return Err(Error::NotFound);
     }
@@ -44,7 +51,7 @@ pub async fn create(app: Data<&App>, ctx: Ctx, client: Client, Form(form): Form<
         Ok(()) => setup::set_up(&app, &form, ctx.theme, &client).await,
         Err(error) => Err(error),
     };
-    answer(&app, MaybeUser(None), outcome, "/admin/rooms", |errors| {
+    answer(&app, MaybeUser(None), device, outcome, "/admin/rooms", |errors| {
         views::setup(&ctx, &form, errors)
     })
     .await

@@ -6,6 +6,7 @@ use poem::{IntoResponse, Response, handler};
 
 use super::answer;
 use crate::accounts::current_user::MaybeUser;
+use crate::accounts::device_cookie::DeviceCookie;
 use crate::accounts::model::SignUpForm;
 use crate::accounts::{actions, views};
 use crate::error::FieldErrors;
@@ -29,10 +30,14 @@ pub async fn create(
     ctx: Ctx,
     before: MaybeUser,
     client: Client,
+    device: DeviceCookie,
     Form(typed): Form<SignUpForm>,
 ) -> Result<Response> {
     let outcome = actions::sign_up(&app, &typed, ctx.theme, &client).await;
-    answer(&app, before, outcome, "/chat/", |errors| form(&ctx, &typed, errors)).await
+    answer(&app, before, device, outcome, "/chat/", |errors| {
+        form(&ctx, &typed, errors)
+    })
+    .await
 }
 
 fn form(ctx: &Ctx, typed: &SignUpForm, errors: &FieldErrors) -> Markup {

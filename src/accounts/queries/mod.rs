@@ -136,11 +136,12 @@ pub async fn find_credentials_by_name(db: impl PgExecutor<'_>, name_key: &str) -
     .await
 }
 
-/// The accounts of that e-mail address: the one that has verified it, then the newest `unverified` that only gave it.
+/// The accounts of that e-mail address: the one that has verified it, then of those that only gave it the newest
+/// `newest` and the oldest.
 pub async fn list_credentials_by_email(
     db: impl PgExecutor<'_>,
     email_key: &str,
-    unverified: u8,
+    newest: u8,
 ) -> sqlx::Result<Vec<Credentials>> {
     sqlx::query_as!(
         Credentials,
@@ -148,9 +149,11 @@ pub async fn list_credentials_by_email(
            WHERE email_key = $1 AND email_verified_at IS NOT NULL
               OR id = ANY (ARRAY(SELECT id FROM users WHERE email_key = $1 AND email_verified_at IS NULL
                                  ORDER BY created_at DESC, id DESC LIMIT $2))
+              OR id = (SELECT id FROM users WHERE email_key = $1 AND email_verified_at IS NULL
+                       ORDER BY created_at, id LIMIT 1)
            ORDER BY email_verified_at IS NULL, created_at DESC, id DESC"#,
         email_key,
-        i64::from(unverified)
+        i64::from(newest)
     )
     .fetch_all(db)
     .await

@@ -15,7 +15,7 @@ const STORED: [(&str, &str, &str); 7] = [
     ),
     (
         "Your e-mail address, if you give one",
-        "To log in with it, while you are among the last three who gave it; your username always works. Other people do not see it; administrators do.",
+        "To log in with it, if you were the first who gave it or among the last two; your username always works. Other people do not see it; administrators do.",
         "As long as the account exists.",
     ),
     (
@@ -46,7 +46,7 @@ const STORED: [(&str, &str, &str); 7] = [
 ];
 
 /// The names of our cookies, what they are for, and how long they live.
-const COOKIES: [(&str, &str, &str); 3] = [
+const COOKIES: [(&str, &str, &str); 4] = [
     (
         "umbra_session",
         "Keeps you logged in.",
@@ -56,6 +56,11 @@ const COOKIES: [(&str, &str, &str); 3] = [
         "umbra_csrf",
         "Protects forms against being sent by other sites.",
         "Until the browser closes.",
+    ),
+    (
+        "umbra_device",
+        "Says which accounts you have logged in to with this browser, so that you can log in while somebody else guesses your password.",
+        "A year after the last login.",
     ),
     ("umbra_theme", "Remembers night or dawn.", "A year, if you choose one."),
 ];
@@ -95,7 +100,7 @@ pub fn privacy(ctx: &Ctx, viewer: Option<&Viewer>) -> Markup {
             "It does so in its memory, for minutes, and stores none of it in the database."
         }
         h2 { "Cookies" }
-        p { "Only what it needs to work. Over an encrypted connection the first two names begin with " code { "__Host-" } ", elsewhere they end with an id of this server." }
+        p { "Only what it needs to work. Over an encrypted connection the first three names begin with " code { "__Host-" } ", elsewhere they end with an id of this server." }
         (facts(["Name", "What for", "How long"], &COOKIES))
         h2 { "In your browser" }
         p {

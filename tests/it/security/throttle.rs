@@ -91,6 +91,45 @@ async fn row_9_log_ins_are_throttled_by_account_and_by_address(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn row_9_whoever_guesses_from_many_addresses_does_not_keep_the_owner_out(pool: PgPool) {
+    let server = spawn_with(pool, throttled()).await;
+    server.admin().await;
+    let alice = server.person("alice").await;
+    alice.post("/accounts/logout", &[]).await;
+    let her_token = alice.csrf_token().await;
+    let mallory = server.person("mallory").await;
+    mallory.post("/accounts/logout", &[]).await;
+    let token = mallory.csrf_token().await;
+    let attack = async || {
+        let mut last = None;
+        for n in 0..160 {
+            let address = format!("192.0.2.{n}");
+            last = Some(log_in_from(&mallory, &address, &token, "alice", "wrong password").await);
+        }
+        assert_eq!(last.unwrap().status(), StatusCode::TOO_MANY_REQUESTS);
+    };
+    // As often as one address may try, also from the address where the attack comes from; but nobody guesses there more.
+    for address in ["203.0.113.1", "192.0.2.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"] {
+        attack().await;
+        let answer = log_in_from(&alice, address, &her_token, "alice", PASSWORD).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{address}");
+        alice.post("/accounts/logout", &[]).await;
+    }
+    attack().await;
+    let answer = log_in_from(&alice, "203.0.113.5", &her_token, "alice", "wrong password").await;
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let answer = log_in_from(&alice, "203.0.113.6", &her_token, "alice", PASSWORD).await;
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    // A browser that knows neither this account nor any other is as slow as all the attackers.
+    for (person, token) in [(&mallory, &token), (&server.visitor(), &her_token)] {
+        let status = log_in_from(person, "203.0.113.7", token, "alice", PASSWORD)
+            .await
+            .status();
+        assert_ne!(status, StatusCode::SEE_OTHER);
+    }
+}
+
+#[sqlx::test]
 async fn row_9_sign_ups_are_throttled_and_keep_what_was_typed(pool: PgPool) {
     let server = spawn_with(
         pool,
