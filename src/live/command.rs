@@ -11,7 +11,7 @@ use crate::messages::model::{Body, SendError};
 use crate::realtime::Incoming;
 
 /// Bytes of a frame that are accepted.
-const MAX_FRAME: usize = 16 << 10;
+pub(super) const MAX_FRAME: usize = 16 << 10;
 
 /// A command, checked.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Live;
+use super::command::MAX_FRAME;
 use super::socket::{Entry, Socket, close_code};
 use crate::accounts::CurrentUser;
 use crate::database::HeldConnection;
@@ -76,7 +77,9 @@ fn connect(
         ));
     }
     let user = CurrentUser::of(request);
-    let (response, upgraded) = match crate::realtime::accept(request, sockets) {
+    // As fast as somebody may send the longest frames.
+    let bytes_per_second = u64::from(app.config.message_rate.get()) * MAX_FRAME as u64;
+    let (response, upgraded) = match crate::realtime::accept(request, sockets, bytes_per_second) {
         Ok(accepted) => accepted,
         Err(status) => return Ok(refuse(status)),
     };

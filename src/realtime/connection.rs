@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use rustix::net::{Shutdown, shutdown};
 use tokio::net::TcpStream;
 use tokio::task::coop::consume_budget;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::frame::coding::CloseCode as Code;
 use tungstenite::protocol::{CloseFrame, Role, WebSocket, WebSocketConfig};
@@ -33,6 +33,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_MESSAGE: usize = 64 << 10;
 /// Bytes that are read in one go: room that every idle connection holds ready.
 const READ_BUFFER: usize = 512;
+/// A connection that was quiet may be read this much faster than its rate, for so long.
+const BURST: Duration = Duration::from_secs(4);
 /// Reads before other work gets a turn: whoever sends without a pause must not keep others waiting, nor let the answers
 /// to their pings pile up.
 const READS_PER_TURN: u32 = 16;
@@ -84,12 +86,34 @@ struct Wire {
     last_read: Instant,
     /// Reads that are left in this turn.
     reads: u32,
+    /// How long a read takes at the rate that is permitted, however little it brings.
+    read_time: Duration,
+    /// When all that was read would have come at that rate (the generic cell rate algorithm of ITU-T I.371).
+    paid_until: Instant,
     /// The answer to the newest ping of this turn, which stands for those before it (RFC 6455, 5.5.3): whoever sends
     /// pings without a pause must not cost a write each.
     pong: Option<Vec<u8>>,
 }
 
 impl Wire {
+    fn new(queue: Arc<Queue>, bytes_per_second: u64) -> Self {
+        let now = Instant::now();
+        let reads_per_second = (bytes_per_second / READ_BUFFER as u64).max(1);
+        Self {
+            queue,
+            last_read: now,
+            reads: READS_PER_TURN,
+            read_time: Duration::from_nanos(1_000_000_000 / reads_per_second),
+            paid_until: now,
+            pong: None,
+        }
+    }
+
+    /// How long to read no more, because too much came too fast.
+    fn pause(&self) -> Option<Duration> {
+        self.paid_until.checked_duration_since(Instant::now() + BURST)
+    }
+
     /// Begins the next turn of reading.
     fn next_turn(&mut self) -> io::Result<()> {
         self.reads = READS_PER_TURN;
@@ -108,6 +132,7 @@ impl Read for Wire {
         self.reads = self.reads.checked_sub(1).ok_or(io::ErrorKind::WouldBlock)?;
         let length = self.queue.stream().try_read(buffer)?;
         self.last_read = Instant::now();
+        self.paid_until = self.paid_until.max(self.last_read) + self.read_time;
         Ok(length)
     }
 }
@@ -128,20 +153,15 @@ impl Write for Wire {
 }
 
 impl Connection {
-    /// The connection over this socket, from which `early` has been read already.
-    pub(super) fn new(stream: Arc<TcpStream>, early: Vec<u8>) -> Self {
+    /// The connection over this socket, from which `early` has been read already and the rest is read at that rate.
+    pub(super) fn new(stream: Arc<TcpStream>, early: Vec<u8>, bytes_per_second: u64) -> Self {
         let queue = Arc::new(Queue::new(stream));
-        let last_read = Instant::now();
-        let wire = Wire {
-            queue: queue.clone(),
-            last_read,
-            reads: READS_PER_TURN,
-            pong: None,
-        };
+        let wire = Wire::new(queue.clone(), bytes_per_second);
+        let ping = Box::pin(sleep_until(wire.last_read + PING_INTERVAL));
         Self {
             socket: library(wire, early),
             queue,
-            ping: Box::pin(sleep_until(last_read + PING_INTERVAL)),
+            ping,
             failed: false,
         }
     }
@@ -180,6 +200,10 @@ impl Connection {
                 Ok(None) => {
                     if self.socket.get_mut().next_turn().is_err() {
                         return Step::Disconnected;
+                    }
+                    // What is pushed meanwhile goes out all the same; what comes waits at the other side.
+                    if let Some(pause) = self.socket.get_ref().pause() {
+                        sleep(pause).boxed().await;
                     }
                     if more {
                         continue;
@@ -337,4 +361,34 @@ pub fn read_bytes(bytes: &[u8]) -> (Vec<Incoming>, Vec<u8>) {
     }
     socket.flush().ok();
     (received, std::mem::take(&mut socket.get_mut().1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_comes_faster_than_permitted_is_read_later() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let queue = Arc::new(Queue::new(Arc::new(accepted.unwrap().0)));
+        client.unwrap().write_all(&[0; 100]).await.unwrap();
+        queue.stream().readable().await.unwrap();
+        // One read a second, and four at once; a thousand.
+        let mut slow = Wire::new(queue.clone(), 1);
+        let mut fast = Wire::new(queue, 1000 * READ_BUFFER as u64);
+        for wire in [&mut slow, &mut fast] {
+            for _ in 0..50 {
+                wire.next_turn().unwrap();
+                assert_eq!(Read::read(wire, &mut [0]).unwrap(), 1);
+            }
+        }
+        assert!(slow.pause().is_some() && fast.pause().is_none());
+    }
 }

@@ -15,10 +15,11 @@ use super::tcp::Sockets;
 const MAX_EARLY: usize = 512 << 10;
 
 /// Answers a WebSocket handshake (RFC 6455, section 4.2): the response to return, and what becomes the connection
-/// once that response is out. Origin and session are the caller's to check.
+/// once that response is out, which is read at no more than that rate. Origin and session are the caller's to check.
 pub fn accept(
     request: &Request,
     sockets: &Sockets,
+    bytes_per_second: u64,
 ) -> Result<(Response, impl Future<Output = Option<Connection>> + Send + 'static), StatusCode> {
     let headers = request.headers();
     let wanted = request.method() == Method::GET
@@ -47,7 +48,7 @@ pub fn accept(
         .finish();
     let connection = async move {
         let early = take_early(upgrade.await.ok()?)?;
-        Some(Connection::new(stream, early))
+        Some(Connection::new(stream, early, bytes_per_second))
     };
     Ok((response, connection))
 }

@@ -1,9 +1,10 @@
 //! Frames: fragments, control frames, closing, what is forbidden and what is too long.
 
 use sqlx::PgPool;
+use umbrachat::config::Config;
 
 use super::{BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, Raw, TEXT, frame, member, still_works};
-use crate::support::{numbers, spawn};
+use crate::support::{config, numbers, spawn, spawn_with};
 
 #[sqlx::test]
 async fn fragments_become_one_message_with_a_ping_between(pool: PgPool) {
@@ -36,6 +37,24 @@ async fn a_ping_is_answered_with_its_payload_and_a_pong_with_nothing(pool: PgPoo
         raw.frame(FIN | PING, payload).await;
         assert_eq!(raw.control().await, Some((PONG, payload.to_vec())));
     }
+}
+
+#[sqlx::test]
+async fn what_comes_faster_than_anybody_may_send_is_read_later_and_not_lost(pool: PgPool) {
+    let slow = Config {
+        message_rate: 1.try_into().unwrap(),
+        ..config()
+    };
+    let server = spawn_with(pool, slow).await;
+    let person = member(&server).await;
+    let mut raw = Raw::of(&person).await;
+    // Five seconds' worth of 16 KiB, of which four may come at once.
+    raw.bytes(&frame(FIN | PING, b"").repeat((80 << 10) / 6)).await;
+    raw.frame(FIN | TEXT, b"{\"body\": \"behind the pings\"}").await;
+    let is_it = |(opcode, payload): &(u8, Vec<u8>)| {
+        *opcode == TEXT && String::from_utf8_lossy(payload).contains("behind the pings")
+    };
+    while !is_it(&raw.next().await.expect("the socket is open")) {}
 }
 
 /// RFC 6455, 5.5.3: the answer to the newest ping may stand for those before it.
