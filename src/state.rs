@@ -198,3 +198,43 @@ impl App {
         self.clock.now().trunc_subsecs(6)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn remember(cache: &LoginCache, id: Id, look_up: LookUp) {
+        let login = Login {
+            session: SessionId::new(),
+            user: UserId::new(),
+            name: String::new(),
+            username: String::new(),
+            is_admin: false,
+            key: KeyId::new(),
+            look_up,
+        };
+        cache.insert(id, Arc::new(login));
+    }
+
+    #[test]
+    fn what_was_looked_up_before_a_log_in_ended_is_not_remembered() {
+        let (cache, id) = (LoginCache::default(), Id::default());
+        let early = cache.begin_look_up();
+        cache.remove([id]);
+        remember(&cache, id, early);
+        assert!(cache.get(&id).is_none());
+        remember(&cache, id, cache.begin_look_up());
+        assert!(cache.get(&id).is_some());
+    }
+
+    #[test]
+    fn nothing_is_current_that_was_looked_up_before_the_ends_of_log_ins_were_received() {
+        let (cache, id) = (LoginCache::default(), Id::default());
+        let early = cache.begin_look_up();
+        remember(&cache, id, early);
+        assert!(!cache.is_current(early), "an end may have passed unheard");
+        cache.listen();
+        assert!(!cache.is_current(early) && cache.get(&id).is_none());
+        assert!(cache.is_current(cache.begin_look_up()));
+    }
+}

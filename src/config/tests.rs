@@ -36,6 +36,17 @@ fn nothing_set_gives_the_defaults() {
 }
 
 #[test]
+fn parameters_of_the_database_that_change_nothing_here_are_taken() {
+    let url = "postgres://bob@db/chat?connect_timeout=10&target_session_attrs=read-write&sslmode=require";
+    let options = options(|o| {
+        o.database_url = Some(url.into());
+        o.umbra_keys = Some(Fernet::generate_key().into());
+    });
+    let config = Config::check(&options).unwrap();
+    assert_eq!(config.database_url.unwrap().expose(), url);
+}
+
+#[test]
 fn empty_counts_as_not_set() {
     let config = Config::check(&options(|o| {
         o.listen = Some("".into());

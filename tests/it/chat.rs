@@ -122,8 +122,15 @@ async fn a_message_goes_only_to_the_room_it_was_written_for(pool: PgPool) {
     let answer = alice.post("/chat/room/Lounge/messages", &fields).await;
     assert_eq!(answer.headers()["location"], "/chat/room/Lounge#m-2");
 
-    // Not a member, or no such room: what was typed can be copied.
+    // A link with an id of a room that is no more shows the room of its name.
+    let gone = room_id(&alice.page("/chat/room/General").await);
     admin.post("/admin/rooms/General/delete", &[]).await;
+    assert_eq!(
+        room_id(&alice.page(&format!("/chat/room/Lounge?room={gone}")).await),
+        id
+    );
+
+    // Not a member, or no such room: what was typed can be copied.
     for (person, room) in [(&charlie, id.as_str()), (&alice, "no-id")] {
         let answer = person.post(SEND, &[("body", "mine"), ("room", room)]).await;
         assert_eq!(answer.status(), StatusCode::NOT_FOUND);

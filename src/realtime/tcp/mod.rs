@@ -141,16 +141,20 @@ mod tests {
 
     /// An acceptor that takes two connections of an address, and a connection to it.
     async fn open() -> (Arc<Sockets>, HttpStream, LocalAddr, TcpStream, Acceptor) {
-        let sockets = Sockets::new();
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
         let limits = Limits {
             total: 100,
             per_address: 2,
             network: |address| address,
             proxies: Vec::new(),
         };
+        open_within(limits).await
+    }
+
+    async fn open_within(limits: Limits) -> (Arc<Sockets>, HttpStream, LocalAddr, TcpStream, Acceptor) {
+        let sockets = Sockets::new();
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
         let mut acceptor = Acceptor::new(listener, sockets.clone(), limits).unwrap();
         let (client, accepted) = tokio::join!(TcpStream::connect(address), acceptor.accept());
         let (server, local, ..) = accepted.unwrap();
@@ -239,5 +243,34 @@ mod tests {
         let _fourth = TcpStream::connect(address).await.unwrap();
         waiting.await.unwrap();
         drop(second);
+    }
+    #[tokio::test]
+    async fn all_addresses_together_may_have_so_many_connections_also_those_of_proxies() {
+        let limits = Limits {
+            total: 1,
+            per_address: 2,
+            network: |address| address,
+            proxies: vec!["127.0.0.0/8".parse().unwrap()],
+        };
+        let (_, first, _, first_client, mut acceptor) = open_within(limits).await;
+        let address = first_client.peer_addr().unwrap();
+        let mut second = TcpStream::connect(address).await.unwrap();
+        let waiting = tokio::spawn(async move { acceptor.accept().await.unwrap().0 });
+        assert_eq!(second.read(&mut [0]).await.unwrap_or(0), 0, "refused");
+        drop(first);
+        let _third = TcpStream::connect(address).await.unwrap();
+        waiting.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_answer_ends_the_time_of_the_head_before_it() {
+        let (sockets, mut server, local, mut client, _) = open().await;
+        let used = sockets.used(&local).unwrap();
+        let head_since = || used.head_since.load(Ordering::Relaxed);
+        client.write_all(b"GET").await.unwrap();
+        server.read_exact(&mut [0; 3]).await.unwrap();
+        assert_ne!(head_since(), 0);
+        server.write_all(b"HTTP/1.1 100 Continue").await.unwrap();
+        assert_eq!(head_since(), 0);
     }
 }
