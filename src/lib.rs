@@ -22,6 +22,7 @@ pub mod accounts;
 pub mod rooms;
 pub mod messages;
 pub mod chat;
+pub mod settings;
 pub mod admin;
 pub mod site;
 

@@ -80,7 +80,7 @@ pub async fn sign_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client
         Some(model::CONSENT_VERSION),
     )
     .await?;
-    let logged_in = start_session(app, &mut tx, opened, user, Lifetime::Browser, theme, &client.device).await?;
+    let logged_in = start_session(app, &mut tx, opened, user, Lifetime::Browser, theme, client).await?;
     tx.commit().await?;
     Ok(logged_in)
 }
@@ -129,7 +129,7 @@ pub async fn log_in(app: &App, form: &LogInForm, client: &Client, device: &Devic
         found.user,
         form.lifetime(),
         Theme::parse(&found.theme),
-        &client.device,
+        client,
     )
     .await?;
     tx.commit().await?;
@@ -147,6 +147,20 @@ pub async fn log_out(app: &App, session: SessionId) -> Result<()> {
     let mut tx = app.db.begin().await?;
     let ended = queries::update_session_ended(&mut *tx, session, app.now()).await?;
     end_sessions(app, tx, &ended.into_iter().collect::<Vec<_>>()).await
+}
+
+/// Ends one of a person's own log-ins. None of somebody else, and none that has ended already, exists for them.
+pub async fn end_session(app: &App, user: UserId, session: SessionId) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    let ended = queries::update_own_session_ended(&mut *tx, user, session, app.now()).await?;
+    end_sessions(app, tx, &[ended.ok_or(Error::NotFound)?]).await
+}
+
+/// Ends all of a person's log-ins but this one.
+pub async fn end_other_sessions(app: &App, user: UserId, kept: SessionId) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    let ended = queries::update_sessions_ended(&mut tx, user, Some(kept), app.now()).await?;
+    end_sessions(app, tx, &ended).await
 }
 
 /// Commits that log-ins ended, and makes it known: they leave the cache of this node, and every node closes their
@@ -202,7 +216,7 @@ pub async fn change_role(app: &App, actor: UserId, username: &str, role: Role) -
         return Err(Error::Conflict(sentence.into()));
     }
     queries::update_role(&mut tx, user, role).await?;
-    let ended = queries::update_sessions_ended(&mut tx, user, app.now()).await?;
+    let ended = queries::update_sessions_ended(&mut tx, user, None, app.now()).await?;
     end_sessions(app, tx, &ended).await
 }
 
@@ -316,10 +330,11 @@ pub(super) async fn start_session(
     user: UserId,
     lifetime: Lifetime,
     theme: Theme,
-    device: &str,
+    client: &Client,
 ) -> Result<LoggedIn> {
     let (at, cookie) = (app.now(), opened.cookie);
-    let device: String = device
+    let device: String = client
+        .device
         .chars()
         .filter(|c| !c.is_control())
         .take(DEVICE_CHARACTERS)
@@ -330,6 +345,7 @@ pub(super) async fn start_session(
         user,
         lifetime,
         device: &device,
+        address: &client.address.to_string(),
         at,
         expires_at: expiry(lifetime, at),
     };

@@ -91,7 +91,7 @@ pub async fn set_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client)
         Some(CONSENT_VERSION),
     )
     .await?;
-    let logged_in = start_session(app, &mut tx, opened, user, Lifetime::Browser, theme, &client.device).await?;
+    let logged_in = start_session(app, &mut tx, opened, user, Lifetime::Browser, theme, client).await?;
     tx.commit().await?;
     app.has_users.store(true, Ordering::Relaxed);
     Ok(logged_in)

@@ -17,7 +17,7 @@ use crate::web::errors::{answer_errors, answer_errors_as_problems};
 use crate::web::headers::add_security_headers;
 use crate::web::limits::{Deadlines, buffer_body, within_deadline};
 use crate::web::normalise::redirect_to_one_address;
-use crate::{App, accounts, admin, chat, database, live, rooms, site, web};
+use crate::{App, accounts, admin, chat, database, live, rooms, settings, site, web};
 
 /// The largest body of a form or of a program's request, in bytes.
 const BODY: usize = 64 << 10;
@@ -84,6 +84,7 @@ fn pages(live: Arc<Live>) -> Group {
         accounts::routes,
         rooms::routes,
         chat::routes,
+        settings::routes,
         admin::routes,
         site::routes,
         live::routes,

@@ -14,6 +14,8 @@ pub enum Open {
     Home,
     /// A room.
     Room(RoomId),
+    /// The settings.
+    Settings,
     /// The administration.
     Admin,
 }

@@ -18,6 +18,7 @@ pub mod normalise;
 pub mod session;
 pub mod signature;
 mod sky;
+pub mod words;
 
 use poem::http::{StatusCode, header};
 use poem::{FromRequest, Request, RequestBody, Response};

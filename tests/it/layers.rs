@@ -16,6 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["rooms"],
     &["messages"],
     &["chat"],
+    &["settings"],
     &["admin"],
     &["site"],
     &["live"],

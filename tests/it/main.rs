@@ -31,6 +31,7 @@ mod plans;
 mod presence;
 mod rooms;
 mod security;
+mod settings;
 mod setup;
 mod unfit;
 mod storms;

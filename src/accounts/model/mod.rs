@@ -1,6 +1,7 @@
 //! What an account consists of. Whatever comes in goes through a `parse` constructor, so that an invalid value
 //! cannot exist; each error is a sentence for the person who typed it.
 
+mod device;
 mod fields;
 mod forms;
 
@@ -8,6 +9,7 @@ use caseless::Caseless;
 use chrono::{DateTime, Utc};
 use unicode_normalization::UnicodeNormalization;
 
+pub use device::Device;
 pub use fields::{Email, Password, PersonName, Username};
 pub use forms::{LogInForm, NewAccount, SignUpForm};
 

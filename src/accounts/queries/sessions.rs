@@ -18,6 +18,8 @@ pub struct NewSession<'a> {
     pub lifetime: Lifetime,
     /// What the browser calls itself, for the owner to recognise it.
     pub device: &'a str,
+    /// Where it comes from, for the same.
+    pub address: &'a str,
     /// Now.
     pub at: DateTime<Utc>,
     /// When it ends unless it is used.
@@ -27,19 +29,61 @@ pub struct NewSession<'a> {
 /// Stores a new log-in.
 pub async fn insert_session(connection: &mut PgConnection, new: NewSession<'_>) -> sqlx::Result<()> {
     sqlx::query!(
-        "INSERT INTO user_sessions (id, store_id, user_id, remember, device, created_at, last_used_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
+        "INSERT INTO user_sessions (id, store_id, user_id, remember, device, created_at, last_used_at, expires_at, address)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
         new.id.0,
         new.store_id,
         new.user.0,
         new.lifetime == Lifetime::Device,
         new.device,
         new.at as _,
-        new.expires_at as _
+        new.expires_at as _,
+        new.address
     )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// A log-in that is alive, as its owner sees it.
+#[derive(Debug)]
+pub struct OwnSession {
+    /// Which.
+    pub id: SessionId,
+    /// What the browser calls itself.
+    pub device: String,
+    /// Where it came from; None for one from before this was stored.
+    pub address: Option<String>,
+    /// Whether it outlives the browser.
+    pub remember: bool,
+    /// Since when.
+    pub created_at: DateTime<Utc>,
+    /// When it was last used, to the hour.
+    pub last_used_at: DateTime<Utc>,
+}
+
+/// A person's log-ins that are alive, newest first, at most `limit` of those before `before`.
+pub async fn list_own_sessions(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    now: DateTime<Utc>,
+    before: Option<SessionId>,
+    limit: i64,
+) -> sqlx::Result<Vec<OwnSession>> {
+    sqlx::query_as!(
+        OwnSession,
+        r#"SELECT id AS "id: SessionId", device, address, remember, created_at AS "created_at: DateTime<Utc>",
+                  last_used_at AS "last_used_at: DateTime<Utc>"
+           FROM user_sessions
+           WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND id < coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+           ORDER BY id DESC LIMIT $4"#,
+        user.0,
+        now as _,
+        before.map(|id| id.0),
+        limit
+    )
+    .fetch_all(db)
+    .await
 }
 
 /// A log-in that is alive, and whose it is.
@@ -133,6 +177,25 @@ pub async fn update_session_ended(
     .await
 }
 
+/// Ends one log-in of that person; None when there is none that is alive.
+pub async fn update_own_session_ended(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    session: SessionId,
+    at: DateTime<Utc>,
+) -> sqlx::Result<Option<EndedSession>> {
+    sqlx::query_as!(
+        EndedSession,
+        r#"UPDATE user_sessions SET ended_at = $3 WHERE id = $2 AND user_id = $1 AND ended_at IS NULL
+           RETURNING id AS "id: SessionId", store_id"#,
+        user.0,
+        session.0,
+        at as _
+    )
+    .fetch_optional(db)
+    .await
+}
+
 /// Deletes the records of the session library that stood for these log-ins, in the transaction that ends them.
 pub async fn delete_session_records(connection: &mut PgConnection, ended: &[EndedSession]) -> sqlx::Result<()> {
     let ids: Vec<_> = ended.iter().filter_map(|session| session.store_id.clone()).collect();
@@ -142,18 +205,20 @@ pub async fn delete_session_records(connection: &mut PgConnection, ended: &[Ende
     Ok(())
 }
 
-/// Ends every log-in of a person.
+/// Ends every log-in of a person but `kept`.
 pub async fn update_sessions_ended(
     connection: &mut PgConnection,
     user: UserId,
+    kept: Option<SessionId>,
     at: DateTime<Utc>,
 ) -> sqlx::Result<Vec<EndedSession>> {
     sqlx::query_as!(
         EndedSession,
-        r#"UPDATE user_sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL
+        r#"UPDATE user_sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $3
            RETURNING id AS "id: SessionId", store_id"#,
         user.0,
-        at as _
+        at as _,
+        kept.map(|id| id.0)
     )
     .fetch_all(connection)
     .await

@@ -4,11 +4,11 @@ mod overview;
 mod rooms;
 mod users;
 
-use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use crate::chat::{self, Shell};
 use crate::web::components::back_to_chats;
+use crate::web::words::number;
 
 pub use overview::{Overview, overview};
 pub use rooms::{
@@ -92,71 +92,8 @@ fn show_more(path: &str, pairs: &[(&str, &str)], after: Option<&str>) -> Markup 
     }
 }
 
-/// A whole number with commas between the thousands.
-fn number(n: i64) -> String {
-    let digits = n.unsigned_abs().to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3 + 1);
-    if n < 0 {
-        out.push('−');
-    }
-    for (i, digit) in digits.char_indices() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// "1 member", "2 members".
-fn counted(n: i64, one: &str, many: &str) -> String {
-    format!("{} {}", number(n), if n == 1 { one } else { many })
-}
-
 /// The query of an address; what is empty is left out.
 fn query(pairs: &[(&str, &str)]) -> String {
     let given: Vec<_> = pairs.iter().filter(|(_, value)| !value.is_empty()).collect();
     serde_urlencoded::to_string(given).unwrap_or_default()
-}
-
-/// How long ago, in words; a date when it is more than a week.
-fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
-    let minutes = (now - at).num_minutes();
-    let words = match minutes {
-        i64::MIN..1 => "now".to_owned(),
-        1..60 => format!("{} ago", counted(minutes, "minute", "minutes")),
-        60..1_440 => format!("{} ago", counted(minutes / 60, "hour", "hours")),
-        1_440..2_880 => "yesterday".to_owned(),
-        2_880..10_080 => format!("{} days ago", minutes / 1_440),
-        _ => at.format("%-d %B %Y").to_string(),
-    };
-    html! { span title=(at.format("%Y-%m-%d %H:%M UTC")) { (words) } }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use chrono::TimeDelta;
-
-    #[test]
-    fn numbers_have_commas() {
-        assert_eq!(number(0), "0");
-        assert_eq!(number(999), "999");
-        assert_eq!(number(18_204), "18,204");
-        assert_eq!(number(1_234_567), "1,234,567");
-        assert_eq!(counted(1, "member", "members"), "1 member");
-    }
-
-    #[test]
-    fn times_are_told_in_words() {
-        let now: DateTime<Utc> = "2026-11-20T12:00:00Z".parse().unwrap();
-        let told = |minutes| ago(now - TimeDelta::minutes(minutes), now).into_string();
-        assert!(told(0).contains(">now<"));
-        assert!(told(-5).contains(">now<"));
-        assert!(told(1).contains(">1 minute ago<"));
-        assert!(told(119).contains(">1 hour ago<"));
-        assert!(told(1_500).contains(">yesterday<"));
-        assert!(told(4_000).contains(">2 days ago<"));
-        assert!(told(20_000).contains(">6 November 2026<"));
-    }
 }

@@ -2,9 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::{Tab, counted, number, page};
+use super::{Tab, page};
 use crate::chat::Shell;
 use crate::web::icons::icon;
+use crate::web::words::{counted, number};
 
 /// The numbers of the overview.
 #[derive(Debug, Clone, Copy, Default)]

@@ -14,7 +14,7 @@ pub fn side_bar(shell: &Shell<'_>) -> Markup {
     let Shell { ctx, viewer, open, .. } = *shell;
     let open_room = match open {
         Open::Room(room) => Some(room),
-        Open::Home | Open::Admin => None,
+        Open::Home | Open::Settings | Open::Admin => None,
     };
     html! {
         aside class="side-bar ps-safe-left max-md:pe-safe-right max-md:pt-safe-top" aria-label="Side bar" {
@@ -97,7 +97,10 @@ fn account(ctx: &Ctx, viewer: &Viewer) -> Markup {
                     span class="text-12 wrap-anywhere text-t3" { "@" (viewer.username) }
                 }
                 (theme_choice(ctx, ctx.theme))
-                form class="mt-1.5 border-t border-line pt-1.5" method="post" action="/accounts/logout" {
+                div class="mt-1.5 border-t border-line pt-1.5" {
+                    a href="/settings" { (icon("settings")) "Settings" }
+                }
+                form method="post" action="/accounts/logout" {
                     (csrf_field(ctx))
                     button type="submit" data-busy="Logging out" { (icon("log-out")) span.label { "Log out" } }
                 }

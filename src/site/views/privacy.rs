@@ -29,8 +29,8 @@ const STORED: [(&str, &str, &str); 7] = [
         "As long as the account exists.",
     ),
     (
-        "Your logins: the browser and system you used, when it began and was last used. The key in your cookie only as a hash",
-        "To know that it is you, and to end a login everywhere at once.",
+        "Your logins: the browser and system you used, the network address it came from, when it began and was last used. The key in your cookie only as a hash",
+        "To know that it is you, to show you where you are logged in, and to end a login everywhere at once.",
         "It ends when you log out, and after 30 days without use at the latest (one day without “stay logged in”). It is deleted 30 days later.",
     ),
     (
@@ -97,7 +97,8 @@ pub fn privacy(ctx: &Ctx, viewer: Option<&Viewer>) -> Markup {
         h2 { "Network addresses" }
         p {
             "To stop somebody from guessing passwords, the server counts attempts per network address. "
-            "It does so in its memory, for minutes, and stores none of it in the database."
+            "It does so in its memory, for minutes, and stores none of it in the database. "
+            "The address that a login came from is stored with it, as said above, and only you see it."
         }
         h2 { "Cookies" }
         p { "Only what it needs to work. Over an encrypted connection the first three names begin with " code { "__Host-" } ", elsewhere they end with an id of this server." }

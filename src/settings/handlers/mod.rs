@@ -1,0 +1,4 @@
+//! The pages of the settings: one file per resource.
+
+pub(super) mod appearance;
+pub(super) mod sessions;

@@ -1,0 +1,21 @@
+//! What a person decides about their own account, and sees of it: the pages under `/settings`.
+//!
+//! They are about nobody but the reader: each of them acts for the person who asks, and what is named in an address is
+//! looked for among their own.
+
+mod handlers;
+pub mod views;
+
+use poem::{Route, get, post};
+
+use handlers::{appearance, sessions};
+
+/// Every page of the settings.
+pub fn routes(route: Route) -> Route {
+    route
+        .at("/settings", get(appearance::index))
+        .at("/settings/appearance", get(appearance::show).post(appearance::update))
+        .at("/settings/sessions", get(sessions::index))
+        .at("/settings/sessions/end-others", post(sessions::destroy_others))
+        .at("/settings/sessions/:id/end", post(sessions::destroy))
+}

@@ -1,0 +1,105 @@
+//! The pages of the settings: a list of sections, and beside it (on a phone: after it) the one that is open.
+
+mod appearance;
+mod sessions;
+
+use maud::{Markup, html};
+
+pub use appearance::appearance;
+pub use sessions::{SessionsPage, sessions};
+
+use crate::chat::{self, Shell};
+use crate::web::components::back_to_chats;
+use crate::web::icons::icon;
+
+/// The sections, in the order of their list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// Night, dawn, or as the system says.
+    Appearance,
+    /// Where I am logged in.
+    Sessions,
+}
+
+/// Each section with its address, its icon and its name.
+const SECTIONS: [(Section, &str, &str, &str); 2] = [
+    (Section::Appearance, "/settings/appearance", "palette", "Appearance"),
+    (Section::Sessions, "/settings/sessions", "monitor", "Sessions"),
+];
+
+/// One section.
+pub fn page(shell: &Shell<'_>, open: Section, content: &Markup) -> Markup {
+    let title = SECTIONS
+        .iter()
+        .find(|(section, ..)| *section == open)
+        .map_or("", |(_, _, _, name)| name);
+    let back = html! {
+        a class="icon-button back -ms-2.5 md:hidden" href="/settings" aria-label="Back to the settings" { (icon("arrow-left")) }
+    };
+    frame(
+        shell,
+        &format!("{title} · Settings"),
+        &back,
+        ("max-md:hidden", ""),
+        Some(open),
+        content,
+    )
+}
+
+/// All sections. On a wide screen `content`, the first one, stands beside the list.
+pub fn list(shell: &Shell<'_>, first: Section, content: &Markup) -> Markup {
+    frame(
+        shell,
+        "Settings",
+        &back_to_chats(),
+        ("", "max-md:hidden"),
+        Some(first),
+        content,
+    )
+}
+
+/// `(list, content)` are the classes that hide either on a phone.
+fn frame(
+    shell: &Shell<'_>,
+    title: &str,
+    back: &Markup,
+    (list, content_class): (&str, &str),
+    open: Option<Section>,
+    content: &Markup,
+) -> Markup {
+    let sheet = html! {
+        div class="flex min-h-0 flex-1 flex-col" {
+            header class="flex min-h-15 flex-none items-center gap-1 border-b border-line ps-5.5 pe-3 max-md:box-content max-md:min-h-14.5 max-md:ps-2.5 max-md:pt-safe-top" {
+                (back)
+                h1 class="text-16 font-650 tracking-tight" { "Settings" }
+            }
+            div class="flex min-h-0 flex-1" {
+                nav class={ "w-50 flex-none border-e border-line p-2.5 max-md:w-full max-md:border-0 " (list) } aria-label="Settings" {
+                    ul class="grid gap-0.5" {
+                        @for (section, href, sign, name) in SECTIONS {
+                            @let here = open == Some(section);
+                            li { a.row.open[here] href=(href) aria-current=[here.then_some("page")] {
+                                span.tile { (icon(sign)) }
+                                span.row-text { span.row-name { (name) } }
+                            } }
+                        }
+                    }
+                }
+                div class={ "@container min-h-0 flex-1 overflow-y-auto overscroll-contain px-6.5 pt-6 pb-[max(32px,env(safe-area-inset-bottom))] max-md:p-4 max-md:pb-[max(24px,env(safe-area-inset-bottom))] " (content_class) } {
+                    div class="mx-auto grid max-w-170 grid-cols-1 gap-7" { (content) }
+                }
+            }
+        }
+    };
+    chat::views::page(shell, title, &sheet)
+}
+
+/// What a section begins with.
+fn heading(title: &str, lead: &str) -> Markup {
+    html! {
+        header {
+            h2 class="text-24 font-680 tracking-title" tabindex="-1" { (title) }
+            p class="mt-1 text-t2" { (lead) }
+        }
+    }
+}

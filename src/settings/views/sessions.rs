@@ -1,0 +1,98 @@
+//! Where I am logged in.
+
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+
+use super::heading;
+use crate::accounts::model::Device;
+use crate::accounts::queries::OwnSession;
+use crate::ids::SessionId;
+use crate::web::Ctx;
+use crate::web::components::{chip, csrf_field};
+use crate::web::icons::icon;
+use crate::web::words::ago;
+
+/// What the section shows.
+#[derive(Debug)]
+pub struct SessionsPage {
+    /// The one in which it is looked at.
+    pub current: SessionId,
+    /// A page of them, newest first.
+    pub sessions: Vec<OwnSession>,
+    /// `?before=` of the next page, if there is one.
+    pub before: Option<SessionId>,
+    /// When it is looked at.
+    pub now: DateTime<Utc>,
+}
+
+/// The section: this device, then the others.
+pub fn sessions(ctx: &Ctx, page: &SessionsPage) -> Markup {
+    let (here, others): (Vec<_>, Vec<_>) = page.sessions.iter().partition(|session| session.id == page.current);
+    html! {
+        div #sessions class="grid gap-6" {
+            (heading("Sessions", "The devices where you are logged in. Ending one closes it at once."))
+            @if !here.is_empty() {
+                ul.card.card-list { @for session in here { (row(ctx, page, session)) } }
+            }
+            section class="grid gap-3" aria-labelledby="others-title" {
+                div class="flex min-h-9.5 flex-wrap items-center justify-between gap-2.5" {
+                    h2 #others-title tabindex="-1" { "Other devices" }
+                    @if !others.is_empty() {
+                        form method="post" action="/settings/sessions/end-others" hx-post="/settings/sessions/end-others" hx-target="#sessions" hx-swap="outerHTML" {
+                            (csrf_field(ctx))
+                            button #end-others class="button small quiet-danger" type="submit" data-busy="Ending" { (icon("log-out")) span.label { "End all others" } }
+                        }
+                    }
+                }
+                @if others.is_empty() {
+                    p class="text-t2" { "You are logged in nowhere else." }
+                } @else {
+                    ul.card.card-list { @for session in others { (row(ctx, page, session)) } }
+                }
+                @if let Some(before) = page.before {
+                    p class="mt-1 text-center" { a.button.secondary href={ "/settings/sessions?before=" (before) } { "Show more" } }
+                }
+            }
+        }
+    }
+}
+
+fn row(ctx: &Ctx, page: &SessionsPage, session: &OwnSession) -> Markup {
+    let device = Device::of(&session.device);
+    let path = format!("/settings/sessions/{}/end", session.id);
+    let is_current = session.id == page.current;
+    html! {
+        li id={ "session-" (session.id) } {
+            span.tile { (icon(if device.is_mobile { "smartphone" } else { "monitor" })) }
+            div class="min-w-0 flex-1" {
+                p class="font-600" { (device.name) }
+                p class="mt-0.5 text-13 wrap-anywhere text-t3" {
+                    "Logged in "
+                    time datetime=(session.created_at.format("%Y-%m-%dT%H:%M:%SZ")) data-format="datetime" { (session.created_at.format("%-d %B %Y, %H:%M UTC")) }
+                    @if let Some(address) = &session.address { " from " (address) }
+                }
+                p class="mt-0.5 text-13 text-t3" {
+                    @if !is_current { "Last used " (last_use(page, session)) " · " }
+                    @if session.remember { "stays logged in" } @else { "until the browser closes" }
+                }
+            }
+            @if is_current {
+                (chip("ok", "This device"))
+            } @else {
+                form method="post" action=(path) hx-post=(path) hx-target="#sessions" hx-swap="outerHTML" {
+                    (csrf_field(ctx))
+                    button.button.small.secondary type="submit" data-busy="Ending" aria-label={ "End " (device.name) } { span.label { "End" } }
+                }
+            }
+        }
+    }
+}
+
+/// The last use is noted once an hour, so nothing finer is said.
+fn last_use(page: &SessionsPage, session: &OwnSession) -> Markup {
+    if (page.now - session.last_used_at).num_minutes() < 60 {
+        html! { "within the last hour" }
+    } else {
+        ago(session.last_used_at, page.now)
+    }
+}
