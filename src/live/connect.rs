@@ -100,6 +100,7 @@ fn connect(
 fn refuse(status: StatusCode) -> Response {
     let text = "This address is a WebSocket (RFC 6455, version 13).";
     text.with_status(status)
+        .with_header(header::UPGRADE, "websocket")
         .with_header(header::SEC_WEBSOCKET_VERSION, "13")
         .into_response()
 }

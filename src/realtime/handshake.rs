@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use poem::{Request, Response, Upgraded};
 use tokio::io::AsyncReadExt;
 use tungstenite::handshake::derive_accept_key;
@@ -14,19 +14,32 @@ use super::tcp::Sockets;
 /// Bytes that are taken over from HTTP at most: more than it reads ahead. What came after them waits in the socket.
 const MAX_EARLY: usize = 512 << 10;
 
+/// What is wrong when handshakes come without their `Upgrade`, in nginx's words.
+const NOT_PASSED: &str = "WebSocket handshakes arrive without `Upgrade`: the proxy in front does not pass it, so pages ask \
+    for what is new every few seconds instead. In nginx these lines are missing: proxy_http_version 1.1; \
+    proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\";";
+
 /// Answers a WebSocket handshake (RFC 6455, section 4.2): the response to return, and what becomes the connection
-/// once that response is out, which is read at no more than that rate. Origin and session are the caller's to check.
+/// once that response is out, which is read at no more than that rate. Origin and session are the caller's to check. One
+/// that a proxy has made an ordinary request is logged, with what helps.
 pub fn accept(
     request: &Request,
     sockets: &Sockets,
     bytes_per_second: u64,
 ) -> Result<(Response, impl Future<Output = Option<Connection>> + Send + 'static), StatusCode> {
     let headers = request.headers();
-    let wanted = request.method() == Method::GET
+    if request.method() != Method::GET {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    // Whatever asks for an upgrade in HTTP/1.0 is to be ignored (RFC 9110, section 7.8).
+    let is_upgrade = request.version() != Version::HTTP_10
         && has_token(headers, header::CONNECTION, "upgrade")
         && has_token(headers, header::UPGRADE, "websocket");
-    if !wanted {
-        return Err(StatusCode::BAD_REQUEST);
+    if !is_upgrade {
+        if sockets.handshake_warnings.may_warn() {
+            tracing::warn!("{NOT_PASSED}");
+        }
+        return Err(StatusCode::UPGRADE_REQUIRED);
     }
     if headers
         .get(header::SEC_WEBSOCKET_VERSION)

@@ -1,17 +1,58 @@
-//! The log fails before the server does: whatever becomes of it, the server lives on.
+//! The log: what it says of a wrong setup, and that it fails before the server does: whatever becomes of it, the server
+//! lives on.
 
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::OFlags;
 
 use crate::program::{Folder, Server, command, eventually, finish};
+use crate::support::{Person, account};
 
 fn is_alive(folder: &Folder, server: &Server) -> bool {
     let mut health = command(folder, &["healthcheck"]);
     finish(health.env("LISTEN", server.socket())).status.success()
+}
+
+#[tokio::test]
+async fn handshakes_that_lost_their_upgrade_on_the_way_are_logged_once_with_the_lines_that_are_missing() {
+    let folder = Folder::new();
+    let log = File::create(folder.path("log")).unwrap();
+    let server = Server::spawn_logged(command(&folder, &[]).stderr(log), &folder.path("data"));
+    let code = server
+        .line()
+        .rsplit_once("code=")
+        .expect("the setup address")
+        .1
+        .to_owned();
+    let admin = Person::new(&server.address);
+    admin.post("/setup", &account("ada", &[("code", &code)])).await;
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(server.socket()).unwrap();
+        // What nginx makes of a handshake by itself.
+        let request = format!(
+            "GET /ws/chatroom/general HTTP/1.0\r\nHost: {}\r\nConnection: close\r\nOrigin: {}\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            server.socket(),
+            server.address
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains(" 426 "), "{answer}");
+    }
+    server.stop();
+    let log = std::fs::read_to_string(folder.path("log")).unwrap();
+    for line in [
+        "proxy_http_version 1.1;",
+        "proxy_set_header Upgrade $http_upgrade;",
+        "proxy_set_header Connection \"upgrade\";",
+    ] {
+        assert_eq!(log.matches(line).count(), 1, "{log}");
+    }
 }
 
 #[test]

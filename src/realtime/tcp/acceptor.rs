@@ -11,17 +11,15 @@ use ipnet::IpNet;
 use poem::Addr;
 use poem::web::{LocalAddr, RemoteAddr};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::stream::HttpStream;
-use super::{NUMBERED, Sockets, Used};
+use super::{NUMBERED, Sockets, Used, Warnings};
 
 /// Connections that may wait to be accepted: the library's 128 let some of 200 that come at once wait for a second.
 const BACKLOG: i32 = 4096;
 /// Pause after a connection could not be accepted.
 const RETRY: Duration = Duration::from_millis(100);
-/// That connections are refused is logged this often at most.
-const WARN_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How many connections there may be.
 #[derive(Debug)]
@@ -43,7 +41,7 @@ pub struct Acceptor {
     sockets: Arc<Sockets>,
     next: u64,
     limits: Limits,
-    warned_at: Option<Instant>,
+    warnings: Warnings,
 }
 
 impl Acceptor {
@@ -57,17 +55,8 @@ impl Acceptor {
             sockets,
             next: 0,
             limits,
-            warned_at: None,
+            warnings: Warnings::default(),
         })
-    }
-
-    /// Whether to log that connections are refused: not each one.
-    fn may_warn(&mut self) -> bool {
-        let may = self.warned_at.is_none_or(|at| at.elapsed() >= WARN_INTERVAL);
-        if may {
-            self.warned_at = Some(Instant::now());
-        }
-        may
     }
 
     /// Notes a connection; None when its address has too many.
@@ -87,7 +76,7 @@ impl Acceptor {
         let mut open = self.sockets.lock();
         if open.connections.len() >= self.limits.total {
             drop(open);
-            if self.may_warn() {
+            if self.warnings.may_warn() {
                 tracing::warn!("there are too many connections; the system's limit of open files allows no more");
             }
             return None;
@@ -95,7 +84,7 @@ impl Acceptor {
         let count = open.by_address.entry(address).or_default();
         if *count >= self.limits.per_address && !is_proxy {
             drop(open);
-            if self.may_warn() {
+            if self.warnings.may_warn() {
                 tracing::warn!(%address, "an address has too many connections; if it is a proxy, name it in TRUSTED_PROXIES");
             }
             return None;
@@ -128,7 +117,7 @@ impl poem::listener::Acceptor for Acceptor {
                     }
                 }
                 Err(error) => {
-                    if self.may_warn() {
+                    if self.warnings.may_warn() {
                         tracing::warn!(%error, "connections cannot be accepted");
                     }
                     // The caller tries again at once, which would not help where the system is out of files.

@@ -29,12 +29,17 @@ pub use self::acceptor::{Acceptor, Limits};
 /// What a connection's local address is called: requests have no other room for its number.
 const NUMBERED: &str = "connection";
 
+/// What strangers cause is logged this often at most.
+const WARN_INTERVAL: Duration = Duration::from_secs(60);
+
 /// The connections that HTTP uses, by their numbers.
 #[derive(Debug)]
 pub struct Sockets {
     // A std mutex: it is held for a few instructions and never across an await.
     open: Mutex<Open>,
     start: Instant,
+    /// About handshakes that are none.
+    pub(super) handshake_warnings: Warnings,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +66,7 @@ impl Sockets {
         Arc::new(Self {
             open: Mutex::default(),
             start: Instant::now(),
+            handshake_warnings: Warnings::default(),
         })
     }
 
@@ -103,6 +109,22 @@ impl Sockets {
     fn lock(&self) -> MutexGuard<'_, Open> {
         // No code panics while it holds the lock, so a poisoned map is whole.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Decides whether to warn of what strangers cause: not each time, or they fill the log.
+#[derive(Debug, Default)]
+pub(super) struct Warnings(Mutex<Option<Instant>>);
+
+impl Warnings {
+    /// Whether the last warning is long enough ago.
+    pub(super) fn may_warn(&self) -> bool {
+        let mut warned_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = warned_at.is_none_or(|at| at.elapsed() >= WARN_INTERVAL);
+        if may {
+            *warned_at = Some(Instant::now());
+        }
+        may
     }
 }
 
