@@ -30,6 +30,8 @@ const MAX_MISSED: i64 = 500;
 const CHANGES_PER_LOAD: i64 = 100;
 /// How often it is checked whether the log-in still lives, and its use noted.
 const LOGIN_CHECK_INTERVAL: Duration = Duration::from_secs(3600);
+/// How often a page is told that it sends too much that cannot be read.
+const TOO_FAST_INTERVAL: Duration = Duration::from_secs(1);
 /// Messages of one socket that may wait for their confirmation.
 const MAX_UNCONFIRMED: usize = 256;
 
@@ -77,6 +79,8 @@ pub(super) struct Socket {
     room: Option<Room>,
     /// When the log-in was found alive.
     login_checked_at: Instant,
+    /// When the page was last told that it sends too much that cannot be read.
+    told_too_fast_at: Option<Instant>,
 }
 
 /// A room that a page enters.
@@ -127,6 +131,7 @@ impl Socket {
             person,
             room,
             login_checked_at: Instant::now(),
+            told_too_fast_at: None,
         }
     }
 
@@ -285,13 +290,23 @@ impl Socket {
     }
 
     /// Carries out what the page sent. What is wrong is answered, never punished by closing; only for text that is not
-    /// UTF-8 the protocol wants the connection to end after the answer. What cannot be read counts as a message, and is
-    /// not answered beyond their limit.
-    fn receive(&self, received: &Incoming) {
+    /// UTF-8 the protocol wants the connection to end after the answer. What cannot be read counts as a message; beyond
+    /// their limit one answer stands for all that comes within a moment.
+    fn receive(&mut self, received: &Incoming) {
         let done = match Command::parse(received) {
             Ok(command) => self.carry_out(command),
-            Err(_) if self.app.throttle.check_message(self.subscriber.user).is_err() => return,
-            Err(error) => Err(error),
+            Err(error) => match self.app.throttle.check_message(self.subscriber.user) {
+                Ok(()) => Err(error),
+                Err(wait) => {
+                    let now = Instant::now();
+                    if self.told_too_fast_at.is_some_and(|at| now - at < TOO_FAST_INTERVAL) {
+                        return;
+                    }
+                    self.told_too_fast_at = Some(now);
+                    let reason = Reason::Send(SendError::TooFast(wait));
+                    Err(CommandError { reason, ..error })
+                }
+            },
         };
         if let Err(error) = done {
             self.push_to_person(Event::CommandRefused(&error));

@@ -1,14 +1,16 @@
-//! Rows 9 and 21: how often something may be tried, and by whom.
+//! Rows 9, 19 and 21: how often something may be tried, and by whom.
 
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use reqwest::StatusCode;
 use sqlx::PgPool;
+use tokio_tungstenite::tungstenite::Message;
 use umbrachat::config::Config;
 
 use crate::nodes::{two_with, up};
 use crate::services::{Redis, shared_redis};
-use crate::support::{PASSWORD, Person, Server, account, config, spawn_with};
+use crate::support::{Cast, PASSWORD, Person, Server, account, config, spawn_with};
 
 fn throttled() -> Config {
     Config {
@@ -285,4 +287,38 @@ async fn row_9_without_redis_each_node_limits_by_itself(pool: PgPool) {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let third = |_| "192.0.2.3".to_owned();
     assert_eq!(try_in_turn(&nodes, third, "after", 7).await.0, taken_then_refused(6, 1));
+}
+
+#[sqlx::test]
+async fn row_19_too_many_bad_frames_are_answered_together(pool: PgPool) {
+    let slow = Config {
+        message_rate: 1.try_into().unwrap(),
+        ..config()
+    };
+    let server = spawn_with(pool, slow).await;
+    let Cast { alice, bob, .. } = server.cast().await;
+    let mut socket = alice.socket("General").await;
+    let start = Instant::now();
+    for _ in 0..200 {
+        socket.send("not json").await;
+    }
+    // A ping is answered after all that came before it.
+    socket.send(Message::Ping("all".into())).await;
+    let (mut unreadable, mut too_fast) = (0, 0);
+    loop {
+        match socket.0.next().await.unwrap().unwrap() {
+            Message::Pong(_) => break,
+            Message::Text(text) if text.contains("\"invalid_json\"") => unreadable += 1,
+            Message::Text(text) if text.contains("\"too_fast\"") => too_fast += 1,
+            _ => {}
+        }
+    }
+    // Four at once and one each second; and as often that the rest is too much.
+    let seconds = usize::try_from(start.elapsed().as_secs()).unwrap();
+    assert!((4..=5 + seconds).contains(&unreadable), "{unreadable} in {seconds} s");
+    assert!((1..=1 + seconds).contains(&too_fast), "{too_fast} in {seconds} s");
+    assert!(bob.write("General", "unaffected").await > 0);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    socket.say("readable").await;
+    socket.until(">readable<").await;
 }
