@@ -147,9 +147,7 @@ async fn find(
     let Some(slug) = slug else {
         return Ok((user, None));
     };
-    let address = shown
-        .room
-        .map_or(RoomAddress::Slug(&slug), |id| RoomAddress::Id(RoomId(id)));
+    let address = shown.address(&slug);
     let enter = async |db: &mut PgConnection| {
         let found = find_membership(&mut *db, user.id, address).await?;
         let membership = found.filter(Membership::may_write).ok_or(Error::NotFound)?;
@@ -167,8 +165,14 @@ async fn find(
 }
 
 impl Shown {
+    /// The room that the page shows, by this name or by its id.
+    pub(super) fn address<'a>(&self, slug: &'a str) -> RoomAddress<'a> {
+        self.room
+            .map_or(RoomAddress::Slug(slug), |id| RoomAddress::Id(RoomId(id)))
+    }
+
     /// How far the page knows the room, as far as its reader may.
-    fn position(&self, membership: &Membership) -> Position {
+    pub(super) fn position(&self, membership: &Membership) -> Position {
         let Some(after) = self.after else {
             return membership.room.state().position();
         };

@@ -92,9 +92,22 @@ enum Part<'a> {
 }
 
 impl Changes<'_> {
-    /// The frames for pages, which follow on each other: as many as the lines need, and one for each altered message,
-    /// because not everybody may see every old message.
+    /// The frames for pages, which follow on each other.
     pub(super) fn frames(self) -> Vec<Frame> {
+        let parts = self.parts().into_iter();
+        parts
+            .map(|(covers, markup)| Frame::covering(covers, &markup.0))
+            .collect()
+    }
+
+    /// All of it at once.
+    pub(super) fn fragment(self) -> Markup {
+        views::joined(&self.parts())
+    }
+
+    /// As many parts as the lines need, and one for each altered message, because not everybody may see every old
+    /// message.
+    fn parts(self) -> Vec<(Covers, Markup)> {
         let mut parts: Vec<(Position, Part<'_>)> = Vec::with_capacity(1);
         let (mut lines, mut bytes, mut at) = (Vec::new(), 0, self.after);
         for one in self.items {
@@ -126,16 +139,16 @@ impl Changes<'_> {
             *end = self.to;
         }
         let mut after = self.after.change;
-        let frame = |(to, part): (Position, Part<'_>)| {
+        let cover = |(to, part): (Position, Part<'_>)| {
             let (markup, altered) = match part {
                 Part::Lines(lines) => (views::lines(self.placement, after, to.change, &lines), None),
                 Part::Altered(message) => (views::altered(message, after, to.change), Some(message.seq)),
             };
             let covers = Covers { after, to, altered };
             after = to.change;
-            Frame::covering(covers, &markup.0)
+            (covers, markup)
         };
-        parts.into_iter().map(frame).collect()
+        parts.into_iter().map(cover).collect()
     }
 }
 

@@ -5,6 +5,7 @@
 //! - `event`: everything that may be said to a page, and the frames that carry it.
 //! - `deliveries`: how far each room has been delivered. What this node has stored itself is delivered as it comes, what
 //!   others have stored is loaded by `loading`. Either renders once and publishes shared frames.
+//! - `missed`: what a page has not been given, for its socket and for a page whose proxy lets no socket pass.
 //! - `replies`: what became of a page's own messages.
 //! - `room_list`: what changes in the list of public rooms. `online`: how many are online. `revocations`: log-ins that
 //!   ended.
@@ -43,6 +44,7 @@ mod connect;
 mod deliveries;
 mod event;
 mod loading;
+mod missed;
 mod online;
 mod replies;
 mod revocations;
@@ -76,9 +78,10 @@ impl Live {
     }
 }
 
-/// The sockets of the pages.
+/// The sockets of the pages, and the way for pages that no socket reaches.
 pub fn routes(route: Route) -> Route {
     route
+        .at("/chat/room/:name/changes", get(missed::index))
         .at("/ws/chatroom/:name", get(connect::room))
         .at("/ws/inbox", get(connect::inbox))
 }

@@ -13,21 +13,17 @@ use super::Live;
 use super::command::{Command, CommandError, Reason};
 use super::connect::Shown;
 use super::event::{Changes, Event, Placement};
+use super::missed::{self, is_outdated};
 use super::replies::Replies;
 use crate::database::HeldConnection;
 use crate::ids::{Position, RoomId};
-use crate::messages::history;
-use crate::messages::model::{Item, SendError};
+use crate::messages::model::SendError;
 use crate::messages::sending::{Sender, send};
 use crate::realtime::{Audience, CloseCode, Connection, Disconnected, Incoming, Slot, Step, Subscriber};
-use crate::rooms::model::{Membership, RoomAddress, Span};
+use crate::rooms::model::{Membership, RoomAddress};
 use crate::state::LookUp;
 use crate::{App, Error, Result, accounts, rooms};
 
-/// A page that missed more changes than this loads the newest history instead.
-const MAX_MISSED: i64 = 500;
-/// Changes that are loaded together for a page that missed them.
-const CHANGES_PER_LOAD: i64 = 100;
 /// How often it is checked whether the log-in still lives, and its use noted.
 const LOGIN_CHECK_INTERVAL: Duration = Duration::from_secs(3600);
 /// How often a page is told that it sends too much that cannot be read.
@@ -228,45 +224,27 @@ impl Socket {
             // They left and came back: the page begins anew with what they may see now.
             return Err(End::Close(CloseCode::TryAgain));
         }
-        let state = membership.room.state();
-        let end = state.position();
+        let end = membership.room.state().position();
         let mut at = queue.position(*slot).unwrap_or(end);
-        // A position beyond the end is from a database that was set back.
-        if at.change > end.change || end.change.0.saturating_sub(at.change.0) > MAX_MISSED {
+        if is_outdated(at, end) {
             held.release();
             queue.set_position(*slot, end);
             return Ok(self.connection.send([Event::PageOutdated.frame()]).await?);
         }
         while at.change < end.change {
-            let span = Span {
-                room,
-                key: state.key,
-                begins: membership.begins.seq,
-                newest: at.seq,
-                after: at.change,
-                up_to: end.change,
-            };
-            let changes = async |db: &mut PgConnection| history::changes(app, db, &[span], CHANGES_PER_LOAD).await;
-            let read = held.run(changes).await?;
+            let load = async |db: &mut PgConnection| missed::load(app, db, &membership, at).await;
+            let (items, to) = held.run(load).await?;
             // Never kept over the sending: a slow page would hold it.
             held.release();
-            for (items, change) in read {
-                let newest = items.iter().filter_map(|item| match item {
-                    Item::Message(message) => Some(message.seq),
-                    Item::Altered(_) | Item::Event(_) => None,
-                });
-                let seq = newest.max().unwrap_or(at.seq);
-                let to = Position { change, seq };
-                let changes = Changes {
-                    after: at,
-                    to,
-                    items: &items,
-                    placement,
-                };
-                self.connection.send(changes.frames()).await?;
-                queue.set_position(*slot, to);
-                at = to;
-            }
+            let changes = Changes {
+                after: at,
+                to,
+                items: &items,
+                placement,
+            };
+            self.connection.send(changes.frames()).await?;
+            queue.set_position(*slot, to);
+            at = to;
         }
         Ok(())
     }

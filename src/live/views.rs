@@ -8,6 +8,7 @@ use crate::chat::views::{online as online_count, room_row};
 use crate::ids::{Change, RoomId};
 use crate::messages::model::MessageView;
 use crate::messages::views::message;
+use crate::realtime::Covers;
 use crate::rooms::model::{ListedRoom, RoomList};
 
 /// New lines for the list.
@@ -29,6 +30,11 @@ pub(super) fn altered(shown: &MessageView, from: Change, to: Change) -> Markup {
     html! {
         hx-partial hx-target={ "#m-" (shown.seq) } hx-swap="outerHTML" data-from=(from) data-to=(to) { (message(shown)) }
     }
+}
+
+/// Envelopes that follow on each other.
+pub(super) fn joined(parts: &[(Covers, Markup)]) -> Markup {
+    html! { @for (_, part) in parts { (part) } }
 }
 
 /// A message that takes its place, whether the page shows it already or not.

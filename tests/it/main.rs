@@ -23,6 +23,7 @@ mod encryption;
 mod layers;
 mod log;
 mod messages;
+mod missed;
 mod model;
 mod nodes;
 mod outages;

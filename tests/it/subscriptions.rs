@@ -11,13 +11,13 @@ use crate::nodes;
 use crate::support::{Cast, Person, Server, Socket, attributes, config, numbers, spawn, spawn_with};
 
 /// The id of the room with that name.
-async fn room_id(pool: &PgPool, name: &str) -> Uuid {
+pub async fn room_id(pool: &PgPool, name: &str) -> Uuid {
     let room = sqlx::query_scalar("SELECT id FROM rooms WHERE slug = $1").bind(name);
     room.fetch_one(pool).await.unwrap()
 }
 
 /// Lets somebody's membership begin now.
-async fn begin_now(pool: &PgPool, room: &str, username: &str) {
+pub async fn begin_now(pool: &PgPool, room: &str, username: &str) {
     let done = sqlx::query(
         "UPDATE members m SET from_seq = r.last_seq, from_change = r.last_change FROM rooms r, users u
          WHERE r.id = m.room_id AND r.slug = $1 AND u.id = m.user_id AND u.username = $2",
@@ -28,7 +28,7 @@ async fn begin_now(pool: &PgPool, room: &str, username: &str) {
 }
 
 /// Alters a message as an edit will: with a change of its own, taken under the room's lock.
-async fn alter(pool: &PgPool, room: &str, seq: i64) {
+pub async fn alter(pool: &PgPool, room: &str, seq: i64) {
     let mut transaction = pool.begin().await.unwrap();
     sqlx::query("UPDATE rooms SET last_change = last_change + 1 WHERE slug = $1")
         .bind(room)

@@ -17,6 +17,7 @@ use crate::messages::sending::{Sender, send_and_wait};
 use crate::messages::views::{self, Draft};
 use crate::rooms::actions::enter;
 use crate::rooms::model::{Membership, RoomAddress, path};
+use crate::web::components::alert;
 use crate::web::errors::set_retry_after;
 use crate::web::{Ctx, see_other};
 use crate::{App, Error, Result};
@@ -127,6 +128,11 @@ async fn send(app: &App, ctx: &Ctx, user: &CurrentUser, slug: &str, form: &NewMe
             Ok(views::message(&message).into_response())
         }
         Ok(stored) => Ok(see_other(&format!("{}#m-{}", path(&membership.room.slug), stored.seq))),
+        // A page with script sends it again by itself.
+        Err(refusal) if ctx.htmx => {
+            let alert = alert("bad", refusal.message());
+            Ok(answer(refusal, alert.into_response()))
+        }
         Err(refusal) => {
             let page = rooms::draw(app, ctx, user, &membership, None, form.draft(refusal.page_message())).await?;
             Ok(answer(refusal, page.into_response()))
