@@ -8,7 +8,13 @@ import { ensure, find, owner } from "./dom.js";
 const PATIENCE_MS = 1_500;
 
 const TEXTS = {
-  down: ["You are offline.", "What you write is kept and sent when you are back."],
+  down: ["You are not connected.", "What you write is kept and sent when you are."],
+  offline: ["You are offline.", "What you write is kept and sent when you are back."],
+  away: ["The server cannot be reached.", "What you write is kept and sent when it is back."],
+  polling: [
+    "New messages come a little later here.",
+    "Something between you and the server does not let live connections (WebSockets) pass. What you write is sent all the same.",
+  ],
   "turned-away": [
     "The server has no room for this window right now.",
     "It may be busy, or you have too many windows open. What you write is kept and sent when there is room.",
@@ -33,6 +39,13 @@ function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Why the page is not connected, as far as it is known. */
+function cause({ turnedAway, away }) {
+  if (!navigator.onLine) return "offline";
+  if (turnedAway) return "turned-away";
+  return away ? "away" : "down";
+}
+
 function draw(banner, status) {
   const { kind } = status;
   const late = Date.now() - status.since > PATIENCE_MS;
@@ -41,7 +54,7 @@ function draw(banner, status) {
   banner.hidden = !(shown || slow);
   if (banner.hidden) return;
 
-  const [title, text] = TEXTS[kind === "down" && status.turnedAway ? "turned-away" : kind] ?? TEXTS.down;
+  const [title, text] = TEXTS[kind === "down" || kind === "connecting" ? cause(status) : kind];
   const line = find("p", banner) ?? banner;
   setText(ensure(line, "strong", "strong"), title);
   setText(ensure(line, ".banner-text", "span", "banner-text"), text);
@@ -51,7 +64,7 @@ function draw(banner, status) {
   setText(timer, kind === "down" ? countdown(status) : "");
 
   const button = find("button", banner);
-  if (button) button.hidden = kind !== "down" && kind !== "connecting";
+  if (button) button.hidden = !["down", "polling", "connecting"].includes(kind);
   const link = ensure(banner, "a", "a", "button secondary");
   link.hidden = kind !== "signed-out" && kind !== "closed";
   if (kind === "signed-out") {

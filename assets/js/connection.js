@@ -2,11 +2,15 @@
 // backs off; this file tells it where to go on, notices what hx-ws cannot (gaps, silence, a lost session), and says how
 // the connection is doing. The server finds the room by its id, whatever it is called by now.
 //
-// In a room the cursor is the highest change that is on the page. It begins with the page's `data-change`, and moves with
-// `data-to` of each frame once that frame is in the page. Frames say `data-from` too: if that is beyond the
-// cursor, something between was lost, so the frame is dropped and a reconnect with `?after=<cursor>` brings all.
+// A frame before which something was lost (see cursor.js) is dropped, and a reconnect brings all.
+//
+// A handshake that fails tells a page nothing. So the server is asked by a plain request, too: if it answers that, again
+// and again, WebSockets do not pass, and until one does plain requests bring what is new.
 
+import { leadsTo, position, reached, shownChange } from "./cursor.js";
 import { find, list, owner, room, roomId } from "./dom.js";
+import { askForChanges, post } from "./plain.js";
+import { isReadable, reload, toReadOnly } from "./reload.js";
 import * as roomList from "./roomList.js";
 import * as storage from "./storage.js";
 
@@ -16,19 +20,19 @@ const SILENCE_MS = 45_000;
 const HANDSHAKE_MS = 15_000;
 /** How long the page may stay behind the heartbeat's `last_change` before it asks again. */
 const LAG_MS = 5_000;
-/** Pause before the server is asked once more what became of the room. */
-const ASK_AGAIN_MS = 5_000;
 /** Forced reconnects keep this distance, whatever asks for them. */
 const APART_MS = 1_000;
-/** Automatic reloads of one page keep this distance, so that a broken server is not hammered. */
-const RELOAD_APART_MS = 30_000;
+/** So many handshakes fail although the server answers before WebSockets are taken not to pass. */
+const FAILURES = 2;
+/** How often a page without a socket asks for what is new; after answers that do not come ever more rarely. */
+const POLL_MS = 3_000;
+const POLL_MAX_MS = 30_000;
 
 /** Too many sockets, or the database is away: the handshake is done, and then this. */
 const TRY_AGAIN = 1013;
 const NO_SESSION = 4401;
 const NOT_OPEN = 4403;
 
-let cursor = Number(room?.dataset.change ?? 0);
 let lastFrame = Date.now();
 let lastForced = 0;
 let forcedTimer = null;
@@ -38,13 +42,20 @@ let behindSince = null;
 let attempt = 0;
 /** The socket that has brought a frame. */
 let answering = null;
+/** How many handshakes have failed, since the last one that did not, although the server answered. */
+let failures = 0;
+/** The plain requests: the pause between two of them, when the next one is due, and the last one's outcome. */
+let pollPause = POLL_MS;
+let nextPoll = 0;
+let polls = Promise.resolve(false);
 
 /**
- * How it is: `kind` is "connecting", "open", "down" (with `nextTry`, ms since the epoch, or null while a try
- * runs), "signed-out" or "closed" (the room is not open to the reader). `since` is when it was last open, and
- * `turnedAway` whether the server answered that it cannot take this page now.
+ * How it is: `kind` is "connecting", "open", "polling" (plain requests pass, WebSockets do not), "down" (with `nextTry`,
+ * ms since the epoch, or null while a try runs), "signed-out" or "closed" (the room is not open to the reader). `since`
+ * is when it was last open, `turnedAway` whether the server answered that it cannot take this page now, and `away`
+ * whether it did not answer a plain request.
  */
-const status = { kind: "connecting", nextTry: null, since: Date.now(), turnedAway: false };
+const status = { kind: "connecting", nextTry: null, since: Date.now(), turnedAway: false, away: false };
 
 const watchers = { status: [], refusal: [] };
 /** Whether the server is being asked what has become of the room. */
@@ -60,14 +71,19 @@ const ended = () => asking || status.kind === "signed-out" || status.kind === "c
 const current = () => owner?._htmx?.ws?.connection ?? null;
 
 function become(kind, nextTry = null) {
+  if (kind === "down" && failures >= FAILURES && !status.away && !asking) kind = "polling";
   if (kind !== "open" && status.kind === "open") status.since = Date.now();
   status.kind = kind;
   status.nextTry = nextTry;
   tell("status", status);
 }
 
-/** Sends `value` as JSON; false when there is no open socket. A true is no promise: only the echo is. */
+/** Sends a message; false when there is no way. A true is no promise: only the echo is. */
 export function send(value) {
+  if (status.kind === "polling") {
+    sendByForm(value);
+    return true;
+  }
   const socket = current()?.socket;
   if (status.kind !== "open" || socket?.readyState !== WebSocket.OPEN) return false;
   socket.send(JSON.stringify(value));
@@ -90,65 +106,6 @@ export function reconnect() {
   window.htmx.process(owner, true);
 }
 
-let reloading = false;
-
-/** Loads the room's page again, from where the room is by now, but never in a tight loop. */
-function reload(location) {
-  if (reloading) return;
-  reloading = true;
-  let url = new URL(roomList.roomPath(), document.baseURI);
-  try {
-    const wanted = new URL(location ?? url, document.baseURI);
-    if (wanted.origin === url.origin) url = wanted;
-  } catch {
-    // Not an address: this room's page will do.
-  }
-  // It may have moved once more by the time the server is asked.
-  if (roomId) url.searchParams.set("room", roomId);
-  const last = storage.load("reloaded") ?? 0;
-  const apart = url.pathname === window.location.pathname ? RELOAD_APART_MS : APART_MS;
-  setTimeout(() => {
-    storage.save("reloaded", Date.now());
-    window.location.assign(url);
-  }, Math.max(0, last + apart - Date.now()));
-}
-
-/**
- * The newest message up to which the page shows all, for the server to know what to append and what to alter. One that
- * was shown once more to its sender, before those that precede it, does not count.
- */
-let newest = 0;
-for (const item of list?.children ?? []) newest = Math.max(newest, Number(item.dataset.seq) || 0);
-
-/** The newest message among the changes of a frame. Text from people is escaped and never contains a `<`. */
-function newestIn(html) {
-  return Math.max(0, ...Array.from(html.matchAll(/<li id="m-(\d+)"/g), ([, seq]) => Number(seq)));
-}
-
-/**
- * The changes a frame covers, in its order. Only the opening tags of partials are read: text from people stands
- * escaped between them and never contains a `<`.
- */
-function covered(html) {
-  const spans = [];
-  for (const [tag] of html.matchAll(/<hx-(?:partial|upsert)\b[^>]*>/g)) {
-    const from = tag.match(/\sdata-from="(\d+)"/);
-    const to = tag.match(/\sdata-to="(\d+)"/);
-    if (from && to) spans.push({ from: Number(from[1]), to: Number(to[1]) });
-  }
-  return spans;
-}
-
-/** What the cursor is after these spans, or null when there is a gap before one of them. */
-function advanced(spans) {
-  let at = cursor;
-  for (const { from, to } of spans) {
-    if (from > at) return null;
-    at = Math.max(at, to);
-  }
-  return at;
-}
-
 function beforeConnection(event) {
   const { connection } = event.detail;
   if (ended()) {
@@ -163,12 +120,11 @@ function beforeConnection(event) {
     config.reconnectMaxDelay *= spread;
     config.reconnectJitter = 0;
   }
-  // Fired when the next try is scheduled, and read when it starts; nothing can arrive in between.
+  // Fired when the next try is scheduled, and read when it starts. What plain requests bring in between comes once more.
   const url = new URL(connection.url);
   if (owner === room) {
     url.searchParams.set("room", roomId);
-    url.searchParams.set("after", cursor);
-    url.searchParams.set("seq", newest);
+    for (const [name, value] of Object.entries(position())) url.searchParams.set(name, value);
   }
   if (roomList.shownVersion() !== null) url.searchParams.set("rooms", roomList.shownVersion());
   connection.url = url.href;
@@ -189,11 +145,14 @@ function opened(socket) {
   answering = socket;
   behindSince = null;
   status.turnedAway = false;
+  status.away = false;
+  failures = 0;
+  pollPause = POLL_MS;
   become("open");
 }
 
-/** The messages in work, with the cursor and the newest message that they lead to. */
-const leadsTo = new WeakMap();
+/** The messages in work, with where they lead to. */
+const inWork = new WeakMap();
 
 function beforeFrame(event) {
   const { connection, message } = event.detail;
@@ -210,23 +169,20 @@ function beforeFrame(event) {
     heard(message.data);
     return;
   }
-  const spans = covered(message.data);
-  const at = advanced(spans);
-  if (at === null) {
+  const to = leadsTo(message.data);
+  if (to === null) {
     event.preventDefault();
     queueMicrotask(reconnect);
   } else {
-    leadsTo.set(message, { at, newest: spans.length > 0 ? newestIn(message.data) : 0 });
+    inWork.set(message, to);
     roomList.beforeFrame();
   }
 }
 
 function afterFrame(event) {
   const { message } = event.detail;
-  if (!leadsTo.has(message)) return;
-  const to = leadsTo.get(message);
-  cursor = Math.max(cursor, to.at);
-  newest = Math.max(newest, to.newest);
+  if (!inWork.has(message)) return;
+  reached(inWork.get(message));
   roomList.afterFrame(message.data);
   if (roomList.hasMoved()) reload();
 }
@@ -242,7 +198,7 @@ function heard(text) {
   if (data.reload === true && (data.room ?? roomId) === roomId) reload(data.location);
   else if (data.error) tell("refusal", data.error);
   else if (Number.isSafeInteger(data.last_change)) {
-    if (data.last_change <= cursor) behindSince = null;
+    if (data.last_change <= shownChange()) behindSince = null;
     else behindSince ??= { change: data.last_change, at: Date.now() };
   }
 }
@@ -250,15 +206,88 @@ function heard(text) {
 function closed(event) {
   const { connection, code, reason } = event.detail;
   if (reason !== "closed") return;
-  if (connection.socket !== answering) {
+  const failed = connection.socket !== answering;
+  if (failed) {
     // A handshake that led to nothing was no success: the tries get rarer.
     connection.attempt = attempt;
     status.turnedAway = code === TRY_AGAIN;
+    if (status.turnedAway) failures = 0;
   }
   if (code === NO_SESSION) become("signed-out");
   else if (code === NOT_OPEN) refused();
-  // For the codes that hx-ws retries, its next "before connection" follows at once and says when.
-  else become("down");
+  else {
+    // For the codes that hx-ws retries, its next "before connection" follows at once and says when.
+    become("down");
+    if (failed && !status.turnedAway) handshakeFailed();
+  }
+}
+
+/** Asks the server by a plain request why. */
+async function handshakeFailed() {
+  if (owner !== room || !(await poll()) || status.kind === "open") return;
+  failures += 1;
+  become("down", status.nextTry);
+}
+
+/** Asks for what is new once those before have their answers. Resolves to whether the server answered. */
+function poll() {
+  nextPoll = Date.now() + POLL_MAX_MS;
+  polls = polls.then(askOnce, askOnce);
+  return polls;
+}
+
+async function askOnce() {
+  const isOver = () => ended() || status.kind === "open";
+  if (isOver()) return false;
+  const { status: code, text, location, wait } = await askForChanges();
+  // The socket brings it.
+  if (isOver()) return false;
+  const to = leadsTo(text);
+  const isOutdated = code === 200 && (location !== null || to === null);
+  // What covers no change is the page of somebody on the way.
+  const isNews = code === 200 && !isOutdated && to.covers;
+  if (code === 401) become("signed-out");
+  else if (code === 403 || code === 404) refused();
+  else if (isOutdated) reload(location ?? undefined);
+  else if (isNews) {
+    await swap(text);
+    reached(to);
+  }
+  if (isOver()) return false;
+  const answered = isNews || isOutdated || code === 204 || code === 429;
+  if (answered) forgiven();
+  pollPause = answered ? POLL_MS : Math.min(2 * pollPause, POLL_MAX_MS);
+  // Where something came, more may follow.
+  nextPoll = Date.now() + Math.max(isNews ? 0 : pollPause, 1_000 * wait);
+  status.away = !answered;
+  become("down", status.nextTry);
+  return answered;
+}
+
+/** Puts into the page what a frame of the socket would have brought. */
+const swap = (text) =>
+  window.htmx.swap({ sourceElement: room, target: room, swap: "none swapEmpty:false", text, transition: false });
+
+/** Sends a message the way of the form. It is confirmed by what is new, in its place, or else by the answer. */
+async function sendByForm(value) {
+  const { status: code, text, wait } = await post(value);
+  await poll();
+  if (code === 200) {
+    if (!find(`.pending[data-client="${CSS.escape(value.client_id)}"]`, list)) return;
+    swap(`<hx-upsert hx-target="#messages" key="data-seq" sort>${text}</hx-upsert>`);
+    return;
+  }
+  const isUnsure = code === 0 || code >= 500;
+  // What became of the log-in or of the room is known by now.
+  const passes = isUnsure || [401, 404, 409, 429].includes(code);
+  const said = find("[role=alert] p", new DOMParser().parseFromString(text, "text/html"))?.textContent ?? "";
+  const unsure = "The server could not confirm this message. It waits and is sent again.";
+  tell("refusal", {
+    code: passes ? "unavailable" : "refused",
+    message: isUnsure ? said || unsure : passes ? "" : said,
+    client_id: value.client_id,
+    retry_after: wait,
+  });
 }
 
 /** The server talks to this page again: should it refuse later, that is a new refusal. */
@@ -274,32 +303,13 @@ function forgiven() {
  */
 async function refused() {
   asking = true;
-  const path = roomList.roomPath();
-  const readable = !storage.load("refused") && (await showsThisRoom(path));
-  if (readable) {
+  if (!storage.load("refused") && (await isReadable(() => become("down")))) {
     storage.save("refused", 1);
-    window.location.assign(path);
+    toReadOnly();
     return;
   }
   asking = false;
   become("closed");
-}
-
-/** Whether that page shows this room. A page that does not come, or not now, says nothing: then it is asked again. */
-async function showsThisRoom(path) {
-  for (;;) {
-    try {
-      const answer = await fetch(path, { signal: AbortSignal.timeout(HANDSHAKE_MS) });
-      if (answer.status !== 429 && answer.status < 500) {
-        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        return find("#room", page)?.dataset.room === roomId;
-      }
-    } catch {
-      // Offline, or too late.
-    }
-    become("down");
-    await new Promise((done) => setTimeout(done, ASK_AGAIN_MS));
-  }
 }
 
 function tick() {
@@ -307,13 +317,16 @@ function tick() {
   const now = Date.now();
   if (status.kind === "open") {
     const silent = now - lastFrame > SILENCE_MS;
-    if (behindSince && behindSince.change <= cursor) behindSince = null;
+    if (behindSince && behindSince.change <= shownChange()) behindSince = null;
     const behind = behindSince && now - behindSince.at > LAG_MS;
     if (silent || behind) reconnect();
   } else {
-    if (now - handshakeSince > HANDSHAKE_MS) reconnect();
-    else if (status.nextTry !== null && now >= status.nextTry) become("down");
+    if (now - handshakeSince > HANDSHAKE_MS) {
+      reconnect();
+      handshakeFailed();
+    } else if (status.nextTry !== null && now >= status.nextTry) become("down");
     else if (status.kind === "down") tell("status", status);
+    if (failures >= FAILURES && now >= nextPoll && !document.hidden) poll();
   }
 }
 
@@ -338,6 +351,7 @@ export function start() {
   window.addEventListener("pageshow", (event) => event.persisted && reconnect());
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
+    nextPoll = Math.min(nextPoll, Date.now());
     // Timers sleep in hidden pages, and whole machines do: look after it the moment somebody looks.
     if (status.kind === "down" || Date.now() - lastFrame > SILENCE_MS / 2) reconnect();
   });

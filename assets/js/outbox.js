@@ -22,9 +22,11 @@ const PASSING = new Set(["too_fast", "busy", "unavailable"]);
  * one has a reason when the server said that it has to wait.
  */
 let entries = [];
-/** By client id: the element, and when it was given to the socket that is open now (0: it was not). */
+/** By client id: the element, and when it was given to the connection that there is now (0: it was not). */
 const live = new Map();
-/** Since when the socket is open; 0 while it is not. */
+/** The connection that there is now: "open" (a socket), "polling" (plain requests), or null. */
+let way = null;
+/** Since when it is there; 0 while it is not. */
 let openSince = 0;
 let pausedUntil = 0;
 let pauseTimer = null;
@@ -71,12 +73,15 @@ function drawState(entry) {
   find(".reason", item).textContent = entry.reason;
 }
 
-/** Gives every waiting message to the socket that was not given to it yet, or only the first one. */
+/**
+ * Gives every waiting message to the connection that was not given to it yet, or only the first one. Plain requests
+ * overtake each other.
+ */
 function pump() {
   const waiting = entries.filter(({ state }) => state === "pending");
   if (waiting.length === 0) oneByOne = false;
   if (!turn.isMine() || Date.now() < pausedUntil) return;
-  for (const entry of oneByOne ? waiting.slice(0, 1) : waiting) {
+  for (const entry of oneByOne || way === "polling" ? waiting.slice(0, 1) : waiting) {
     const state = live.get(entry.id);
     if (state.givenAt > 0) continue;
     if (!send({ body: entry.body, client_id: entry.id })) return;
@@ -159,7 +164,7 @@ function fail(entry, reason) {
   pump();
 }
 
-/** Takes a message back from the socket, and those after it: they are given again, in order. */
+/** Takes a message back, and those after it: they are given again, in order. */
 function takeBack(entry) {
   oneByOne = true;
   for (const { id } of entries.slice(entries.indexOf(entry))) live.get(id).givenAt = 0;
@@ -211,14 +216,17 @@ function onClick(event) {
 
 function onChangedStatus({ kind }) {
   if (kind === "closed" && closedBecause === null) close("Not sent: the room is not open to you any more.");
-  const now = kind === "open";
-  if (now === (openSince > 0)) return;
-  openSince = now ? Date.now() : 0;
-  if (now) {
+  const now = kind === "open" || kind === "polling" ? kind : null;
+  if (now === way) return;
+  way = now;
+  openSince = way ? Date.now() : 0;
+  if (way) {
     for (const state of live.values()) state.givenAt = 0;
     pausedUntil = 0;
   }
-  turn.setConnected(now);
+  turn.setConnected(way !== null);
+  // It may have been this tab's turn before, over another way.
+  pump();
 }
 
 /**
@@ -226,12 +234,13 @@ function onChangedStatus({ kind }) {
  * but does nothing is asleep: its turn ends.
  */
 function watch() {
-  if (openSince === 0) return;
+  if (way === null) return;
   const pending = entries.filter(({ state }) => state === "pending");
   const since = Date.now() - ECHO_MS;
   if (turn.isMine()) {
     const isLost = ({ givenAt }) => givenAt > 0 && givenAt < since;
-    if (pending.some(({ id }) => isLost(live.get(id)))) reconnect();
+    // A plain request ends by itself.
+    if (way === "open" && pending.some(({ id }) => isLost(live.get(id)))) reconnect();
   } else if (pending.some(({ at, reason }) => reason === "" && Math.max(at, openSince) < since - ECHO_MS)) {
     turn.seize();
   }

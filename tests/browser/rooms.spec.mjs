@@ -108,6 +108,23 @@ test("archived while somebody writes: the page can be read, and keeps what was n
   await expect(ada.locator(".account > summary").getByText("Online")).toBeVisible();
 });
 
+test("renamed and archived while somebody is offline: the page is found, and keeps what was not sent", async ({ person, admin, newRoom, expectComplaint }) => {
+  expectComplaint(LOST_CONNECTION);
+  const [room, renamed, text] = [await newRoom("closing"), unique("closed"), unique("written")];
+  const [ada, stella] = [await person("Ada"), await admin()];
+  await enter(ada, room);
+  await say(ada, "sent");
+  await expect(message(ada, "sent")).toHaveCount(1);
+  await writeOffline(ada, text, "a draft");
+  await rename(stella, room, renamed);
+  await post(stella.context(), "/admin/rooms", `/admin/rooms/${renamed}/archive`, {});
+  await ada.context().setOffline(false);
+  await expect(ada.locator(".archived")).toBeVisible();
+  await expect(ada).toHaveURL(new RegExp(`/chat/room/${renamed}$`));
+  await expect(ada.locator("#messages > .failed .body")).toHaveText([text, "a draft"]);
+  await expect(message(ada, "sent")).toBeVisible();
+});
+
 test("the side bar of every page follows what the administrator does", async ({ person, admin, newRoom }) => {
   const [own, other] = [await newRoom("a-home"), await newRoom("b-other")];
   const [home, reader, stella] = [await person("Ada"), await person("Bob"), await admin()];
