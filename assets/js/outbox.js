@@ -13,6 +13,8 @@ import * as turn from "./turn.js";
 const STALE_MS = 12 * 60 * 60 * 1000;
 /** An open socket that does not echo for this long is taken for dead. */
 const ECHO_MS = 15_000;
+/** A tab that has its turn, and of which nothing is heard for this long, is asleep. */
+const ASLEEP_MS = 30_000;
 /** Refusals that pass by themselves are retried this often before the reader has to decide. */
 const TRIES = 8;
 const PASSING = new Set(["too_fast", "busy", "unavailable"]);
@@ -26,8 +28,8 @@ let entries = [];
 const live = new Map();
 /** The connection that there is now: "open" (a socket), "polling" (plain requests), or null. */
 let way = null;
-/** Since when it is there; 0 while it is not. */
-let openSince = 0;
+/** When something was last heard of what is not confirmed, here or in another tab. */
+let movedAt = 0;
 let pausedUntil = 0;
 let pauseTimer = null;
 /** After a refusal that passes: the next message goes out when the one before it is confirmed, or they overtake. */
@@ -114,6 +116,7 @@ function close(reason) {
 }
 
 function forget(id) {
+  movedAt = Date.now();
   const index = entries.findIndex((entry) => entry.id === id);
   if (index < 0) return;
   entries.splice(index, 1);
@@ -130,6 +133,7 @@ export function confirm(id) {
 
 /** Shows a message as it is kept: it may be new here, have changed, or be gone. */
 function show(id) {
+  movedAt = Date.now();
   const kept = storage.loadPending(id);
   const known = entries.find((entry) => entry.id === id);
   if (!kept) {
@@ -219,9 +223,9 @@ function onChangedStatus({ kind }) {
   const now = kind === "open" || kind === "polling" ? kind : null;
   if (now === way) return;
   way = now;
-  openSince = way ? Date.now() : 0;
   if (way) {
-    for (const state of live.values()) state.givenAt = 0;
+    movedAt = Date.now();
+    giveAgain();
     pausedUntil = 0;
   }
   turn.setConnected(way !== null);
@@ -229,19 +233,32 @@ function onChangedStatus({ kind }) {
   pump();
 }
 
+function giveAgain() {
+  for (const state of live.values()) state.givenAt = 0;
+}
+
+/** This tab's turn begins. The one before it may have messages on their way: those are given once more, one by one. */
+function begin() {
+  movedAt = Date.now();
+  giveAgain();
+  oneByOne = true;
+  pump();
+}
+
 /**
  * An echo that does not come: the socket is half open, or the answer was lost. Begin anew. And a tab that has its turn
- * but does nothing is asleep: its turn ends.
+ * but does nothing with it is asleep: its turn ends.
  */
 function watch() {
   if (way === null) return;
+  const now = Date.now();
   const pending = entries.filter(({ state }) => state === "pending");
-  const since = Date.now() - ECHO_MS;
   if (turn.isMine()) {
-    const isLost = ({ givenAt }) => givenAt > 0 && givenAt < since;
+    movedAt = now;
+    const isLost = ({ givenAt }) => givenAt > 0 && now - givenAt > ECHO_MS;
     // A plain request ends by itself.
     if (way === "open" && pending.some(({ id }) => isLost(live.get(id)))) reconnect();
-  } else if (pending.some(({ at, reason }) => reason === "" && Math.max(at, openSince) < since - ECHO_MS)) {
+  } else if (now - movedAt > ASLEEP_MS && pending.some(({ reason }) => reason === "")) {
     turn.seize();
   }
 }
@@ -262,7 +279,7 @@ export function start() {
     keepLast();
     pump();
   });
-  turn.start(pump);
+  turn.start(begin);
   onStatus(onChangedStatus);
   // On the way into the browser's history, where a page must hold nothing.
   window.addEventListener("pagehide", () => onChangedStatus({ kind: "down" }));

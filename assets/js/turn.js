@@ -1,12 +1,12 @@
 // Which tab sends. Several tabs of one account may show the same room, and with it the same pending messages. Only the
 // tab that holds the room's lock sends them, and only a connected tab may hold it: when it closes or loses its
-// connection, the next one has its turn. Where the browser has no locks (plain HTTP in a house network) every tab sends;
-// the server knows the client ids and stores each message once.
+// connection, the next one has its turn. Where the browser has no locks (plain HTTP in a house network) or refuses them
+// every tab sends; the server knows the client ids and stores each message once.
 
 import { me, roomId } from "./dom.js";
 
 const LOCK = `umbra:${me}:${roomId}`;
-const { locks } = navigator;
+let { locks } = navigator;
 
 let connected = false;
 /** Waits for the lock, and can give that up. */
@@ -30,17 +30,25 @@ async function request(options, granted) {
       begin();
       return held;
     });
-  } catch {
+  } catch (error) {
+    seizing = false;
     // Another tab seized it, or this one lost its connection while it waited.
+    if (error.name !== "AbortError") withoutLocks();
   }
   if (release === own) release = null;
   queue();
 }
 
 function queue() {
-  if (!connected || waiting || release) return;
+  if (!connected || !locks || waiting || release) return;
   waiting = new AbortController();
   request({ signal: waiting.signal }, () => (waiting = null));
+}
+
+/** The browser refuses them: no other tab will be told to wait for this one, nor this one for them. */
+function withoutLocks() {
+  locks = null;
+  if (connected) begin();
 }
 
 /** Takes the turn from whichever tab has it: where somebody writes, nothing waits for a tab that may be asleep. */

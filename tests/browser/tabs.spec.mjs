@@ -92,6 +92,57 @@ test("without locks, which plain HTTP does not have, it is stored once all the s
   }
 });
 
+test("where the browser refuses locks, it is sent all the same", async ({ tabs }) => {
+  tabs.hear = () => true;
+  await tabs.page.context().addInitScript(() => {
+    navigator.locks.request = () => Promise.reject(new DOMException("No.", "SecurityError"));
+  });
+  await tabs.page.reload();
+  await connected(tabs.page);
+  await say(tabs.page, "one");
+  await expect(message(tabs.page, "one")).toHaveCount(1);
+  await expect(unconfirmed(tabs.page)).toHaveCount(0);
+});
+
+test("while one tab tries, the others let it", async ({ tabs }) => {
+  const { page } = tabs;
+  const other = await tabs.open();
+  let refusals = 4;
+  tabs.hear = ({ client_id }, socket) => {
+    if (refusals === 0) return true;
+    refusals -= 1;
+    socket.send(JSON.stringify({ error: { code: "too_fast", message: "Wait.", client_id, retry_after: 1 } }));
+    return false;
+  };
+  // Both have been connected for long, and find what was written long before.
+  for (const tab of [page, other]) {
+    await tab.evaluate(() => {
+      const now = Date.now;
+      Date.now = () => now() + 31_000;
+      window.steals = 0;
+      const { locks } = navigator;
+      const request = locks.request.bind(locks);
+      locks.request = (name, options, callback) => {
+        if (options.steal) window.steals += 1;
+        return request(name, options, callback);
+      };
+    });
+  }
+  const third = await page.context().newPage();
+  await third.goto("/about");
+  const ids = await page.locator("#room").evaluate(({ dataset }) => `umbra:${dataset.me}:${dataset.room}`);
+  await third.evaluate((prefix) => {
+    const at = Date.now() - 60 * 60 * 1000;
+    const entry = { id: crypto.randomUUID(), body: "patience", at, state: "pending", reason: "", tries: 0 };
+    localStorage.setItem(`${prefix}:pending:${entry.id}`, JSON.stringify(entry));
+  }, ids);
+  for (const tab of [page, other]) {
+    await expect(message(tab, "patience")).toHaveCount(1);
+    expect(await tab.evaluate(() => window.steals)).toBe(0);
+  }
+  expect(tabs.sent).toHaveLength(5);
+});
+
 test("a tab that has its turn and is asleep holds nothing up", async ({ tabs }) => {
   const { page } = tabs;
   tabs.hear = () => true;
