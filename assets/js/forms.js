@@ -55,7 +55,6 @@ function submitted(event) {
       ask(find("#unsent-question"), "account");
       return;
     }
-    // Whoever logs out leaves nothing readable in this browser.
     storage.wipe();
   }
   // Searching by typing keeps its field usable.

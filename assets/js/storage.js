@@ -3,7 +3,8 @@
 //
 // The draft and the guards against reload loops belong to the tab (sessionStorage). Messages that are not confirmed
 // belong to the account in this browser (localStorage), each under a key of its own, because several tabs write there.
-// All of it is wiped at log-out. Storage may be full or forbidden; then the page simply forgets, and works on.
+// A log-out wipes what its tab and the account keep. The drafts of other tabs stay with those tabs until they are closed:
+// no tab reaches the sessionStorage of another. Storage may be full or forbidden; then the page simply forgets, and works on.
 
 import { me, roomId } from "./dom.js";
 
@@ -60,7 +61,7 @@ export function onPending(callback) {
 /** Whether the account has messages that are not confirmed, in any room. */
 export const hasPending = () => keys("localStorage", MINE).length > 0;
 
-/** Forgets everything that this tab and the account keep: at log-out nothing readable stays behind. */
+/** Forgets everything that this tab and the account keep. */
 export function wipe() {
   wiped = true;
   for (const [kind, prefix] of [["sessionStorage", PREFIX], ["localStorage", MINE]]) {
