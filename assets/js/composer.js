@@ -2,7 +2,7 @@
 // What is written survives a reload; a counter appears near the limit. Without this script the composer is a plain form
 // and works too.
 
-import { find, room, tell } from "./dom.js";
+import { find, tell } from "./dom.js";
 import * as outbox from "./outbox.js";
 import { onStatus } from "./connection.js";
 import * as scroll from "./scroll.js";
@@ -118,8 +118,6 @@ function key(event) {
 export function start() {
   if (!text) return;
   text.addEventListener("keydown", key);
-  // The page that shows an unsent text again is a plain form.
-  if (!room || !find("#pending-message")) return;
   // It counts UTF-16 units and cuts in silence; the counter counts like the server and says so.
   text.removeAttribute("maxlength");
   text.removeAttribute("required");

@@ -1,10 +1,6 @@
 // Every form answers at once: its button is busy until the next page, or until htmx has its answer. A second click
 // sends nothing twice. Without this script forms simply are forms.
 
-import { ask } from "./dialog.js";
-import { find } from "./dom.js";
-import * as storage from "./storage.js";
-
 const busyForms = new Set();
 
 function begin(form, button) {
@@ -47,15 +43,6 @@ function submitted(event) {
     event.preventDefault();
     event.stopImmediatePropagation();
     return;
-  }
-  if (new URL(form.getAttribute("action") ?? "", document.baseURI).pathname.replace(/\/$/, "") === "/accounts/logout") {
-    // The question holds such a form itself.
-    if (storage.hasPending() && !form.closest("dialog")) {
-      event.preventDefault();
-      ask(find("#unsent-question"), "account");
-      return;
-    }
-    storage.wipe();
   }
   // Searching by typing keeps its field usable.
   if ((form.getAttribute("method") ?? "get").toLowerCase() === "get") return;

@@ -1,8 +1,7 @@
 // The password field: show and hide, and an honest hint while a new one is chosen. Length is what counts; there
 // are no rules to pass, and nothing here decides: the server does.
 //
-// Markup: `<div x-data="passwordField">` around the input (`:type="type"`), a button (`@click="toggle"`,
-// `:aria-pressed="pressed"`) and, for a new password, a hint (`x-text="hint"`, `:data-level="level"`).
+// Markup: `div.field` around the input, `button.reveal[hidden]` and, for a new password, `.strength` with a `.hint`.
 
 /** The server's limits, in characters. */
 const SHORTEST = 10;
@@ -10,7 +9,7 @@ const LONGEST = 256;
 const GOOD = 14;
 const STRONG = 20;
 
-export function judge(password) {
+function judge(password) {
   const length = [...password].length;
   if (length === 0) return { level: "", hint: "" };
   if (length < SHORTEST) {
@@ -25,31 +24,25 @@ export function judge(password) {
   return { level: "strong", hint: "Strong." };
 }
 
-export function passwordField() {
-  return {
-    shown: false,
-    level: "",
-    hint: "",
-    get type() {
-      return this.shown ? "text" : "password";
-    },
-    get pressed() {
-      return this.shown ? "true" : "false";
-    },
-    init() {
-      const input = this.$el.querySelector("input");
-      if (!input) return;
-      const update = () => Object.assign(this, judge(input.value));
-      input.addEventListener("input", update);
-      // Sent, it is hidden again: browsers offer to remember only what looks like a password.
-      input.form?.addEventListener("submit", () => {
-        this.shown = false;
-        input.type = "password";
-      });
-      update();
-    },
-    toggle() {
-      this.shown = !this.shown;
-    },
-  };
+function reveal(button, shown) {
+  button.closest(".field").querySelector("input").type = shown ? "text" : "password";
+  button.setAttribute("aria-pressed", String(shown));
+}
+
+function typed({ target }) {
+  const strength = target.closest(".field")?.querySelector(".strength");
+  if (!strength) return;
+  const { level, hint } = judge(target.value);
+  strength.dataset.level = level;
+  strength.querySelector(".hint").textContent = hint;
+}
+
+export function start() {
+  for (const button of document.querySelectorAll("button.reveal")) {
+    button.hidden = false;
+    button.addEventListener("click", () => reveal(button, button.getAttribute("aria-pressed") === "false"));
+    // Sent, it is hidden again: browsers offer to remember only what looks like a password.
+    button.form.addEventListener("submit", () => reveal(button, false));
+  }
+  document.addEventListener("input", typed);
 }

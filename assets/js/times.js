@@ -4,12 +4,18 @@
 import { find, list } from "./dom.js";
 import { moon, phaseOf } from "./moon.js";
 
+/** Made when it is first used: the first one of a page takes longer than all else that starts, and many pages show no time. */
+function formatter(locale, options) {
+  let made = null;
+  return (date) => (made ??= new Intl.DateTimeFormat(locale, options)).format(date);
+}
+
 // One form for everybody, as drawn: it is narrow enough for the gutter beside a continued message.
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
-const sameYear = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
-const otherYear = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric" });
-const shortDate = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+const clock = formatter(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const full = formatter(undefined, { dateStyle: "full", timeStyle: "short" });
+const sameYear = formatter("en-GB", { weekday: "long", day: "numeric", month: "long" });
+const otherYear = formatter("en-GB", { day: "numeric", month: "long", year: "numeric" });
+const shortDate = formatter("en-GB", { day: "numeric", month: "short", year: "numeric" });
 
 const dayOf = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
 
@@ -18,10 +24,10 @@ export function stamp(time) {
   const date = new Date(time.dateTime);
   if (Number.isNaN(date.getTime())) return;
   const { format } = time.dataset;
-  if (format === "date") time.textContent = shortDate.format(date);
-  else if (format === "datetime") time.textContent = `${shortDate.format(date)}, ${clock.format(date)}`;
-  else time.textContent = clock.format(date);
-  time.title = full.format(date);
+  if (format === "date") time.textContent = shortDate(date);
+  else if (format === "datetime") time.textContent = `${shortDate(date)}, ${clock(date)}`;
+  else time.textContent = clock(date);
+  time.title = full(date);
 }
 
 function dayName(day) {
@@ -29,7 +35,7 @@ function dayName(day) {
   const yesterday = new Date(today.getFullYear(), today.getMonth(), today.getDate() - 1);
   if (day.getTime() === today.getTime()) return "Today";
   if (day.getTime() === yesterday.getTime()) return "Yesterday";
-  return (day.getFullYear() === today.getFullYear() ? sameYear : otherYear).format(day);
+  return (day.getFullYear() === today.getFullYear() ? sameYear : otherYear)(day);
 }
 
 /** The message's own time: not one inside a chip. */
@@ -111,8 +117,6 @@ export function localise(items) {
 }
 
 export function start() {
-  // The room on the landing page shows a moon of no day.
-  for (const one of document.querySelectorAll(".day[data-phase]")) one.prepend(moon(Number(one.dataset.phase)));
   for (const time of document.querySelectorAll("time[datetime]")) {
     if (!time.closest("#messages")) stamp(time);
   }

@@ -1,4 +1,4 @@
-//! The built script, style sheet and icon: in the binary, named by their content, so that a browser keeps them for
+//! The built scripts, style sheet and icon: in the binary, named by their content, so that a browser keeps them for
 //! good and a new build is a new address. `node assets/build.mjs` writes `assets/dist`.
 
 use std::collections::BTreeMap;

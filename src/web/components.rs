@@ -150,7 +150,7 @@ pub fn theme_choice(ctx: &Ctx, theme: Theme) -> Markup {
 pub fn theme_menu(ctx: &Ctx) -> Markup {
     let sign = if ctx.theme == Theme::Dawn { "sun" } else { "moon" };
     html! {
-        details.popup x-data="menu" x-bind="closing" {
+        details.popup {
             summary.icon-button aria-label="Look" title="Look" { (icon(sign)) }
             form class="menu min-w-42" method="post" action="/appearance" {
                 (csrf_field(ctx))

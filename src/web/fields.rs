@@ -55,7 +55,7 @@ impl Field<'_> {
         }
     }
 
-    fn input_markup(&self, password_script: bool) -> Markup {
+    fn input_markup(&self) -> Markup {
         let kind = if self.kind.is_empty() { "text" } else { self.kind };
         let name_like = matches!(self.name, "username" | "login" | "email" | "code");
         html! {
@@ -63,8 +63,7 @@ impl Field<'_> {
                 maxlength=[self.max_length] autocomplete=[self.autocomplete] placeholder=[self.placeholder]
                 autocapitalize=[name_like.then_some("none")] spellcheck=[name_like.then_some("false")]
                 aria-invalid=[self.error.map(|_| "true")] aria-describedby=[self.described_by()]
-                autofocus[self.autofocus]
-                x-bind:type=[password_script.then_some("type")];
+                autofocus[self.autofocus];
         }
     }
 
@@ -90,15 +89,15 @@ pub fn field(field: Field<'_>) -> Markup {
             (field.label_markup())
             div.input-group {
                 @if let Some(name) = field.icon { (icon(name)) }
-                (field.input_markup(false))
+                (field.input_markup())
             }
             (field.notes_markup())
         }
     }
 }
 
-/// A password field with a button that reveals it and, for a new password, three steps of strength. Both belong to
-/// the script's `passwordField` component and stay hidden without it. A password that was typed is never sent back.
+/// A password field with a button that reveals it and, for a new password, three steps of strength. Both stay hidden
+/// without the script. A password that was typed is never sent back.
 pub fn password_field(field: Field<'_>, strength: bool) -> Markup {
     let field = Field {
         kind: "password",
@@ -106,21 +105,20 @@ pub fn password_field(field: Field<'_>, strength: bool) -> Markup {
         ..field
     };
     html! {
-        div.field x-data="passwordField" {
+        div.field {
             (field.label_markup())
             div.input-group {
-                (field.input_markup(true))
-                button.icon-button type="button" hidden x-bind:hidden="false" x-on:click="toggle()"
-                    aria-controls=(field.id()) aria-label="Show the password" aria-pressed="false"
-                    x-bind:aria-pressed="pressed" {
+                (field.input_markup())
+                button.icon-button.reveal type="button" hidden aria-controls=(field.id()) aria-label="Show the password"
+                    aria-pressed="false" {
                     span.when-off { (icon("eye")) }
                     span.when-on { (icon("eye-off")) }
                 }
             }
             @if strength {
-                div.strength x-bind:data-level="level" {
+                div.strength {
                     span.steps aria-hidden="true" { span.step {} span.step {} span.step {} }
-                    p.hint aria-live="polite" x-text="hint" {}
+                    p.hint aria-live="polite" {}
                 }
             }
             (field.notes_markup())

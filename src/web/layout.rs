@@ -141,9 +141,11 @@ fn site_header(rest: &Markup) -> Markup {
     }
 }
 
-/// The document around every frame. `personal` adds the style sheet that turns the reader's own messages into bubbles.
-fn document(ctx: &Ctx, title: &str, body_class: &str, personal: bool, body: &Markup) -> Markup {
-    let headers = serde_json::json!({ "X-CSRF-Token": ctx.csrf_token }).to_string();
+/// The document around every frame. Inside the application it has htmx, and the style sheet that turns the reader's own
+/// messages into bubbles; outside, next to no script.
+fn document(ctx: &Ctx, title: &str, body_class: &str, in_application: bool, body: &Markup) -> Markup {
+    let headers = in_application.then(|| serde_json::json!({ "X-CSRF-Token": ctx.csrf_token }).to_string());
+    let script = if in_application { "chat.js" } else { "site.js" };
     html! {
         (DOCTYPE)
         html lang="en" data-theme=(ctx.theme.as_str()) {
@@ -154,13 +156,15 @@ fn document(ctx: &Ctx, title: &str, body_class: &str, personal: bool, body: &Mar
                     content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content";
                 (theme_colour(ctx.theme))
                 meta name="description" content="A private chat that your group runs on its own server.";
-                meta name="htmx-config" content=(HTMX_CONFIG);
                 link rel="icon" type="image/svg+xml" href=(assets::url("favicon.svg"));
                 link rel="stylesheet" href=(assets::url("app.css"));
-                @if personal { link rel="stylesheet" href="/chat/me.css"; }
-                script src=(assets::url("app.js")) defer {}
+                @if in_application {
+                    link rel="stylesheet" href="/chat/me.css";
+                    meta name="htmx-config" content=(HTMX_CONFIG);
+                }
+                script src=(assets::url(script)) defer {}
             }
-            body class=(body_class) hx-headers:inherited=(headers) {
+            body class=(body_class) hx-headers:inherited=[headers] {
                 a.skip-link href="#main" { "Skip to the content" }
                 (body)
             }

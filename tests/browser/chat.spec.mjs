@@ -258,8 +258,17 @@ test("the password field shows, hides and judges by length", async ({ visitor })
   await expect(strength).toContainText("5 more characters");
   await field.fill(PASSWORD);
   await expect(strength).toHaveAttribute("data-level", "strong");
-  await page.getByRole("button", { name: "Show the password" }).click();
+  const show = page.getByRole("button", { name: "Show the password" });
+  await expect(show).toHaveAttribute("aria-pressed", "false");
+  await show.click();
   await expect(field).toHaveAttribute("type", "text");
-  await page.getByRole("button", { name: "Show the password" }).click();
+  await expect(show).toHaveAttribute("aria-pressed", "true");
+  await show.click();
   await expect(field).toHaveAttribute("type", "password");
+  await show.click();
+  await page.locator("main form").evaluate((form) => {
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.requestSubmit();
+  });
+  await expect(field, "hidden again once it is sent").toHaveAttribute("type", "password");
 });

@@ -116,3 +116,30 @@ test("Enter sends by a tablet's real keyboard, and makes a line on its on-screen
   await expect(message(page, "iOS")).toHaveCount(1);
   await expect(text).toHaveValue("");
 });
+
+test("a menu closes by Esc, by a click beside it and by the focus that leaves it", async ({ visitor }) => {
+  const page = await visitor();
+  await page.goto("/");
+  const menu = page.locator("details.popup");
+  const look = page.locator("summary[aria-label=Look]");
+  const dawn = menu.getByRole("button", { name: "Dawn" });
+  for (const leave of [
+    () => page.keyboard.press("Escape"),
+    () => page.locator("h1").click(),
+    () => page.getByRole("link", { name: "Create an account" }).focus(),
+  ]) {
+    await look.click();
+    await expect(dawn).toBeVisible();
+    await dawn.focus();
+    await leave();
+    await expect(dawn).toBeHidden();
+  }
+  await look.click();
+  await dawn.focus();
+  await page.keyboard.press("Escape");
+  await expect(look).toBeFocused();
+
+  await look.click();
+  await dawn.click();
+  await expect(page.locator("html")).toHaveAttribute("data-theme", "dawn");
+});

@@ -269,7 +269,7 @@ impl Person {
             answer = self.get("/chat/").await;
         }
         let page = answer.text().await.unwrap();
-        let token = Regex::new(r"X-CSRF-Token&quot;:\s*&quot;([^&]+)&quot;").unwrap();
+        let token = Regex::new(r#"name="csrf_token" value="([^"]+)""#).unwrap();
         token.captures(&page).unwrap_or_else(|| panic!("no token in {page}"))[1].to_owned()
     }
 

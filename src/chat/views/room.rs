@@ -95,7 +95,7 @@ fn header(ctx: &Ctx, room: &Room, here: usize) -> Markup {
                     span class="hidden items-center gap-2 offline:inline-flex" { span.dot.hollow {} "Not connected" }
                 }
             }
-            details.popup.room-menu x-data="menu" x-bind="closing" {
+            details.popup.room-menu {
                 summary.icon-button aria-label="Room menu" { (icon("ellipsis-vertical")) }
                 div.menu {
                     @if !room.topic.is_empty() { p class="mb-1 border-b border-line px-2.5 py-2 text-13 wrap-anywhere text-t2 md:hidden" dir="auto" { (room.topic) } }

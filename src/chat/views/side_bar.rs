@@ -77,7 +77,7 @@ fn row(room: &ListedRoom, open: Open) -> Markup {
 /// Who I am, and what I can do about it.
 fn account(ctx: &Ctx, viewer: &Viewer) -> Markup {
     html! {
-        details class="popup account min-w-0 flex-1 max-md:flex-none" x-data="menu" x-bind="closing" {
+        details class="popup account min-w-0 flex-1 max-md:flex-none" {
             summary #account class="flex min-h-13 items-center gap-2.5 rounded-row px-2.5 py-1.5 transition-colors hover:bg-hover focus-visible:-outline-offset-2 max-md:size-12 max-md:min-h-0 max-md:rounded-full max-md:p-2" aria-label={ (viewer.name) ", your account" } {
                 span.with-dot {
                     (avatar(viewer.id, &viewer.name, 32))

@@ -75,7 +75,7 @@ fn messages() -> Markup {
     html! {
         ol class="mx-auto w-full max-w-195 flex-1 px-7 py-1.5 max-md:px-3.5" {
             li.message {
-                div.day data-phase="3" { "Today" }
+                div.day { (moon()) "Today" }
                 (author(9, "Jonas Weber", "21:04"))
                 p.body { "The long-range forecast for the Geminids is out: clear from 22:00, a little haze after 03:00." }
             }
@@ -100,6 +100,16 @@ fn messages() -> Markup {
                 time { "21:11" }
                 p.body { "And the red head lamps." }
             }
+        }
+    }
+}
+
+/// A moon between first quarter and full, as a room draws it beside a day.
+fn moon() -> Markup {
+    html! {
+        svg.moon viewBox="0 0 14 14" width="14" height="14" fill="none" {
+            circle cx="7" cy="7" r="6" fill="currentColor" fill-opacity=".1" stroke="currentColor" stroke-opacity=".55" {}
+            path fill="currentColor" d="M7 1a6 6 0 0 1 0 12a4.24 6 0 0 1 0-12Z" {}
         }
     }
 }

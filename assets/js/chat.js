@@ -1,5 +1,5 @@
-// UmbraChat's own script. It is put before htmx, hx-ws, hx-upsert and Alpine in one deferred file, so that its
-// listeners and the scroll position are there before any of them starts.
+// The script of the application's pages. It is put before htmx, hx-ws, hx-upsert and Alpine in one deferred file, so that
+// its listeners and the scroll position are there before any of them starts.
 //
 // What it expects of a room's page:
 //   #room [data-room data-slug data-change data-me]   owns the socket, where something can be written in the room
@@ -24,9 +24,10 @@ import * as composer from "./composer.js";
 import * as connection from "./connection.js";
 import * as forms from "./forms.js";
 import { dialog } from "./dialog.js";
-import { menu } from "./menus.js";
+import * as logout from "./logout.js";
+import * as menus from "./menus.js";
 import * as outbox from "./outbox.js";
-import { passwordField } from "./password.js";
+import * as password from "./password.js";
 import * as scroll from "./scroll.js";
 import * as theme from "./theme.js";
 import * as timeline from "./timeline.js";
@@ -35,10 +36,13 @@ import { toast } from "./toast.js";
 import * as viewport from "./viewport.js";
 
 document.addEventListener("alpine:init", () => {
-  for (const [name, component] of Object.entries({ dialog, menu, passwordField, toast })) window.Alpine.data(name, component);
+  window.Alpine.data("dialog", dialog);
+  window.Alpine.data("toast", toast);
 });
 
-// Watchers of the connection first, and the place in the list last: by then all that is drawn is drawn.
-for (const part of [forms, theme, viewport, times, banner, outbox, composer, announcer, timeline, connection, scroll]) {
-  part.start();
-}
+// The question before a log-out comes before the forms. Watchers of the connection come before it, and the place in the
+// list last: by then all that is drawn is drawn.
+const parts = [
+  logout, forms, menus, password, theme, viewport, times, banner, outbox, composer, announcer, timeline, connection, scroll,
+];
+for (const part of parts) part.start();
