@@ -75,8 +75,10 @@ pub async fn list_own_sessions(
         r#"SELECT id AS "id: SessionId", device, address, remember, created_at AS "created_at: DateTime<Utc>",
                   last_used_at AS "last_used_at: DateTime<Utc>"
            FROM user_sessions
-           WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND id < coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
-           ORDER BY id DESC LIMIT $4"#,
+           WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2
+                 AND ($3::uuid IS NULL
+                      OR (created_at, id) < (SELECT b.created_at, b.id FROM user_sessions b WHERE b.id = $3 AND b.user_id = $1))
+           ORDER BY created_at DESC, id DESC LIMIT $4"#,
         user.0,
         now as _,
         before.map(|id| id.0),
