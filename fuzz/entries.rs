@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use clap::Parser;
 use poem::http::{HeaderValue, header};
-use umbrachat::accounts::model::{SignUpForm, fold};
+use umbrachat::accounts::model::{PersonName, SignUpForm, Username};
 use umbrachat::bus::Event;
 use umbrachat::config::{Config, Options};
 use umbrachat::error::FieldErrors;
@@ -15,6 +15,7 @@ use umbrachat::live::Command;
 use umbrachat::messages::model::Body;
 use umbrachat::realtime::{Incoming, read_bytes};
 use umbrachat::rooms::model::{RoomName, Topic};
+use umbrachat::text::{fold, is_mark, is_visible};
 use umbrachat::vault::{DataKey, MessageCipher};
 use umbrachat::web::forwarded::client_address;
 use umbrachat::web::normalise::is_local;
@@ -59,13 +60,33 @@ pub fn forms(bytes: &[u8]) {
 /// What people type, and what stands in an address.
 pub fn text(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    drop(Body::parse(&text));
-    drop(RoomName::parse(&text));
-    drop(Topic::parse(&text));
+    if let Ok(body) = Body::parse(&text) {
+        assert!(body.as_str().chars().any(is_visible));
+    }
+    if let Ok(name) = RoomName::parse(&text) {
+        assert_eq!(RoomName::parse(name.as_str()).as_ref(), Ok(&name));
+        assert!(can_be_read(name.as_str()));
+    }
+    if let Ok(name) = Username::parse(&text) {
+        assert_eq!(Username::parse(name.as_str()).as_ref(), Ok(&name));
+        assert!(can_be_read(name.as_str()));
+    }
+    if let Ok(name) = PersonName::parse_required(&text) {
+        assert_eq!(PersonName::parse(name.as_str()).as_ref(), Ok(&name));
+        assert!(can_be_read(name.as_str()));
+    }
+    if let Ok(topic) = Topic::parse(&text) {
+        assert!(topic.as_str().is_empty() || topic.as_str().chars().any(is_visible));
+    }
     drop(fold(&text));
     if is_local(&text) {
         assert!(text.starts_with('/') && !text.starts_with("//"));
     }
+}
+
+/// Whether something of a name can be seen by itself.
+fn can_be_read(name: &str) -> bool {
+    name.chars().any(|c| is_visible(c) && !is_mark(c))
 }
 
 /// The headers in which something is looked for.

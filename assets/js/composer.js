@@ -2,7 +2,7 @@
 // What is written survives a reload; a counter appears near the limit. Without this script the composer is a plain form
 // and works too.
 
-import { find, tell } from "./dom.js";
+import { find, isBlank, tell } from "./dom.js";
 import * as outbox from "./outbox.js";
 import { onStatus } from "./connection.js";
 import * as scroll from "./scroll.js";
@@ -23,10 +23,11 @@ let signedOut = false;
 let saveTimer = null;
 let complaint = null;
 
-/** What the server will store: without white space at its end, and without NUL, which it refuses. */
+/** What the server will store: without white space at its end, and without NUL, which it refuses; "" shows nothing. */
 function written() {
   // Half an emoji, cut by some editor, has no UTF-8.
   const whole = text.value.toWellFormed?.() ?? text.value;
+  if (isBlank(whole)) return "";
   return whole.replaceAll("\0", "").replace(/\p{White_Space}+$/u, "");
 }
 

@@ -29,3 +29,7 @@ export function tell(region, text) {
   region.textContent = "";
   return setTimeout(() => (region.textContent = text), 100);
 }
+
+/** Whether a text shows nothing: the rule of `is_visible` in `src/text.rs`. */
+export const isBlank = (text) =>
+  !/[^\p{White_Space}\p{Cc}\p{Default_Ignorable_Code_Point}\u{2800}\u{16FE4}\u{13430}-\u{13442}\u{1D159}\u{FFF9}-\u{FFFB}]/u.test(text);

@@ -4,7 +4,7 @@
 // what it is given, and the client id keeps the server from storing anything twice.
 
 import { onRefusal, onStatus, reconnect, send } from "./connection.js";
-import { find, list, me, room } from "./dom.js";
+import { find, isBlank, list, me, room } from "./dom.js";
 import * as storage from "./storage.js";
 import { stamp } from "./times.js";
 import * as turn from "./turn.js";
@@ -271,7 +271,7 @@ export function start() {
     close("Not sent: the room was archived.");
     const draft = storage.load("draft");
     storage.save("draft", null);
-    if (draft?.trim()) add(draft.trimEnd());
+    if (draft && !isBlank(draft)) add(draft.trimEnd());
   }
   list.addEventListener("click", onClick);
   storage.onPending((id) => {

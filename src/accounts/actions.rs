@@ -15,6 +15,7 @@ use crate::bus::Event;
 use crate::database::{HeldConnection, within_limit};
 use crate::error::{FieldErrors, ResultExt};
 use crate::ids::{SessionId, UserId};
+use crate::text::fold;
 use crate::web::Theme;
 use crate::web::forwarded::Client;
 use crate::web::session::{self, Lifetime, STAY};
@@ -89,7 +90,7 @@ pub async fn sign_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client
 /// wrong, the answer is the same and takes as long: for a username exactly one password is verified, for an e-mail
 /// address as many as there can be accounts that it stands for.
 pub async fn log_in(app: &App, form: &LogInForm, client: &Client, device: &DeviceCookie) -> Result<LoggedIn> {
-    let key = model::fold(&form.login);
+    let key = fold(&form.login);
     let throttled = count_log_in(app, &key, client).await.err();
     if device.is_empty()
         && let Some(error) = throttled
@@ -198,7 +199,7 @@ pub async fn note_use(app: &App, session: SessionId) -> Result<bool> {
 /// all administrators are locked meanwhile, so that two who demote each other leave one. The person's log-ins end,
 /// so that none carries more or less than it was made for.
 pub async fn change_role(app: &App, actor: UserId, username: &str, role: Role) -> Result<()> {
-    let found = queries::find_credentials_by_name(&app.db, &model::fold(username)).await?;
+    let found = queries::find_credentials_by_name(&app.db, &fold(username)).await?;
     let user = found.ok_or(Error::NotFound)?.user;
     let mut tx = app.db.begin().await?;
     let locked = queries::lock_admins_and(&mut tx, user).await?;

@@ -9,12 +9,13 @@ use tokio::sync::mpsc;
 use crate::accounts::model::Author;
 use crate::ids::{Change, ClientId, KeyId, MessageId, Position, RoomId, Seq, UserId};
 use crate::rooms::model::RoomEvent;
+use crate::text::is_visible;
 
 /// Characters that a body may have.
 pub const MAX_CHARS: usize = 4000;
 
-/// A message's text: 1 to 4,000 characters of any script, not only white space, without NUL. White space at its end goes;
-/// the first line keeps its indentation.
+/// A message's text: 1 to 4,000 characters of any script, something of which can be seen, without NUL. White space at its
+/// end goes; the first line keeps its indentation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body(String);
 
@@ -24,7 +25,7 @@ impl Body {
         // Forms send line ends as CR LF, sockets as LF: one text is stored.
         let text = typed.replace("\r\n", "\n");
         let text = text.trim_end();
-        if text.is_empty() {
+        if !text.chars().any(is_visible) {
             return Err(SendError::Empty);
         }
         if text.contains('\0') {
@@ -276,7 +277,26 @@ mod tests {
         assert_eq!(Body::parse("\r\n\thi").unwrap().as_str(), "\n\thi");
         assert!(Body::parse(&"🌙".repeat(4000)).is_ok());
         assert_eq!(Body::parse(&"x".repeat(4001)), Err(SendError::TooLong));
-        assert_eq!(Body::parse(" \n\t "), Err(SendError::Empty));
+        for empty in [
+            "",
+            " \n\t ",
+            "\u{200B}",
+            "\u{3164}\n\u{2800}",
+            "\u{200D}\u{FE0F}",
+            "\u{E0061}",
+        ] {
+            assert_eq!(Body::parse(empty), Err(SendError::Empty), "{empty:?}");
+        }
+        for kept in [
+            "👨\u{200D}👩\u{200D}👧",
+            "❤\u{FE0F}",
+            "می\u{200C}خواهم",
+            "\u{200F}سلام\u{200B}",
+            "e\u{301}",
+            "ิ",
+        ] {
+            assert_eq!(Body::parse(kept).unwrap().as_str(), kept);
+        }
         assert!(matches!(Body::parse("a\0b"), Err(SendError::Malformed(_))));
     }
 

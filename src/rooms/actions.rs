@@ -5,10 +5,10 @@ use sqlx::PgConnection;
 
 use super::model::{EventKind, Membership, Room, RoomAddress, RoomName, Topic};
 use super::queries;
-use crate::accounts::model::fold;
 use crate::bus::Event;
 use crate::error::{FieldErrors, ResultExt};
 use crate::ids::{Change, RoomId, UserId};
+use crate::text::fold;
 use crate::{App, Error, Result};
 
 /// The room, as one of its members. What is not open to somebody does not exist for them.

@@ -60,6 +60,22 @@ test("the composer keeps what is written, counts, and sends nothing empty", asyn
   await text.press("Enter");
   await expect(unconfirmed(page)).toHaveCount(0);
 
+  // What shows nothing is nothing, for the page as for the server.
+  const form = page.locator("#composer");
+  for (const blank of ["\u200B", "\u3164\n\u2800", "\u200D\uFE0F", "\u{E0061}", "\u{1D159}"]) {
+    await text.fill("x");
+    await expect(form).toHaveClass(/has-text/);
+    await text.fill(blank);
+    await expect(form).not.toHaveClass(/has-text/);
+    await text.press("Enter");
+    await expect(text).toHaveValue(blank);
+  }
+  await expect(unconfirmed(page)).toHaveCount(0);
+  for (const seen of ["❤\uFE0F", "👩\u200D🚀", "ิ", "\u200Fسلام", "۝"]) {
+    await text.fill(seen);
+    await expect(form).toHaveClass(/has-text/);
+  }
+
   await text.fill("");
   await text.pressSequentially("one");
   await text.press("Shift+Enter");

@@ -7,7 +7,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use reqwest::StatusCode;
 use sqlx::PgPool;
 
-use crate::support::{PASSWORD, Person, Server, account, spawn};
+use crate::support::{PASSWORD, Person, Server, account, attributes, spawn};
 
 async fn people(server: &Server) -> i64 {
     sqlx::query_scalar("SELECT count(*) FROM users")
@@ -85,6 +85,62 @@ async fn a_taken_username_is_told_and_the_rest_is_kept(pool: PgPool) {
         }
         assert!(page.contains("checked"), "the consent is kept");
         assert!(!page.contains(PASSWORD), "the password is not");
+    }
+    assert_eq!(people(&server).await, 2);
+}
+
+#[sqlx::test]
+async fn people_have_names_of_any_script(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.admin().await;
+    for (username, first, last) in [
+        ("สมชาย", "สมชาย", "ใจดี"),
+        ("हिन्दी", "अनिल", "किशोर"),
+        ("می\u{200C}خواهم", "علی\u{200C}رضا", ""),
+        ("سُلَيْمَان", "سُلَيْمَان", ""),
+        ("김철수", "김", "철수"),
+        ("nguyê\u{303}n", "Nguyê\u{303}n", "Văn"),
+        ("jose", "Jose\u{301}", "👩\u{200D}🚀"),
+    ] {
+        let person = server.visitor();
+        let fields = account(username, &[("first_name", first), ("last_name", last)]);
+        let answer = person.post("/accounts/signup", &fields).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{username}");
+        let again = server.visitor();
+        again
+            .post("/accounts/login", &[("login", username), ("password", PASSWORD)])
+            .await;
+        assert!(again.is_logged_in().await, "{username}");
+    }
+    assert_eq!(people(&server).await, 8);
+}
+
+#[sqlx::test]
+async fn what_cannot_be_seen_is_refused_beside_its_field(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.admin().await;
+    server.person("alice").await;
+    for (field, value, reason) in [
+        ("username", "alice\u{3164}", "cannot be seen"),
+        ("username", "ali\u{200B}ce", "cannot be seen"),
+        ("username", "alice\u{200C}", "cannot be seen"),
+        ("username", "\u{1160}\u{1160}\u{1160}", "cannot be seen"),
+        ("username", "\u{301}\u{300}\u{301}", "Use letters, digits"),
+        ("first_name", "\u{200B}", "Nothing of this name can be seen"),
+        ("first_name", "\u{301}", "Nothing of this name can be seen"),
+        ("last_name", "\u{2800}", "Nothing of this name can be seen"),
+        ("email", "alice\u{200B}@example.org", "Enter an address like"),
+    ] {
+        let fields = account("alicia", &[(field, value)]);
+        let answer = server.visitor().post("/accounts/signup", &fields).await;
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{field} {value:?}");
+        let page = answer.text().await.unwrap();
+        assert!(page.contains(reason), "{field} {value:?}");
+        let beside = attributes(&page, "aria-describedby");
+        assert!(
+            beside.iter().any(|ids| ids.contains(&format!("{field}-error"))),
+            "{field}: {beside:?}"
+        );
     }
     assert_eq!(people(&server).await, 2);
 }

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::support::{Server, spawn};
+use crate::support::{Server, attributes, spawn};
 
 async fn titles(server: &Server) -> Vec<String> {
     sqlx::query_scalar("SELECT title FROM rooms ORDER BY slug_key")
@@ -104,12 +104,62 @@ async fn a_taken_or_wrong_room_name_is_an_error_of_its_field(pool: PgPool) {
 async fn a_room_of_any_script_can_be_administered(pool: PgPool) {
     let server = spawn(pool).await;
     let admin = server.admin().await;
-    admin.make_room("天文").await;
-    admin.join("天文").await;
-    let edit = crate::support::attributes(&admin.page("/admin/rooms").await, "href");
-    let edit = edit.iter().find(|href| href.ends_with("/edit")).unwrap();
-    assert_eq!(admin.get(edit).await.status(), StatusCode::OK);
-    assert_eq!(admin.get("/chat/room/天文").await.status(), StatusCode::OK);
+    for name in [
+        "天文",
+        "ทั่วไป",
+        "हिन्दी",
+        "می\u{200C}خواهم",
+        "한국어",
+        "Tiê\u{301}ng_Viê\u{323}t",
+    ] {
+        admin.make_room(name).await;
+        admin.join(name).await;
+        admin.write(name, "here").await;
+        let page = admin.page(&format!("/chat/room/{name}")).await;
+        assert!(page.contains("here"), "{name}");
+    }
+    let links = attributes(&admin.page("/admin/rooms").await, "href");
+    let edits: Vec<_> = links.iter().filter(|href| href.ends_with("/edit")).collect();
+    assert_eq!(edits.len(), 6);
+    for edit in edits {
+        assert_eq!(admin.get(edit).await.status(), StatusCode::OK, "{edit}");
+    }
+}
+
+#[sqlx::test]
+async fn rooms_are_named_by_what_can_be_seen(pool: PgPool) {
+    let server = spawn(pool).await;
+    let admin = server.admin().await;
+    admin.make_room("general").await;
+    for (name, reason) in [
+        ("general\u{3164}", "cannot be seen"),
+        ("gene\u{200B}ral", "cannot be seen"),
+        ("gen\u{200C}eral", "cannot be seen"),
+        ("\u{3164}", "cannot be seen"),
+        ("\u{2800}", "cannot be seen"),
+        ("\u{301}", "Use letters, digits, “-” and “_” only."),
+    ] {
+        for path in ["/admin/rooms", "/admin/rooms/general"] {
+            let answer = admin.post(path, &[("name", name), ("topic", "")]).await;
+            assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{name:?}");
+            let page = answer.text().await.unwrap();
+            let beside = attributes(&page, "aria-describedby")
+                .iter()
+                .any(|ids| ids.ends_with("-error"));
+            assert!(beside && page.contains(reason), "{name:?}");
+        }
+    }
+    assert_eq!(titles(&server).await, ["general"]);
+    let topic = [("name", "general"), ("topic", "\u{200B}\u{3164}")];
+    assert_eq!(
+        admin.post("/admin/rooms/general", &topic).await.status(),
+        StatusCode::SEE_OTHER
+    );
+    let topic: String = sqlx::query_scalar("SELECT topic FROM rooms")
+        .fetch_one(&server.pool)
+        .await
+        .unwrap();
+    assert_eq!(topic, "");
 }
 
 #[sqlx::test]
@@ -185,9 +235,9 @@ async fn long_lists_have_pages(pool: PgPool) {
     let mut path = "/admin/users".to_owned();
     loop {
         let page = admin.page(&path).await;
-        let people = crate::support::attributes(&page, "action");
+        let people = attributes(&page, "action");
         seen.extend(people.into_iter().filter(|action| action.starts_with("/admin/users/")));
-        let next = crate::support::attributes(&page, "href")
+        let next = attributes(&page, "href")
             .into_iter()
             .find(|href| href.contains("after="));
         let Some(next) = next else { break };

@@ -8,7 +8,7 @@ use regex::Regex;
 
 /// Layers from the ground up; modules of one layer do not import each other, features only those to their left.
 const LAYERS: &[&[&str]] = &[
-    &["config", "error", "ids"],
+    &["config", "error", "ids", "text"],
     &["bus", "database", "realtime", "throttle", "vault"],
     &["state"],
     &["web"],

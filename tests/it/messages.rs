@@ -87,6 +87,8 @@ async fn bad_frames_are_answered_and_the_next_good_one_works(pool: PgPool) {
         (with("a\0b"), "invalid_json"),
         (with(""), "empty"),
         (with(" \n "), "empty"),
+        (with("\u{200B}"), "empty"),
+        (with("\u{3164}\n\u{2800}"), "empty"),
         (with(&"x".repeat(4001)), "too_long"),
         (with(&"x".repeat(17 << 10)), "too_long"),
     ];
@@ -100,6 +102,37 @@ async fn bad_frames_are_answered_and_the_next_good_one_works(pool: PgPool) {
     }
     socket.say(&"🌙".repeat(3900)).await;
     assert_eq!(numbers(&socket.until("🌙").await), [1]);
+}
+
+#[sqlx::test]
+async fn what_can_be_seen_is_kept_and_what_cannot_is_no_message(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { alice, bob, .. } = server.cast().await;
+    let send = async |body: &str| alice.post("/chat/room/General/messages", &[("body", body)]).await;
+    for blank in ["\u{200B}", "\u{200D}\u{FE0F}", "\u{3164}", " \u{2800} \u{AD}"] {
+        let answer = send(blank).await;
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{blank:?}");
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("Write something first."), "{blank:?}");
+    }
+    let mut at_bob = bob.socket("General").await;
+    let mut at_alice = alice.socket("General").await;
+    let kept = [
+        "👨\u{200D}👩\u{200D}👧\u{200D}👦",
+        "❤\u{FE0F}\u{200D}🔥",
+        "🏴\u{E0067}\u{E0062}\u{E0073}\u{E0063}\u{E0074}\u{E007F}",
+        "می\u{200C}خواهم",
+        "\u{200F}سلام\u{200E}",
+        "e\u{301} and é",
+        "ทั่วไป",
+    ];
+    for text in kept {
+        assert_eq!(send(text).await.status(), StatusCode::SEE_OTHER);
+        at_bob.until(&format!(">{text}</p>")).await;
+        at_alice.say(text).await;
+        at_bob.until(&format!(">{text}</p>")).await;
+    }
+    assert_eq!(numbers(&bob.page("/chat/room/General").await).len(), 2 * kept.len());
 }
 
 #[sqlx::test]

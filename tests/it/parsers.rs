@@ -24,6 +24,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let form = "(username|email|password|first_name)=[ -~é🌙%0-9]{0,60}(&[a-z_]{1,9}=.{0,20}){0,3}";
     let setting = "(https?|redis|postgres)://[ -~]{0,40}|[0-9.:/,]{0,30}|gAAAA[A-Za-z0-9_=-]{0,200}";
     let header = "((__Host-)?umbra[a-z]{0,8}=[A-Za-z0-9_-]{43}|theme=[a-z]{0,6}|\\[?[0-9a-f:.]{2,20}\\]?(:[0-9]{1,6})?)([;,] ?.{0,20}){0,3}";
+    let name = "[\\p{L}\\p{M}\\p{N}\\p{Cf}_.\u{3164}\u{115F}\u{2800}-]{1,8}";
     let event =
         "\\[\"revoked\"(,\\{\"room_changed\":\\{\"room\":\"[0-9a-f-]{36}\",\"change\":-?[0-9]{1,20}\\}\\}){0,2}\\]";
     prop_oneof![
@@ -34,6 +35,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
         event.prop_map(String::into_bytes),
         form.prop_map(String::into_bytes),
         setting.prop_map(String::into_bytes),
+        name.prop_map(String::into_bytes),
     ]
 }
 

@@ -3,10 +3,10 @@
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use super::fold;
+use crate::text::{check_identifier, fold, is_mark, is_visible};
 
-/// The name to log in with, unique by its key: 3–32 letters (of any script), digits, `_` and `.`, beginning with a
-/// letter. It can hold no `@`, so it is never taken for an e-mail address.
+/// The name to log in with, unique by its key: 3–32 letters (of any script, with their marks), digits, `_` and `.`,
+/// beginning with a letter. It can hold no `@`, so it is never taken for an e-mail address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Username(String);
 
@@ -20,9 +20,7 @@ impl Username {
         if !(3..=32).contains(&name.chars().count()) {
             return Err("Use 3 to 32 characters.".into());
         }
-        if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.')) {
-            return Err("Use letters, digits, “_” and “.” only.".into());
-        }
+        check_identifier(&name, ['_', '.'])?;
         if !name.starts_with(char::is_alphabetic) {
             return Err("Begin with a letter.".into());
         }
@@ -58,11 +56,7 @@ impl Email {
             let host_is_sane = host.split('.').all(|label| !label.is_empty());
             !local.is_empty() && !local.contains('@') && host_is_sane
         });
-        if !is_sane
-            || text
-                .chars()
-                .any(|c| c.is_whitespace() || is_hidden(c) || "<>()[],;:\\\"".contains(c))
-        {
+        if !is_sane || text.chars().any(|c| !is_visible(c) || "<>()[],;:\\\"".contains(c)) {
             return Err("Enter an address like name@example.org, or leave this empty.".into());
         }
         Ok(Some(Self(text.to_owned())))
@@ -79,7 +73,8 @@ impl Email {
     }
 }
 
-/// A first or last name: at most 64 characters on one line. Some people have only one, so a last name may be empty.
+/// A first or last name: at most 64 characters on one line, one of which can be seen by itself. Some people have only
+/// one, so a last name may be empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PersonName(String);
 
@@ -92,6 +87,9 @@ impl PersonName {
         }
         if name.chars().any(is_hidden) {
             return Err("Use letters that can be seen only.".into());
+        }
+        if !name.is_empty() && !name.chars().any(|c| is_visible(c) && !is_mark(c)) {
+            return Err("Nothing of this name can be seen. Type it anew.".into());
         }
         Ok(Self(name))
     }
@@ -158,7 +156,17 @@ mod tests {
 
     #[test]
     fn usernames_begin_with_a_letter_of_any_script() {
-        for good in ["bob", "a_b.c9", "Ülker", "山田太郎", &"x".repeat(32)] {
+        for good in [
+            "bob",
+            "a_b.c9",
+            "Ülker",
+            "山田太郎",
+            "สมชาย",
+            "हिन्दी",
+            "سُلَيْمَان",
+            "می\u{200C}خواهم",
+            &"x".repeat(32),
+        ] {
             assert_eq!(
                 Username::parse(good).map(|name| name.as_str().to_owned()),
                 Ok(good.to_owned())
@@ -175,6 +183,11 @@ mod tests {
             "a-b-c",
             "bob<b>",
             "bob\0",
+            "ada\u{3164}",
+            "ada\u{200C}",
+            "\u{1160}\u{1160}\u{1160}",
+            "ािी",
+            "2ะ์",
             &"x".repeat(33),
         ] {
             assert!(Username::parse(bad).is_err(), "{bad:?}");
@@ -194,7 +207,18 @@ mod tests {
         }
         let long = format!("{}@example.org", "x".repeat(250));
         for bad in [
-            "alice", "@b", "a@", "a@b@c", "a b@c", "a@b..c", "<a@b>", "a@b\nc", &long,
+            "alice",
+            "@b",
+            "a@",
+            "a@b@c",
+            "a b@c",
+            "a@b..c",
+            "<a@b>",
+            "a@b\nc",
+            "\u{202A}a@b",
+            "a\u{200B}@b",
+            "a@b\u{3164}",
+            &long,
         ] {
             assert!(Email::parse_optional(bad).is_err(), "{bad:?}");
         }
@@ -212,8 +236,31 @@ mod tests {
     fn a_name_is_one_line_of_letters_that_can_be_seen() {
         assert_eq!(PersonName::parse(" Mara ").unwrap().as_str(), "Mara");
         assert!(PersonName::parse("").is_ok() && PersonName::parse_required(" ").is_err());
-        for bad in ["a\u{202E}b", "a\nb", &"x".repeat(65)] {
+        for bad in [
+            "a\u{202E}b",
+            "a\nb",
+            "\u{200B}",
+            "\u{3164}",
+            "\u{2800}",
+            "\u{301}",
+            "ิ่",
+            &"x".repeat(65),
+        ] {
             assert!(PersonName::parse(bad).is_err(), "{bad:?}");
+        }
+        for good in [
+            "می\u{200C}خواهم",
+            "🏳\u{FE0F}\u{200D}🌈",
+            "สมชาย",
+            "김",
+            "O’Hara",
+            "Nguyễn",
+            "—",
+        ] {
+            assert_eq!(
+                PersonName::parse(good).map(|name| name.as_str().to_owned()),
+                Ok(good.to_owned())
+            );
         }
     }
 }

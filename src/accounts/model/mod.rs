@@ -5,9 +5,7 @@ mod device;
 mod fields;
 mod forms;
 
-use caseless::Caseless;
 use chrono::{DateTime, Utc};
-use unicode_normalization::UnicodeNormalization;
 
 pub use device::Device;
 pub use fields::{Email, Password, PersonName, Username};
@@ -17,14 +15,6 @@ use crate::ids::UserId;
 
 /// The version of the privacy page that people agree to; stored with the time of their consent.
 pub const CONSENT_VERSION: &str = "2026-11";
-
-/// The key by which names and addresses are compared: NFKC and full case folding, so that what looks the same in
-/// another case or form is the same. (PostgreSQL's `lower` folds ASCII only under `--locale=C`.) A NUL, which
-/// PostgreSQL takes in no text, becomes U+FFFD, which no name holds: what is asked for with one is not found.
-pub fn fold(text: &str) -> String {
-    let text = text.trim().replace('\0', "\u{FFFD}");
-    text.nfkc().default_case_fold().nfkc().collect()
-}
 
 /// A person as others see them: the author of a message, somebody in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,17 +92,5 @@ mod tests {
         assert_eq!(full_name("Mara", "Lindqvist", "mara"), "Mara Lindqvist");
         assert_eq!(full_name("Mara", "", "mara"), "Mara");
         assert_eq!(full_name("", "", "mara"), "mara");
-    }
-
-    #[test]
-    fn names_that_differ_in_case_or_form_only_are_the_same() {
-        assert_eq!(fold("STRASSE"), fold("straße"));
-        assert_eq!(fold("ｂｏｂ"), fold("BOB"));
-        assert_eq!(Username::parse("Ａｌｉｃｅ").unwrap().as_str(), "Alice");
-    }
-
-    #[test]
-    fn what_is_folded_can_be_looked_for() {
-        assert_eq!(fold("a\0B"), "a\u{FFFD}b");
     }
 }

@@ -7,13 +7,13 @@ use poem::{IntoResponse, Request, Response, handler};
 use serde::Deserialize;
 
 use super::{limit, page_of};
-use crate::accounts::model::fold;
 use crate::accounts::{Administrator, CurrentUser};
 use crate::admin::queries;
 use crate::admin::views::{self, RoomForm, RoomsPage};
 use crate::chat::{Open, Shell};
 use crate::error::FieldErrors;
 use crate::rooms::model::{RoomName, Show, Topic};
+use crate::text::fold;
 use crate::web::Ctx;
 use crate::web::htmx::{changed, query_of_page};
 use crate::{App, Error, Result, rooms};

@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use super::{limit, page_of};
 use crate::accounts::Administrator;
-use crate::accounts::model::fold;
 use crate::admin::queries;
 use crate::admin::views::{self, UsersPage};
 use crate::chat::{Open, Shell};
+use crate::text::fold;
 use crate::web::Ctx;
 use crate::{App, Result};
 

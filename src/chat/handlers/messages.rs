@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::{Page, rooms};
 use crate::accounts::CurrentUser;
-use crate::accounts::model::fold;
 use crate::chat::views::{lost, unsent};
 use crate::ids::{ClientId, RoomId};
 use crate::messages::history;
@@ -17,6 +16,7 @@ use crate::messages::sending::{Sender, send_and_wait};
 use crate::messages::views::{self, Draft};
 use crate::rooms::actions::enter;
 use crate::rooms::model::{Membership, RoomAddress, path};
+use crate::text::fold;
 use crate::web::components::alert;
 use crate::web::errors::set_retry_after;
 use crate::web::{Ctx, see_other};

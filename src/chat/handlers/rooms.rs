@@ -6,7 +6,6 @@ use poem::{IntoResponse, Response, handler};
 
 use super::Page;
 use crate::accounts::CurrentUser;
-use crate::accounts::model::fold;
 use crate::chat::{Open, Shell, views};
 use crate::messages::history;
 use crate::messages::model::Cursor;
@@ -14,6 +13,7 @@ use crate::messages::views::Draft;
 use crate::rooms::actions::enter;
 use crate::rooms::model::{Membership, RoomAddress, path};
 use crate::rooms::queries;
+use crate::text::fold;
 use crate::web::{Ctx, see_other};
 use crate::{App, Error, Result};
 

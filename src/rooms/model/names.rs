@@ -2,9 +2,10 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::accounts::model::fold;
+use crate::text::{check_identifier, fold, is_visible};
 
-/// A public room's name: 1 to 64 letters, digits, `-` and `_` of any script, NFKC. It is the room's slug.
+/// A public room's name: 1 to 64 letters (of any script, with their marks), digits, `-` and `_`, NFKC. It is the room's
+/// slug.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomName(String);
 
@@ -19,9 +20,7 @@ impl RoomName {
         if name.chars().count() > 64 {
             return Err("Use at most 64 characters.".into());
         }
-        if !name.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_') {
-            return Err("Use letters, digits, - and _ only.".into());
-        }
+        check_identifier(&name, ['-', '_'])?;
         Ok(Self(name))
     }
 
@@ -36,7 +35,7 @@ impl RoomName {
     }
 }
 
-/// What a room is for: at most 200 characters in one line.
+/// What a room is for: at most 200 characters in one line. Of one that shows nothing nothing is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic(String);
 
@@ -50,7 +49,8 @@ impl Topic {
         if topic.chars().any(char::is_control) {
             return Err("Write the topic in one line, without control characters.".into());
         }
-        Ok(Self(topic.to_owned()))
+        let is_shown = topic.chars().any(is_visible);
+        Ok(Self(if is_shown { topic.to_owned() } else { String::new() }))
     }
 
     /// The topic as it is shown.
@@ -73,13 +73,39 @@ mod tests {
 
     #[test]
     fn room_names_keep_to_letters_digits_and_two_signs() {
-        for good in ["General", "a", "geo-2_x", "Übersicht", "天文", &"x".repeat(64)] {
+        for good in [
+            "General",
+            "a",
+            "geo-2_x",
+            "Übersicht",
+            "天文",
+            "ทั่วไป",
+            "हिन्दी",
+            "日本語",
+            "한국어",
+            "می\u{200C}خواهم",
+            "ශ්\u{200D}රී",
+            &"x".repeat(64),
+        ] {
             assert_eq!(
                 RoomName::parse(good).map(|name| name.as_str().to_owned()),
                 Ok(good.to_owned())
             );
         }
-        for bad in ["", "  ", "two words", "a/b", "a.b", "<b>", "a\0", &"x".repeat(65)] {
+        for bad in [
+            "",
+            "  ",
+            "two words",
+            "a/b",
+            "a.b",
+            "<b>",
+            "a\0",
+            "general\u{3164}",
+            "\u{200B}",
+            "\u{301}a",
+            "-\u{200D}",
+            &"x".repeat(65),
+        ] {
             assert!(RoomName::parse(bad).is_err(), "{bad:?}");
         }
     }
@@ -96,6 +122,7 @@ mod tests {
     fn paths_hold_ascii_only() {
         assert_eq!(path("General"), "/chat/room/General");
         assert_eq!(path("Über"), "/chat/room/%C3%9Cber");
+        assert_eq!(path("दी"), "/chat/room/%E0%A4%A6%E0%A5%80");
     }
 
     #[test]
@@ -103,5 +130,7 @@ mod tests {
         assert_eq!(Topic::parse(" news ").unwrap().as_str(), "news");
         assert!(Topic::parse(&"x".repeat(201)).is_err());
         assert!(Topic::parse("two\nlines").is_err());
+        assert_eq!(Topic::parse("\u{3164}\u{200B}").unwrap().as_str(), "");
+        assert_eq!(Topic::parse("👩\u{200D}🚀").unwrap().as_str(), "👩\u{200D}🚀");
     }
 }

@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 
 use super::model::{EventKind, Kind, MemberRole, Membership, Room, RoomAddress, RoomName, RoomState, Topic};
-use crate::accounts::model::fold;
 use crate::ids::{Change, KeyId, Position, RoomId, Seq, UserId};
+use crate::text::fold;
 
 pub use admin::*;
 pub use events::*;
