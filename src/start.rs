@@ -10,6 +10,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use umbrachat::accounts::actions::complete_skeletons;
 use umbrachat::config::{Config, ConfigError};
 use umbrachat::database;
 use umbrachat::database::private_cluster::{self, ClusterError, PrivateCluster};
@@ -140,6 +141,7 @@ where
             () = shutdown.cancelled() => return Ok(()),
         }
         database::migrate(&pool).await?;
+        complete_skeletons(&pool).await?;
         let result = work(Started {
             config,
             pool: pool.clone(),

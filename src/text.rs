@@ -24,6 +24,12 @@ pub fn fold(text: &str) -> String {
     text.nfkc().default_case_fold().nfkc().collect()
 }
 
+/// The keys by which it is told whether two names look alike in any scripts (UTS #39, 4): what the name looks like as it
+/// is written, and in small letters. They count 1, l and I as one, 0 and O, and rn and m, because in many fonts they are.
+pub fn skeletons(name: &str) -> [String; 2] {
+    [name, &fold(name)].map(|name| fold(&unicode_security::skeleton(name).collect::<String>()))
+}
+
 /// Whether the character shows something where it stands. The page has the same rule (`assets/js/dom.js`).
 pub fn is_visible(c: char) -> bool {
     !c.is_whitespace()
@@ -112,6 +118,42 @@ mod tests {
     #[test]
     fn what_is_folded_can_be_looked_for() {
         assert_eq!(fold("a\0B"), "a\u{FFFD}b");
+    }
+
+    #[test]
+    fn names_that_look_alike_share_a_skeleton() {
+        let look_alike = |one, other| {
+            let others = skeletons(other);
+            skeletons(one).iter().any(|skeleton| others.contains(skeleton))
+        };
+        for (one, other) in [
+            ("ada", "\u{430}d\u{430}"),
+            ("ada", "AD\u{410}"),
+            ("ada", "ada\u{1160}"),
+            ("boba", "\u{412}\u{41e}\u{412}\u{410}"),
+            ("alice", "\u{391}LICE"),
+            ("Alice", "A1ICE"),
+            ("Ilse", "llse"),
+            ("carmen", "carrnen"),
+            ("bob1", "bobl"),
+            ("zoe0", "ZOEO"),
+            ("می\u{200C}خواهم", "میخواهم"),
+            ("カ_ニ", "カ_二"),
+        ] {
+            assert!(look_alike(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("ada", "ida"),
+            ("ada", "àda"),
+            ("jose", "josé"),
+            ("bob1", "bob2"),
+            ("a.b", "a_b"),
+            ("बोल", "बाल"),
+            ("กา", "กำ"),
+            ("김", "긴"),
+        ] {
+            assert!(!look_alike(one, other), "{one} {other}");
+        }
     }
 
     #[test]

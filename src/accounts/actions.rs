@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use tokio::time::timeout;
 use tower_sessions::session::Id;
 
@@ -15,7 +15,7 @@ use crate::bus::Event;
 use crate::database::{HeldConnection, within_limit};
 use crate::error::{FieldErrors, ResultExt};
 use crate::ids::{SessionId, UserId};
-use crate::text::fold;
+use crate::text::{fold, skeletons};
 use crate::web::Theme;
 use crate::web::forwarded::Client;
 use crate::web::session::{self, Lifetime, STAY};
@@ -300,11 +300,31 @@ pub(super) async fn insert_account(
     queries::insert_user(tx, new)
         .await
         .on_constraint("users_name_key_unique", username_taken)?;
+    queries::insert_skeletons(tx, id, &account.username.skeletons())
+        .await
+        .on_constraint("username_skeletons_unique", username_looks_taken)?;
     Ok(id)
 }
 
 fn username_taken() -> Error {
     Error::Invalid(FieldErrors::one("username", "This name is taken. Choose another one."))
+}
+
+fn username_looks_taken() -> Error {
+    let sentence = "This name looks like one that is taken. Choose another one.";
+    Error::Invalid(FieldErrors::one("username", sentence))
+}
+
+/// Stores what usernames look like that were taken without that. Of several that look alike the oldest has it; everybody
+/// keeps their name. To be called at a start.
+pub async fn complete_skeletons(db: &PgPool) -> Result<()> {
+    for some in queries::list_users_without_skeleton(db).await?.chunks(1000) {
+        let pairs = some
+            .iter()
+            .flat_map(|(user, name)| skeletons(name).map(|skeleton| (*user, skeleton)));
+        queries::insert_free_skeletons(db, pairs).await?;
+    }
+    Ok(())
 }
 
 /// A session of the library that stands for a log-in which is about to be stored.

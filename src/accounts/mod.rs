@@ -1,10 +1,12 @@
 //! Who somebody is: sign-up, log-in, sessions, the first administrator.
 //!
-//! - Usernames are public and unique by their folded key. E-mail addresses never tell whether somebody has given them
-//!   before: they are stored unverified and need not be unique. Logging in with one, the password decides between the
-//!   account that has verified it, and of those that gave it unverified the oldest and the newest two. The oldest, so that
-//!   nobody ends another's log-in by giving their address; the newest, so that an account made to ask about an address
-//!   is always among them and logs in as if there was no other. Everybody else logs in by username, which always works.
+//! - Usernames are public and unique by their folded key, and no two look alike (but where both are older than
+//!   this rule).
+//! - E-mail addresses never tell whether somebody has given them before: they are stored unverified and need not be
+//!   unique. Logging in with one, the password decides between the account that has verified it, and of those that gave
+//!   it unverified the oldest and the newest two. The oldest, so that nobody ends another's log-in by giving their
+//!   address; the newest, so that an account made to ask about an address is always among them and logs in as if there
+//!   was no other. Everybody else logs in by username, which always works.
 //! - A log-in is one row of `user_sessions`, which says whose it is and whether it lives. A session of the session library
 //!   (`web::session`) leads from the cookie to that row and holds nothing else. Each log-in has a session of its own; what
 //!   is ended stays ended. Lookups are cached for two seconds.

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use argon2::password_hash::{PasswordHasher, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use reqwest::StatusCode;
-use sqlx::PgPool;
+use sqlx::{ConnectOptions, PgPool};
 
+use crate::program::{Folder, command, finish};
 use crate::support::{PASSWORD, Person, Server, account, attributes, spawn};
 
 async fn people(server: &Server) -> i64 {
@@ -87,6 +88,113 @@ async fn a_taken_username_is_told_and_the_rest_is_kept(pool: PgPool) {
         assert!(!page.contains(PASSWORD), "the password is not");
     }
     assert_eq!(people(&server).await, 2);
+}
+
+#[sqlx::test]
+async fn a_username_that_looks_like_a_taken_one_is_refused(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.admin().await;
+    server.person("alice").await;
+    server.person("carmen10").await;
+    for name in [
+        "\u{430}lice",
+        "\u{430}l\u{456}\u{441}\u{435}",
+        "AIice",
+        "a1ice",
+        "\u{391}LICE",
+        "carrnen10",
+        "carmenlO",
+    ] {
+        let answer = server.visitor().post("/accounts/signup", &account(name, &[])).await;
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{name}");
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("This name looks like one that is taken."), "{name}");
+        assert!(page.contains(&format!(r#"value="{name}""#)), "{name}");
+    }
+    assert_eq!(people(&server).await, 3);
+}
+
+#[sqlx::test]
+async fn of_usernames_that_look_alike_one_is_taken_at_a_time(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.admin().await;
+    let alike = [
+        "pearl1",
+        "\u{440}earl1",
+        "\u{440}\u{435}arl1",
+        "pearll",
+        "\u{440}\u{435}\u{430}rl1",
+        "PEARL1",
+    ];
+    let visitors = alike.map(|_| server.visitor());
+    let sign_ups = visitors.iter().zip(alike).map(async |(visitor, name)| {
+        let fields = account(name, &[]);
+        visitor.post("/accounts/signup", &fields).await.status()
+    });
+    let mut answers = futures_util::future::join_all(sign_ups).await;
+    answers.sort_unstable();
+    assert_eq!(answers[0], StatusCode::SEE_OTHER);
+    assert!(
+        answers[1..]
+            .iter()
+            .all(|status| *status == StatusCode::UNPROCESSABLE_ENTITY)
+    );
+    assert_eq!(people(&server).await, 2);
+}
+
+/// Starts the program on the server's database, as an update does.
+async fn start_again(server: &Server) {
+    let url = server.pool.connect_options().to_url_lossy().to_string();
+    let migrated = tokio::task::spawn_blocking(move || {
+        let folder = Folder::new();
+        finish(command(&folder, &["migrate"]).env("DATABASE_URL", url))
+    });
+    let output = migrated.await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[sqlx::test]
+async fn people_from_before_keep_names_that_look_alike(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.admin().await;
+    let names = ["mara", "m\u{430}ra", "mara\u{1160}"];
+    for (name, old_name) in ["first", "second", "third"].into_iter().zip(names) {
+        server.person(name).await;
+        sqlx::query("UPDATE users SET username = $2, name_key = $3 WHERE username = $1")
+            .bind(name)
+            .bind(old_name)
+            .bind(umbrachat::text::fold(old_name))
+            .execute(&server.pool)
+            .await
+            .unwrap();
+    }
+    server.person("other").await;
+    sqlx::raw_sql("DELETE FROM username_skeletons")
+        .execute(&server.pool)
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        start_again(&server).await;
+        let having: Vec<String> = sqlx::query_scalar(
+            "SELECT username FROM users WHERE id IN (SELECT user_id FROM username_skeletons) ORDER BY id",
+        )
+        .fetch_all(&server.pool)
+        .await
+        .unwrap();
+        assert_eq!(having, ["ada", "mara", "other"]);
+    }
+    for name in names {
+        let person = server.visitor();
+        person
+            .post("/accounts/login", &[("login", name), ("password", PASSWORD)])
+            .await;
+        assert!(person.is_logged_in().await, "{name:?}");
+    }
+    for name in ["mar\u{430}", "oth\u{435}r"] {
+        let answer = server.visitor().post("/accounts/signup", &account(name, &[])).await;
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{name}");
+        assert!(answer.text().await.unwrap().contains("looks like one that is taken"));
+    }
 }
 
 #[sqlx::test]

@@ -14,6 +14,7 @@ const LARGE: &[&str] = &[
     "members",
     "room_events",
     "users",
+    "username_skeletons",
     "user_sessions",
     "session",
 ];
@@ -29,6 +30,16 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         r#"SELECT count(*) AS "count!" FROM users"#,
         "users",
         "an administrator wants to know how many there are, now and then",
+    ),
+    (
+        r#"SELECT id AS "id: UserId", username FROM users u WHERE NOT EXISTS (SELECT FROM username_skeletons s WHERE s.user_id = u.id) ORDER BY id"#,
+        "users",
+        "is asked once, at a start",
+    ),
+    (
+        r#"SELECT id AS "id: UserId", username FROM users u WHERE NOT EXISTS (SELECT FROM username_skeletons s WHERE s.user_id = u.id) ORDER BY id"#,
+        "username_skeletons",
+        "is asked once, at a start",
     ),
     (
         r#"SELECT count(*) AS "count!" FROM users WHERE role = 'admin'"#,
@@ -124,6 +135,8 @@ async fn fill(db: &mut PgConnection, rooms: (i32, i32), people: (i32, i32), mess
                     'First' || n % 500, 'Last' || n, 'first' || n % 500, 'last' || n, repeat('h', 97),
                     CASE WHEN n = 1 THEN 'admin' ELSE 'member' END, md5('key of user' || n)::uuid
              FROM generate_series({first}, {last}) n;
+         INSERT INTO username_skeletons (skeleton, user_id)
+             SELECT 'user' || n, md5('user' || n)::uuid FROM generate_series({first}, {last}) n;
          INSERT INTO user_sessions (id, store_id, user_id, remember, device, expires_at, ended_at)
              SELECT md5(s || 'session' || n)::uuid, md5(s || 'record' || n), md5('user' || n)::uuid,
                     s = 1, 'Firefox on Linux', now() + interval '1 day' * (n % 60 - 30), CASE WHEN s = 2 THEN now() END

@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use crate::text::{check_identifier, fold, is_mark, is_visible};
+use crate::text::{check_identifier, fold, is_mark, is_visible, skeletons};
 
 /// The name to log in with, unique by its key: 3–32 letters (of any script, with their marks), digits, `_` and `.`,
 /// beginning with a letter. It can hold no `@`, so it is never taken for an e-mail address.
@@ -35,6 +35,11 @@ impl Username {
     /// As it is compared.
     pub fn key(&self) -> String {
         fold(&self.0)
+    }
+
+    /// What it looks like: no other account's may look the same.
+    pub fn skeletons(&self) -> [String; 2] {
+        skeletons(&self.0)
     }
 }
 

@@ -115,6 +115,48 @@ pub async fn insert_user(connection: &mut PgConnection, new: NewUser<'_>) -> sql
     Ok(())
 }
 
+/// Stores what an account's username looks like.
+pub async fn insert_skeletons(connection: &mut PgConnection, user: UserId, skeletons: &[String]) -> sqlx::Result<()> {
+    // In one order everywhere, because each waits for another account that is about to get the same.
+    sqlx::query!(
+        r#"INSERT INTO username_skeletons (skeleton, user_id)
+           SELECT DISTINCT skeleton COLLATE "C", $2::uuid FROM UNNEST($1::text[]) AS n (skeleton) ORDER BY 1"#,
+        skeletons,
+        user.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Usernames of which no skeleton is stored, those of the oldest accounts first.
+pub async fn list_users_without_skeleton(db: impl PgExecutor<'_>) -> sqlx::Result<Vec<(UserId, String)>> {
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id: UserId", username FROM users u
+           WHERE NOT EXISTS (SELECT FROM username_skeletons s WHERE s.user_id = u.id) ORDER BY id"#
+    );
+    let rows = rows.fetch_all(db).await?.into_iter();
+    Ok(rows.map(|row| (row.id, row.username)).collect())
+}
+
+/// Stores these skeletons, but for those that another account has: of two in the list that are the same, the first.
+pub async fn insert_free_skeletons(
+    db: impl PgExecutor<'_>,
+    skeletons: impl Iterator<Item = (UserId, String)>,
+) -> sqlx::Result<()> {
+    let (users, skeletons): (Vec<_>, Vec<_>) = skeletons.map(|(user, skeleton)| (user.0, skeleton)).unzip();
+    sqlx::query!(
+        r#"INSERT INTO username_skeletons (skeleton, user_id)
+           SELECT skeleton, user_id FROM UNNEST($1::uuid[], $2::text[]) WITH ORDINALITY AS n (user_id, skeleton, place)
+           ORDER BY skeleton COLLATE "C", place ON CONFLICT DO NOTHING"#,
+        &users,
+        &skeletons
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// What a log-in is checked against.
 pub struct Credentials {
     /// Whose.
