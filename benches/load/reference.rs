@@ -153,7 +153,7 @@ fn draw(page: &mut String, room: &str, seq: i64, id: Uuid, body: &str) {
     // Writing to a string cannot fail.
     let _ = write!(
         page,
-        r#"<li id="m-{seq}" class="message continued" data-seq="{seq}" data-change="{seq}" data-author="{id}" data-client="{id}"><b class="author">Load {room}</b><time datetime="2026-01-01T00:00:00Z">00:00</time><p class="body" dir="auto">{body}</p></li>"#,
+        r#"<li id="m-{seq}" class="message continued" data-seq="{seq}" data-change="{seq}" data-author="{id}" data-client="{id}"><b class="author"><bdi>Load {room}</bdi> <span class="username">@{room}</span></b><time datetime="2026-01-01T00:00:00Z">00:00</time><p class="body" dir="auto">{body}</p></li>"#,
     );
 }
 

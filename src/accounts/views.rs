@@ -1,8 +1,8 @@
-//! The cards of log-in, sign-up and setup.
+//! The cards of log-in, sign-up and setup, and how people are named.
 
 use maud::{Markup, html};
 
-use super::model::{LogInForm, SignUpForm};
+use super::model::{Author, LogInForm, SignUpForm};
 use crate::error::FieldErrors;
 use crate::web::Ctx;
 use crate::web::components::{Field, alert, checkbox, csrf_field, field, password_field};
@@ -11,6 +11,11 @@ use crate::web::layout;
 use crate::web::session::Lifetime;
 
 const WHERE_THE_CODE_IS: &str = "The terminal where UmbraChat was started prints the address with this code.";
+
+/// A person among others: the name, and the username, because somebody else may have the same name.
+pub fn names(person: &Author) -> Markup {
+    html! { bdi { (person.name) } " " span.username { "@" (person.username) } }
+}
 
 /// The page on which somebody makes an account.
 pub fn sign_up(ctx: &Ctx, form: &SignUpForm, errors: &FieldErrors) -> Markup {

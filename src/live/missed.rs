@@ -8,12 +8,13 @@ use sqlx::PgConnection;
 use super::connect::Shown;
 use super::event::{Changes, Placement};
 use crate::accounts::CurrentUser;
-use crate::accounts::model::fold;
+
 use crate::ids::Position;
 use crate::messages::history;
 use crate::messages::model::Item;
 use crate::rooms::actions::enter;
 use crate::rooms::model::{Membership, Span, path};
+use crate::text::fold;
 use crate::web::Ctx;
 use crate::web::htmx::lead_to;
 use crate::{App, Error, Result};

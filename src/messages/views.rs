@@ -7,6 +7,7 @@ use maud::{Markup, html};
 
 use super::model::{History, Item, MAX_CHARS, MessageView};
 use crate::accounts::model::Author;
+use crate::accounts::views::names;
 use crate::ids::{ClientId, RoomId};
 use crate::rooms::model::path;
 use crate::rooms::views::event;
@@ -22,7 +23,7 @@ pub fn message(message: &MessageView) -> Markup {
         {
             @if message.new_day { (day(message.created_at)) }
             @if !message.continued { (avatar(message.author.id, &message.author.name, 36)) }
-            b.author { (message.author.name) }
+            b.author { (names(&message.author)) }
             (time(&message.created_at))
             @if let Some(body) = &message.body {
                 p.body dir="auto" { (body) }
@@ -60,7 +61,7 @@ pub fn history(slug: &str, room: RoomId, history: &History) -> Markup {
 pub fn pending(author: &Author) -> Markup {
     html! {
         li class="message pending" data-author=(author.id) data-client="" {
-            b.author { (author.name) }
+            b.author { (names(author)) }
             time {}
             p.body dir="auto" {}
             div.note {

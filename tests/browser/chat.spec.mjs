@@ -1,7 +1,7 @@
 // Two people in one room.
 
 import { PASSWORD, bodies, composer, connected, enter, logIn, message, say, submit, unconfirmed, unique } from "./people.mjs";
-import { expect, PHONE, STATUS, test } from "./test.mjs";
+import { expect, fits, PHONE, STATUS, test } from "./test.mjs";
 
 const looks = [
   ["night", {}],
@@ -48,6 +48,33 @@ for (const [look, options] of looks) {
 
     await bob.close();
     await expect(ada.locator("#online")).toHaveText(/1 online/);
+  });
+}
+
+for (const [look, options] of looks) {
+  test(`people of one name are told apart (${look})`, async ({ person, newRoom }) => {
+    const room = await newRoom("names");
+    const reader = await person("Reader", options);
+    await enter(reader, room);
+    const names = ["Ana Ferreira", "Ana Ferreira", `Ana ${"Ferreira-".repeat(7)}`];
+    for (const name of names) {
+      const ana = await person(name);
+      const { username } = ana.person;
+      await enter(ana, room);
+      await say(ana, username);
+      await expect(message(reader, username)).toBeVisible();
+      const item = reader.locator("#messages > [id^='m-']").last();
+      await expect(item.locator(".author")).toHaveText(`${name} @${username}`);
+      await expect(reader.locator("#messages > .event").last()).toContainText(`${name} @${username} joined`);
+      // The username is there as a whole, and all of it is one line.
+      const shown = await item.evaluate((line) => {
+        const [author, user, time] = [".author", ".username", ":scope > time"].map((part) => line.querySelector(part));
+        const [a, u, t] = [author, user, time].map((part) => part.getBoundingClientRect());
+        return { whole: user.scrollWidth <= user.clientWidth, lines: Math.round(a.height / 22), apart: u.right <= t.left, seen: t.right <= innerWidth };
+      });
+      expect(shown, name).toEqual({ whole: true, lines: 1, apart: true, seen: true });
+    }
+    await fits(reader, "the room");
   });
 }
 

@@ -41,10 +41,10 @@ test("a room, for the README", async ({ person, visitor, server }, info) => {
     await makeRoom(admin, room, topic);
   }
   const people = {
-    me: await person("Aiko Tanaka", { deviceScaleFactor: 1.5, viewport: { width: 1280, height: 800 } }),
-    mara: await person("Mara Lindqvist"),
-    jonas: await person("Jonas Weber"),
-    priya: await person("Priya Raman"),
+    me: await person("Aiko Tanaka", { username: "aiko", deviceScaleFactor: 1.5, viewport: { width: 1280, height: 800 } }),
+    mara: await person("Mara Lindqvist", { username: "mara" }),
+    jonas: await person("Jonas Weber", { username: "jonas" }),
+    priya: await person("Priya Raman", { username: "priya" }),
   };
   for (const page of Object.values(people)) await enter(page, "Stargazing");
   for (const room of ["General", "Random", "Stargazing"]) await enter(people.me, room);

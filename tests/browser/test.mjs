@@ -58,12 +58,12 @@ export const test = base.extend({
 
   defaults: ({ colorScheme, locale, timezoneId, viewport }, use) => use({ colorScheme, locale, timezoneId, viewport }),
 
-  /** `person("ada")`: the page of somebody who just signed up; `page.person` says who. */
+  /** `person("ada")`: the page of somebody who just signed up, as `username` if that is given; `page.person` says who. */
   person: ({ visitor }, use) =>
-    use(async (name, options = {}) => {
+    use(async (name, { username, ...options } = {}) => {
       const page = await visitor(options);
       const [first, last = ""] = name.split(" ");
-      page.person = { username: unique(first.toLowerCase()), first_name: first, last_name: last };
+      page.person = { username: username ?? unique(first.toLowerCase()), first_name: first, last_name: last };
       await post(page.context(), "/accounts/signup", "/accounts/signup", {
         ...page.person,
         email: "",

@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
-use crate::support::{Cast, attributes, config, numbers, spawn, spawn_with};
+use crate::support::{Cast, account, attributes, config, numbers, spawn, spawn_with};
 
 #[sqlx::test]
 async fn two_people_chat_and_a_stranger_hears_nothing(pool: PgPool) {
@@ -41,6 +41,26 @@ async fn two_people_chat_and_a_stranger_hears_nothing(pool: PgPool) {
     let page = bob.page("/chat/room/General").await;
     assert_eq!(numbers(&page), [1, 2]);
     assert!(page.contains("Hello Bob 🌙") && page.contains("Hello Alice"));
+}
+
+#[sqlx::test]
+async fn people_of_one_name_are_told_apart_by_their_usernames(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { bob, .. } = server.cast().await;
+    let mut at_bob = bob.socket("General").await;
+    for username in ["ana", "ana.f"] {
+        let visitor = server.visitor();
+        let names = [("first_name", "Ana"), ("last_name", "Ferreira")];
+        visitor.post("/accounts/signup", &account(username, &names)).await;
+        let shown = format!(r#"<bdi>Ana Ferreira</bdi> <span class="username">@{username}</span>"#);
+        visitor.join("General").await;
+        at_bob.until(&format!("<p>{shown} joined</p>")).await;
+        visitor.write("General", "hello").await;
+        at_bob.until(&format!(r#"<b class="author">{shown}</b>"#)).await;
+        let page = visitor.page("/chat/room/General").await;
+        let (stream, pending) = page.split_once(r#"id="pending-message""#).unwrap();
+        assert!(stream.contains(&shown) && pending.contains(&shown), "{username}");
+    }
 }
 
 #[sqlx::test]

@@ -4,6 +4,8 @@
 use maud::{Markup, html};
 use uuid::Uuid;
 
+use crate::accounts::model::Author;
+use crate::accounts::views::names;
 use crate::ids::UserId;
 use crate::web::components::{avatar, badge};
 use crate::web::icons::icon;
@@ -76,7 +78,7 @@ fn messages() -> Markup {
         ol class="mx-auto w-full max-w-195 flex-1 px-7 py-1.5 max-md:px-3.5" {
             li.message {
                 div.day { (moon()) "Today" }
-                (author(9, "Jonas Weber", "21:04"))
+                (author(9, "Jonas Weber", "jonas", "21:04"))
                 p.body { "The long-range forecast for the Geminids is out: clear from 22:00, a little haze after 03:00." }
             }
             li.message.continued {
@@ -84,11 +86,11 @@ fn messages() -> Markup {
                 p.body { "I would start early and drive back before the haze." }
             }
             li.message {
-                (author(5, "Aiko Tanaka", "21:07"))
+                (author(5, "Aiko Tanaka", "aiko", "21:07"))
                 p.body { "I can bring the tracker. Who has a free seat from the station?" }
             }
             li.message {
-                (author(1, "Lucía Ferrer", "21:09"))
+                (author(1, "Lucía Ferrer", "lucia", "21:09"))
                 p.body { "I have two, at 19:30." }
             }
             li.message data-author="__ME__" {
@@ -114,8 +116,13 @@ fn moon() -> Markup {
     }
 }
 
-fn author(number: u128, name: &str, at: &str) -> Markup {
-    html! { (avatar(person(number), name, 36)) b.author { (name) } time { (at) } }
+fn author(number: u128, name: &str, username: &str, at: &str) -> Markup {
+    let author = Author {
+        id: person(number),
+        username: username.into(),
+        name: name.into(),
+    };
+    html! { (avatar(author.id, name, 36)) b.author { (names(&author)) } time { (at) } }
 }
 
 fn composer() -> Markup {
