@@ -157,21 +157,14 @@ impl LoginCache {
     pub fn insert(&self, id: Id, login: Arc<Login>) {
         let look_up = login.look_up;
         self.logins.insert(id, login);
-        // Asked afterwards: whoever ends a log-in counts first and removes then, so that one of the two removes it.
+        // Asked afterwards: whoever ends a log-in counts first and clears then, so that one of the two removes it.
         if self.begin_look_up() != look_up {
             self.logins.invalidate(&id);
         }
     }
 
-    /// Removes log-ins that ended. To be called after the end is committed.
-    pub fn remove(&self, ids: impl IntoIterator<Item = Id>) {
-        self.endings.fetch_add(1, Ordering::SeqCst);
-        for id in ids {
-            self.logins.invalidate(&id);
-        }
-    }
-
-    /// Removes all of them, after others than those of this node ended.
+    /// Removes all of them, after some have ended on this node or on another. On this one, to be called after the end is
+    /// committed.
     pub fn clear(&self) {
         self.endings.fetch_add(1, Ordering::SeqCst);
         self.logins.invalidate_all();

@@ -164,7 +164,7 @@ pub async fn end_other_sessions(app: &App, user: UserId, kept: SessionId) -> Res
     end_sessions(app, tx, &ended).await
 }
 
-/// Commits that log-ins ended, and makes it known: they leave the cache of this node, and every node closes their
+/// Commits that log-ins ended, and makes it known: the cache of this node forgets them, and every node closes their
 /// sockets, by the bus at once, by `revocations` within a second. (The cache of another node forgets them then, too.)
 async fn end_sessions(app: &App, mut tx: Transaction<'_, Postgres>, ended: &[EndedSession]) -> Result<()> {
     if !ended.is_empty() {
@@ -173,10 +173,7 @@ async fn end_sessions(app: &App, mut tx: Transaction<'_, Postgres>, ended: &[End
     }
     tx.commit().await?;
     if !ended.is_empty() {
-        let ids = ended
-            .iter()
-            .filter_map(|session| session.store_id.as_ref()?.parse().ok());
-        app.logins.remove(ids);
+        app.logins.clear();
         app.bus.publish(Event::Revoked);
     }
     Ok(())
