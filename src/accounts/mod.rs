@@ -14,6 +14,8 @@
 //!   is verified for a username, four for an e-mail address, however many accounts there are.
 //! - Who guesses an account's password is throttled, from whichever addresses, without keeping its owner out: a browser that
 //!   has logged in to the account before has a limit of its own.
+//! - A form that is refused because nobody is logged in goes along with the log-in, in a field of it, and back to where it
+//!   was sent: with a token from before, so that it is shown there and not carried out.
 //! - The first administrator is made on `/setup` with a one-time code, under a lock.
 
 pub mod actions;
@@ -29,6 +31,7 @@ pub mod views;
 use poem::{Route, get, post};
 
 pub use current_user::{Administrator, CurrentUser, MaybeUser, lead_to_setup, recognise_user, refuse_before_setup};
+pub use handlers::ask_to_log_in;
 
 /// Sign-up, log-in, setup, and the choice of a theme.
 pub fn routes(route: Route) -> Route {

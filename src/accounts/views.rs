@@ -9,6 +9,7 @@ use crate::web::components::{Field, alert, checkbox, csrf_field, field, password
 use crate::web::icons::icon;
 use crate::web::layout;
 use crate::web::session::Lifetime;
+use crate::web::typed_form::{TypedForm, typed_text};
 
 const WHERE_THE_CODE_IS: &str = "The terminal where UmbraChat was started prints the address with this code.";
 
@@ -40,11 +41,20 @@ pub fn sign_up(ctx: &Ctx, form: &SignUpForm, errors: &FieldErrors) -> Markup {
 pub fn log_in(ctx: &Ctx, form: &LogInForm, errors: &FieldErrors) -> Markup {
     // After a refusal the name is known already: the password is what has to be typed again.
     let again = errors.get("login").is_none() && !form.login.is_empty();
+    let refused = TypedForm::from_field(&form.again);
     let card = html! {
-        (card_title("Log in", &html! { "New here? " a class="font-550 hover:underline" href="/accounts/signup" { "Create an account" } }))
+        (card_title("Log in", &html! {
+            @if refused.is_some() {
+                "You are not logged in any more. What you typed is kept: log in, and it is in its place again."
+            } @else {
+                "New here? " a class="font-550 hover:underline" href="/accounts/signup" { "Create an account" }
+            }
+        }))
+        @if let Some(refused) = &refused { div class="-mt-2 mb-6" { (typed_text(refused)) } }
         form class="grid gap-5" method="post" action="/accounts/login" novalidate {
             (csrf_field(ctx))
             @if !form.next.is_empty() { input type="hidden" name="next" value=(form.next); }
+            @if refused.is_some() { input type="hidden" name="again" value=(form.again); }
             (form_error(errors))
             (field(Field {
                 label: "Username or e-mail",

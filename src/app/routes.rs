@@ -9,10 +9,11 @@ use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler};
 
-use crate::accounts::{lead_to_setup, recognise_user, refuse_before_setup};
+use crate::accounts::{ask_to_log_in, lead_to_setup, recognise_user, refuse_before_setup};
+use crate::chat::show_unsent;
 use crate::live::Live;
 use crate::realtime::{Sockets, note_request};
-use crate::web::csrf::{check_token, check_token_in_header, provide_context};
+use crate::web::csrf::{check_origin, check_token, check_token_in_header, provide_context};
 use crate::web::errors::{answer_errors, answer_errors_as_problems};
 use crate::web::headers::add_security_headers;
 use crate::web::limits::{Deadlines, buffer_body, within_deadline};
@@ -99,9 +100,12 @@ fn pages(live: Arc<Live>) -> Group {
         redirect_to_one_address,
         |inner, request| within_deadline(inner, request, PAGES),
         |inner, request| buffer_body(inner, request, BODY),
-        check_token,
+        check_origin,
         lead_to_setup,
-        recognise_user;
+        recognise_user,
+        ask_to_log_in,
+        show_unsent,
+        check_token;
         routes
     )
 }

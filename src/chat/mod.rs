@@ -9,6 +9,7 @@ pub mod views;
 
 use poem::{Route, get};
 
+pub use handlers::messages::show_unsent;
 pub use shell::{Open, Shell};
 
 /// Chat home, rooms and their messages.

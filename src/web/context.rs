@@ -1,7 +1,10 @@
 //! What a page needs to know of its request and its reader.
 
+use std::sync::{Arc, OnceLock};
+
 use serde::{Deserialize, Serialize};
 
+use super::typed_form::TypedForm;
 use crate::ids::UserId;
 
 /// The look a reader chose; `System` follows the device.
@@ -50,6 +53,8 @@ pub struct Ctx {
     pub path: String,
     /// Whether htmx asks for a fragment.
     pub htmx: bool,
+    /// What was typed into the form that is sent, for the page that refuses it.
+    pub typed: Arc<OnceLock<TypedForm>>,
 }
 
 /// The person who reads the page, as plain data for the layout.

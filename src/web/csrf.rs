@@ -15,13 +15,16 @@ use poem::http::{HeaderMap, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 use crate::web::Ctx;
+use crate::web::errors::asks_for_page;
 use crate::web::headers::RequestId;
 use crate::web::limits::changes_something;
 use crate::web::session::{cookie, cookie_name, random_bytes, session_cookie, set_cookie, theme};
 use crate::web::signature::{self, is_same};
+use crate::web::typed_form::TypedForm;
 use crate::{App, Error};
 
-const OUT_OF_DATE: &str = "This page is out of date. Load it again.";
+/// Why a request is refused whose token does not fit its reader: since the page was made they logged in or out.
+pub const OUT_OF_DATE: &str = "This page is out of date. Load it again.";
 const FOREIGN: &str = "This request does not come from a page of this server. If you opened the server under \
     another address than it knows, set PUBLIC_URL to that address and start it again.";
 
@@ -44,6 +47,7 @@ pub async fn provide_context<E: Endpoint>(inner: Arc<E>, mut request: Request) -
         request_id: request.data::<RequestId>().cloned().unwrap_or_default().0,
         path: request.uri().path().to_owned(),
         htmx: is("hx-request", "true") && !is("hx-request-type", "full"),
+        typed: Arc::default(),
     };
     request.set_data(ctx);
 
@@ -58,11 +62,28 @@ pub async fn provide_context<E: Endpoint>(inner: Arc<E>, mut request: Request) -
     Ok(response)
 }
 
-/// Refuses what changes something and does not come from one of our pages. The token stands in a header or in a field of
-/// the form, whose body has been read.
+/// Refuses what changes something and comes from another site. Of a form of ours, whose body has been read, it keeps what
+/// was typed, in case something further inside refuses it.
+pub async fn check_origin<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
+    if changes_something(request.method()) {
+        refuse_foreign(&request)?;
+        let body = request.take_body().into_bytes().await?;
+        let ctx = request.data::<Ctx>().filter(|ctx| asks_for_page(ctx, &request));
+        if let Some(ctx) = ctx
+            && says_where_from(request.headers())
+            && let Some(form) = TypedForm::of(&request, &body)
+        {
+            ctx.typed.set(form).ok();
+        }
+        request.set_body(body);
+    }
+    inner.call(request).await.map(IntoResponse::into_response)
+}
+
+/// Refuses what changes something without our token. It stands in a header or in a field of the form, whose body has been
+/// read.
 pub async fn check_token<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
     if changes_something(request.method()) {
-        check_origin(&request)?;
         let body = request.take_body().into_bytes().await?;
         let token = token_in_header(&request).or_else(|| token_in_form(&request, &body));
         compare(&request, token)?;
@@ -71,16 +92,16 @@ pub async fn check_token<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Re
     inner.call(request).await.map(IntoResponse::into_response)
 }
 
-/// The same where bodies are not read before they are used: the token stands in the header.
+/// Both where bodies are not read before they are used: the token stands in the header.
 pub async fn check_token_in_header<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
     if changes_something(request.method()) {
-        check_origin(&request)?;
+        refuse_foreign(&request)?;
         compare(&request, token_in_header(&request))?;
     }
     inner.call(request).await.map(IntoResponse::into_response)
 }
 
-fn check_origin(request: &Request) -> Result<(), Error> {
+fn refuse_foreign(request: &Request) -> Result<(), Error> {
     if is_own_origin(request.headers(), &app(request)?.origins) {
         Ok(())
     } else {
@@ -114,6 +135,12 @@ fn is_own_origin(headers: &HeaderMap, origins: &[String]) -> bool {
         (None, Some(site)) => site == "same-origin" || site == "none",
         (None, None) => true,
     }
+}
+
+/// Whether a request that is not foreign says so itself. One that says nothing could still be another site's, sent by a
+/// browser of long ago.
+fn says_where_from(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN) || headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin")
 }
 
 /// The token in the hidden field of a form.

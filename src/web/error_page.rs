@@ -3,18 +3,51 @@
 use maud::{Markup, html};
 use poem::http::StatusCode;
 
-use super::components::alert;
-use super::context::Ctx;
+use super::components::{alert, csrf_field};
+use super::context::{Ctx, Viewer};
 use super::icons::icon;
 use super::layout;
+use super::typed_form::{TypedForm, fields_again, typed_text};
+
+/// Of the forms that are refused with 403, only those of an old page are shown again.
+const STALE: &str = "The page was out of date, so nothing was done yet. Look at what you typed, and send it again.";
 
 /// The page of an error. `sentence` takes the place of the standard one where the error brings its own words;
 /// `again` is the local address to try once more, empty after a request that a link cannot repeat.
 pub fn error_page(ctx: &Ctx, status: StatusCode, sentence: Option<&str>, again: &str) -> Markup {
+    let below = html! { div class="mt-7 flex flex-wrap justify-center gap-3" { (way_on(status, again)) } };
+    page(ctx, status, sentence, &below)
+}
+
+/// The page of an error for whoever sent a form: what they typed, and a way to send it again. Where it is known as whom,
+/// that is said: it may be somebody else than when they began to type.
+pub fn refused_form(
+    ctx: &Ctx,
+    status: StatusCode,
+    sentence: Option<&str>,
+    form: &TypedForm,
+    reader: Option<&Viewer>,
+) -> Markup {
+    let is_stale = status == StatusCode::FORBIDDEN;
+    let sentence = if is_stale { Some(STALE) } else { sentence };
+    let below = html! {
+        div class="mt-6 w-full" { (typed_text(form)) }
+        @if let Some(reader) = reader { p class="mt-4" { "You are logged in as " "@" (reader.username) "." } }
+        form class="mt-6 flex flex-wrap justify-center gap-3" method="post" action=(form.action()) {
+            (csrf_field(ctx))
+            (fields_again(form))
+            button.button.large.primary type="submit" { (icon("refresh-cw")) span.label { "Send again" } }
+            a.button.large.secondary href="/chat/" { (icon("message-circle")) "Back to the chats" }
+        }
+    };
+    page(ctx, status, sentence, &below)
+}
+
+fn page(ctx: &Ctx, status: StatusCode, sentence: Option<&str>, below: &Markup) -> Markup {
     let (title, standard) = words(status);
     let above = html! { p class="mt-3 text-13 font-550 text-t3" { "Error " (status.as_u16()) } };
     let below = html! {
-        div class="mt-7 flex flex-wrap justify-center gap-3" { (way_on(status, again)) }
+        (below)
         @if status.is_server_error() && !ctx.request_id.is_empty() {
             p class="mt-6 text-13 text-t3" { "Request " code { (ctx.request_id) } }
         }

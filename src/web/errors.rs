@@ -13,10 +13,10 @@ use poem::{Body, Endpoint, IntoResponse, Request, Response, Result};
 use serde_json::json;
 
 use crate::Error;
-use crate::web::Ctx;
-use crate::web::error_page::{error_fragment, error_page, standard_sentence};
+use crate::web::error_page::{error_fragment, error_page, refused_form, standard_sentence};
 use crate::web::headers::RequestId;
 use crate::web::normalise::is_local;
+use crate::web::{Ctx, Viewer};
 
 /// How long to wait before trying again while the database is away.
 const UNAVAILABLE: Duration = Duration::from_secs(5);
@@ -57,7 +57,7 @@ pub async fn answer_errors<E: Endpoint>(inner: Arc<E>, request: Request) -> Resu
     {
         return Ok(response);
     }
-    Ok(respond(&ctx, &wanted, &answer, &back))
+    Ok(respond(&ctx, &wanted, &answer, &back, error.data()))
 }
 
 /// Turns errors and panics of what stands inside into problems in JSON (RFC 9457), for programs. Beside the members of
@@ -116,11 +116,14 @@ fn log_fault(error: &poem::Error, answer: &Answer, request: &str, path: &str) {
     }
 }
 
-/// `back` is where to try it again; empty when there is no such page.
-fn respond(ctx: &Ctx, wanted: &Wanted, answer: &Answer, back: &str) -> Response {
+/// `back` is where to try it again; empty when there is no such page. Who reads it is known of some errors.
+fn respond(ctx: &Ctx, wanted: &Wanted, answer: &Answer, back: &str, reader: Option<&Viewer>) -> Response {
     let sentence = answer.sentence.as_deref();
     let mut response = match wanted {
-        Wanted::Page => error_page(ctx, answer.status, sentence, back).into_response(),
+        Wanted::Page => match ctx.typed.get() {
+            Some(form) => refused_form(ctx, answer.status, sentence, form, reader).into_response(),
+            None => error_page(ctx, answer.status, sentence, back).into_response(),
+        },
         Wanted::Fragment => error_fragment(ctx, answer.status, sentence).into_response(),
         Wanted::Json => {
             let message = sentence.or(answer.status.canonical_reason());
@@ -195,6 +198,11 @@ fn way_back(ctx: &Ctx, request: &Request) -> String {
         None
     };
     target.filter(|target| is_local(target)).unwrap_or_default()
+}
+
+/// Whether it is a page that the request asks for.
+pub(super) fn asks_for_page(ctx: &Ctx, request: &Request) -> bool {
+    matches!(wanted(ctx, request), Wanted::Page)
 }
 
 fn wanted(ctx: &Ctx, request: &Request) -> Wanted {

@@ -18,12 +18,14 @@ pub mod normalise;
 pub mod session;
 pub mod signature;
 mod sky;
+pub mod typed_form;
 pub mod words;
 
 use poem::http::{StatusCode, header};
 use poem::{FromRequest, Request, RequestBody, Response};
 
 pub use context::{Ctx, Theme, Viewer};
+pub use typed_form::TypedForm;
 
 use crate::Error;
 
@@ -31,6 +33,14 @@ use crate::Error;
 pub fn see_other(path: &str) -> Response {
     Response::builder()
         .status(StatusCode::SEE_OTHER)
+        .header(header::LOCATION, path)
+        .finish()
+}
+
+/// Leads the browser to another page of this site, to which it sends again what it has just sent here.
+pub fn send_again(path: &str) -> Response {
+    Response::builder()
+        .status(StatusCode::TEMPORARY_REDIRECT)
         .header(header::LOCATION, path)
         .finish()
 }

@@ -1,7 +1,7 @@
 // Everything but live updates works without JavaScript.
 
-import { ADMIN_STATE, bodies, makeRoom, sayMany, signUp, unique, enter, logIn } from "./people.mjs";
-import { expect, STATUS, test } from "./test.mjs";
+import { ADMIN_STATE, bodies, fillPerson, makeRoom, PASSWORD, post, sayMany, signUp, submit, unique, enter, logIn } from "./people.mjs";
+import { accessible, expect, fits, PHONE, STATUS, test } from "./test.mjs";
 
 test("sign up, join, write, read older messages, leave, log out, log in", async ({ visitor, person, newRoom, expectComplaint }) => {
   const room = await newRoom("plain");
@@ -56,3 +56,124 @@ test("the administration works too", async ({ visitor }) => {
   await page.goto("/admin/users?q=stella");
   await expect(page.getByText("stella").first()).toBeVisible();
 });
+
+const TEXT = "Written before the log-in ended <b>\nand <i>kept";
+
+const text = (page) => page.locator("#composer textarea");
+const send = (page) => page.locator("#composer button.send").click();
+/** As without a script, on a page that has one. */
+const sendPlainly = (page) =>
+  page.evaluate((body) => {
+    const form = document.querySelector("#composer");
+    form.elements.body.value = body;
+    form.submit();
+  }, TEXT);
+
+async function logInHere(page, username, password = PASSWORD) {
+  await page.locator("[name=login]").fill(username);
+  await page.locator("[name=password]").fill(password);
+  await submit(page);
+}
+
+test("a message that is refused is not lost, and not sent by itself", async ({ visitor, newRoom, expectComplaint }, info) => {
+  expectComplaint(STATUS("4\\d\\d"));
+  const room = await newRoom("kept");
+  const page = await visitor({ javaScriptEnabled: false });
+  const who = { username: unique("ada"), first_name: "Ada" };
+  await signUp(page, who);
+  await post(page.context(), "/chat/", `/chat/room/${room}/join`, {});
+  await page.goto(`/chat/room/${room}`);
+
+  // The log-in ends elsewhere; its cookie stays in this browser.
+  await text(page).fill(TEXT);
+  const elsewhere = await visitor();
+  await elsewhere.context().addCookies(await page.context().cookies());
+  await post(elsewhere.context(), "/chat/", "/accounts/logout", {});
+  await send(page);
+  await logInHere(page, who.username, "not my password");
+  await expect(page.locator("main").getByText("and <i>kept")).toBeVisible();
+  await logInHere(page, who.username);
+  await expect(text(page)).toHaveValue(TEXT);
+  await expect(page).toHaveURL(new RegExp(`/chat/room/${room}/messages$`));
+  await expect(page.getByText(`You are logged in as @${who.username}.`)).toBeVisible();
+  await page.screenshot({ path: info.outputPath("room.png") });
+  expect(await bodies(page)).toEqual([]);
+  await send(page);
+  await expect(page).toHaveURL(/#m-1$/);
+  expect(await bodies(page)).toEqual([TEXT]);
+
+  // A log-out in another tab.
+  await text(page).fill("Once more");
+  const tab = await page.context().newPage();
+  await tab.goto("/chat/");
+  await tab.locator("details:has(form[action='/accounts/logout']) summary").first().click();
+  await tab.locator("form[action='/accounts/logout'] button").click();
+  await expect(tab.getByRole("link", { name: "Log in" }).first()).toBeVisible();
+  await send(page);
+  await logInHere(page, who.username);
+  await expect(text(page)).toHaveValue("Once more");
+  await send(page);
+  await expect(page).toHaveURL(/#m-2$/);
+
+  // In another tab somebody else signs up.
+  await text(page).fill("As whom?");
+  await post(page.context(), "/chat/", "/accounts/logout", {});
+  const bob = { username: unique("bob"), first_name: "Bob" };
+  await signUp(tab, bob);
+  await send(page);
+  await expect(page.getByText(`You are logged in as @${bob.username}.`)).toBeVisible();
+  await page.getByRole("button", { name: "Join and send" }).click();
+  await expect(page).toHaveURL(/#m-3$/);
+
+  // Who left the room may join it again.
+  await text(page).fill("Back again");
+  await post(page.context(), "/chat/", `/chat/room/${room}/leave`, {});
+  await send(page);
+  await page.getByRole("button", { name: "Join and send" }).click();
+  await expect(page).toHaveURL(/#m-4$/);
+  expect(await bodies(page)).toEqual([TEXT, "Once more", "As whom?", "Back again"]);
+});
+
+for (const [look, options] of Object.entries({
+  "night, desk": { colorScheme: "dark" },
+  "dawn, desk": { colorScheme: "light" },
+  "night, phone": { colorScheme: "dark", ...PHONE },
+  "dawn, phone": { colorScheme: "light", ...PHONE },
+})) {
+  test(`the pages that show a refused form again (${look})`, async ({ person, newRoom, expectComplaint }, info) => {
+    expectComplaint(STATUS("4\\d\\d"));
+    const room = await newRoom("kept");
+    const page = await person("Ada", options);
+    const shows = async (name) => {
+      await fits(page, `${name} (${look})`);
+      await accessible(page, `${name} (${look})`);
+      await page.screenshot({ path: info.outputPath(`${name}.png`), fullPage: true });
+    };
+    await enter(page, room);
+    await post(page.context(), "/chat/", "/accounts/logout", {});
+    await sendPlainly(page);
+    await expect(page.locator("main").getByText("and <i>kept")).toBeVisible();
+    await shows("log-in");
+    await logInHere(page, page.person.username);
+    await expect(text(page)).toHaveValue(TEXT);
+    await shows("room");
+    await post(page.context(), "/chat/", `/chat/room/${room}/leave`, {});
+    await sendPlainly(page);
+    await expect(page.getByLabel("Your message")).toHaveValue(TEXT);
+    await shows("join");
+
+    await page.context().clearCookies();
+    await page.goto("/accounts/signup");
+    const who = { username: unique("ada"), first_name: "Ada", last_name: "Byron" };
+    await fillPerson(page, who);
+    await page.context().clearCookies();
+    await submit(page);
+    await expect(page.getByText("Byron")).toBeVisible();
+    await shows("form");
+    await submit(page);
+    await expect(page.locator("[name=last_name]")).toHaveValue("Byron");
+    await page.locator("[name=password]").fill(PASSWORD);
+    await submit(page);
+    await expect(page).toHaveURL(/\/chat\/$/);
+  });
+}

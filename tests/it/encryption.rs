@@ -196,12 +196,37 @@ async fn neither_disk_nor_log_hold_what_was_written() {
     let mut socket = ada.socket("General").await;
     socket.say("canary-by-socket").await;
     socket.until("canary-by-socket").await;
+    // Refused: with a token that does not fit, and where nobody is logged in.
+    let refused = [("body", "canary-refused"), ("client_id", ""), ("room", "")];
+    ada.post_raw("/chat/room/General/messages", &refused).await;
+    let visitor = Person::new(&server.address);
+    let page = visitor
+        .post("/chat/room/General/messages", &refused)
+        .await
+        .text()
+        .await
+        .unwrap();
+    assert!(page.contains("canary-refused"));
+    let again = r#"{"action":"/chat/room/General/messages","fields":[["body","canary-refused"]]}"#;
+    let log_in = [
+        ("login", "ada"),
+        ("password", crate::support::PASSWORD),
+        ("again", again),
+    ];
+    visitor.post("/accounts/login", &log_in).await;
+    visitor.post_raw("/chat/room/General/messages", &log_in).await;
     assert!(ada.page("/chat/room/General").await.contains(CANARY));
     let session = session_cookie(&ada.cookies());
     server.stop();
 
     assert!(is_in_folder(&folder.path("data"), b"gAAAA"), "the tokens are found");
-    for secret in [CANARY, "canary-by-socket", crate::support::PASSWORD, &session] {
+    for secret in [
+        CANARY,
+        "canary-by-socket",
+        "canary-refused",
+        crate::support::PASSWORD,
+        &session,
+    ] {
         assert!(
             !is_in_folder(&folder.path("data"), secret.as_bytes()),
             "on the disk: {secret}"
@@ -209,7 +234,14 @@ async fn neither_disk_nor_log_hold_what_was_written() {
     }
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.len() > 1000, "the log is found");
-    for secret in [CANARY, "canary-by-socket", crate::support::PASSWORD, &session, &code] {
+    for secret in [
+        CANARY,
+        "canary-by-socket",
+        "canary-refused",
+        crate::support::PASSWORD,
+        &session,
+        &code,
+    ] {
         assert!(!log.contains(secret), "in the log: {secret}");
     }
 }

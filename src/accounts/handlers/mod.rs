@@ -1,9 +1,12 @@
 //! The pages of accounts: one file per resource.
 
 pub(super) mod appearance;
+mod refused;
 pub(super) mod sessions;
 pub(super) mod setup;
 pub(super) mod users;
+
+pub use refused::ask_to_log_in;
 
 use maud::Markup;
 use poem::http::StatusCode;
@@ -13,19 +16,19 @@ use super::actions::{self, LoggedIn};
 use super::current_user::MaybeUser;
 use super::device_cookie::DeviceCookie;
 use crate::error::FieldErrors;
+use crate::web::Theme;
 use crate::web::errors::{set_retry_after, too_many};
 use crate::web::session::{set_session, set_theme};
-use crate::web::{Theme, see_other};
 use crate::{App, Error, Result};
 
-/// Leads somebody who has just logged in on, with their cookies; the log-in that their browser had before ends.
+/// Leads somebody who has just logged in on to `next`, with their cookies; the log-in that their browser had before ends.
 /// Without one, the form is drawn again with what was typed and what is wrong.
 async fn answer(
     app: &App,
     before: MaybeUser,
     device: DeviceCookie,
     outcome: Result<LoggedIn>,
-    next: &str,
+    next: Response,
     form: impl FnOnce(&FieldErrors) -> Markup,
 ) -> Result<Response> {
     match outcome {
@@ -33,7 +36,7 @@ async fn answer(
             if let Some(user) = before.0 {
                 actions::log_out(app, user.session_id).await?;
             }
-            let mut response = see_other(next);
+            let mut response = next;
             set_session(&mut response, app, logged_in.cookie, logged_in.lifetime);
             device.add(&mut response, app, logged_in.user);
             // Who never chose a theme keeps the one that the browser shows.

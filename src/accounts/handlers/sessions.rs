@@ -13,7 +13,7 @@ use crate::error::FieldErrors;
 use crate::web::forwarded::Client;
 use crate::web::normalise::is_local;
 use crate::web::session::clear_session;
-use crate::web::{Ctx, see_other};
+use crate::web::{Ctx, TypedForm, see_other, send_again};
 use crate::{App, Result};
 
 /// Where to go after logging in.
@@ -36,7 +36,8 @@ pub fn new(Data(ctx): Data<&Ctx>, MaybeUser(user): MaybeUser, Query(Next { next 
     views::log_in(ctx, &form, &FieldErrors::default()).into_response()
 }
 
-/// Logs in, and leads to the page that was asked for before.
+/// Logs in, and leads to the page that was asked for before, or to the form that was refused: it comes there with a token
+/// from before the log-in, so that it is shown and not carried out.
 #[handler]
 pub async fn create(
     app: Data<&App>,
@@ -47,7 +48,7 @@ pub async fn create(
     Form(form): Form<LogInForm>,
 ) -> Result<Response> {
     let outcome = actions::log_in(&app, &form, &client, &device).await;
-    answer(&app, before, device, outcome, page_after(&form.next), |errors| {
+    answer(&app, before, device, outcome, after(&form), |errors| {
         views::log_in(&ctx, &form, errors)
     })
     .await
@@ -64,13 +65,22 @@ pub async fn destroy(app: Data<&App>, user: MaybeUser) -> Result<Response> {
     Ok(response)
 }
 
+/// Where a log-in leads.
+pub(super) fn after(form: &LogInForm) -> Response {
+    let refused = TypedForm::from_field(&form.again);
+    match refused.as_ref().map(TypedForm::action).filter(|action| is_ours(action)) {
+        Some(action) => send_again(action),
+        None => see_other(page_after(&form.next)),
+    }
+}
+
 /// The page asked for, if it is one of ours and does not lead to the log-in again; else the chats.
 fn page_after(next: &str) -> &str {
-    if is_local(next) && !next.starts_with("/accounts/") {
-        next
-    } else {
-        "/chat/"
-    }
+    if is_ours(next) { next } else { "/chat/" }
+}
+
+fn is_ours(next: &str) -> bool {
+    is_local(next) && !next.starts_with("/accounts/")
 }
 
 #[cfg(test)]

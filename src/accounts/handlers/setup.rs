@@ -10,8 +10,8 @@ use crate::accounts::device_cookie::DeviceCookie;
 use crate::accounts::model::SignUpForm;
 use crate::accounts::{setup, views};
 use crate::error::FieldErrors;
-use crate::web::Ctx;
 use crate::web::forwarded::Client;
+use crate::web::{Ctx, see_other};
 use crate::{App, Error, Result};
 
 /// Says where the code is; with a code (the printed address has it) it shows the form.
@@ -51,7 +51,7 @@ pub async fn create(
         Ok(()) => setup::set_up(&app, &form, ctx.theme, &client).await,
         Err(error) => Err(error),
     };
-    answer(&app, MaybeUser(None), device, outcome, "/admin/rooms", |errors| {
+    answer(&app, MaybeUser(None), device, outcome, see_other("/admin/rooms"), |errors| {
         views::setup(&ctx, &form, errors)
     })
     .await

@@ -34,7 +34,7 @@ pub async fn create(
     Form(typed): Form<SignUpForm>,
 ) -> Result<Response> {
     let outcome = actions::sign_up(&app, &typed, ctx.theme, &client).await;
-    answer(&app, before, device, outcome, "/chat/", |errors| {
+    answer(&app, before, device, outcome, see_other("/chat/"), |errors| {
         form(&ctx, &typed, errors)
     })
     .await

@@ -86,6 +86,8 @@ pub struct LogInForm {
     pub remember: String,
     /// The local path to go to afterwards; empty means the chat home.
     pub next: String,
+    /// The form that was refused because nobody was logged in (`TypedForm::to_field`): it is shown again afterwards.
+    pub again: String,
 }
 
 impl LogInForm {

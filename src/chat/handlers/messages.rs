@@ -1,8 +1,12 @@
 //! A room's history, and sending without a socket.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
 use poem::http::StatusCode;
 use poem::web::{Data, Form, Path, Query};
-use poem::{IntoResponse, Response, handler};
+use poem::{Endpoint, FromRequest, IntoResponse, Request, Response, handler};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -14,12 +18,14 @@ use crate::messages::history;
 use crate::messages::model::{Body, SendError, Stored};
 use crate::messages::sending::{Sender, send_and_wait};
 use crate::messages::views::{self, Draft};
-use crate::rooms::actions::enter;
-use crate::rooms::model::{Membership, RoomAddress, path};
+use crate::rooms::actions::{enter, join};
+use crate::rooms::model::{Membership, Room, RoomAddress, path};
+use crate::rooms::queries::find_public_room;
 use crate::text::fold;
 use crate::web::components::alert;
+use crate::web::csrf::OUT_OF_DATE;
 use crate::web::errors::set_retry_after;
-use crate::web::{Ctx, see_other};
+use crate::web::{Ctx, TypedForm, see_other};
 use crate::{App, Error, Result};
 
 /// Above a message that was written under another name of its room.
@@ -33,6 +39,20 @@ pub struct NewMessageForm {
     client_id: String,
     /// The id of the room that the message is meant for; a program may leave it to the address.
     room: String,
+    /// Not empty where its writer is to join the room first.
+    join: String,
+}
+
+impl From<&TypedForm> for NewMessageForm {
+    fn from(typed: &TypedForm) -> Self {
+        let value = |name| typed.value(name).to_owned();
+        Self {
+            body: value("body"),
+            client_id: value("client_id"),
+            room: value("room"),
+            join: String::new(),
+        }
+    }
 }
 
 impl NewMessageForm {
@@ -56,6 +76,10 @@ impl NewMessageForm {
         }
         let id = Uuid::parse_str(&self.room).map_err(|_| Error::NotFound)?;
         Ok(Some(RoomId(id)))
+    }
+
+    fn address<'a>(&self, slug: &'a str) -> Result<RoomAddress<'a>> {
+        Ok(self.room()?.map_or(RoomAddress::Slug(slug), RoomAddress::Id))
     }
 
     /// What the composer shows again: the same text under the same id, so that it cannot be stored twice.
@@ -106,16 +130,84 @@ pub async fn create(
             Ok(answer(SendError::Unavailable, page.into_response()))
         }
         Err(Error::NotFound) if !ctx.htmx && !form.room.is_empty() => {
-            let page = lost(&ctx, &form.body).with_status(StatusCode::NOT_FOUND);
-            Ok(page.into_response())
+            not_a_member(&app, &ctx, &user, &slug, &form).await
         }
         answer => answer,
     }
 }
 
+/// A message whose page does not fit its reader any more, because they logged in since, maybe as somebody else, is not
+/// sent: it stands in the composer of its room.
+pub async fn show_unsent<E: Endpoint>(inner: Arc<E>, request: Request) -> poem::Result<Response> {
+    let app = Data::<&App>::from_request_without_body(&request).await?.clone();
+    let ctx = Ctx::from_request_without_body(&request).await?;
+    let user = CurrentUser::of(&request);
+    let error = match inner.call(request).await {
+        Ok(response) => return Ok(response.into_response()),
+        Err(error) => error,
+    };
+    let Some(Error::Forbidden(OUT_OF_DATE)) = error.downcast_ref() else {
+        return Err(error);
+    };
+    match (user, ctx.typed.get(), sent_to(&ctx.path)) {
+        (Some(user), Some(typed), Some(slug)) => {
+            let form = NewMessageForm::from(typed).with_client_id();
+            Ok(unsent_in_room(&app, &ctx, &user, &slug, &form).await?)
+        }
+        _ => Err(error),
+    }
+}
+
+/// The room that a message is sent to at this address.
+fn sent_to(path: &str) -> Option<Cow<'_, str>> {
+    let slug = path.strip_prefix("/chat/room/")?.strip_suffix("/messages")?;
+    percent_decode_str(slug).decode_utf8().ok()
+}
+
+async fn unsent_in_room(
+    app: &App,
+    ctx: &Ctx,
+    user: &CurrentUser,
+    slug: &str,
+    form: &NewMessageForm,
+) -> Result<Response> {
+    match enter(app, user.id, form.address(slug)?).await {
+        Ok(membership) => {
+            let who = format!(
+                "You are logged in as @{}. Your message is not sent yet.",
+                user.viewer.username
+            );
+            let page = rooms::draw(app, ctx, user, &membership, None, form.draft(&who)).await?;
+            Ok(page.with_status(StatusCode::FORBIDDEN).into_response())
+        }
+        Err(Error::NotFound) => not_a_member(app, ctx, user, slug, form).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// What was typed for a room that its writer does not belong to: it can be copied and, where they may join, sent so.
+async fn not_a_member(app: &App, ctx: &Ctx, user: &CurrentUser, slug: &str, form: &NewMessageForm) -> Result<Response> {
+    let room = find_open_room(app, slug, form).await?;
+    let page = lost(ctx, &user.viewer, room.as_ref(), form.draft(""));
+    Ok(page.with_status(StatusCode::NOT_FOUND).into_response())
+}
+
+/// The room that everybody may join, if it is the one that the message is meant for.
+async fn find_open_room(app: &App, slug: &str, form: &NewMessageForm) -> Result<Option<Room>> {
+    let Ok(meant) = form.room() else {
+        return Ok(None);
+    };
+    let found = find_public_room(&app.db, &fold(slug)).await?;
+    Ok(found.filter(|room| room.archived_at.is_none() && meant.is_none_or(|meant| meant == room.id)))
+}
+
 async fn send(app: &App, ctx: &Ctx, user: &CurrentUser, slug: &str, form: &NewMessageForm) -> Result<Response> {
-    let address = form.room()?.map_or(RoomAddress::Slug(slug), RoomAddress::Id);
-    let membership = enter(app, user.id, address).await?;
+    if !form.join.is_empty()
+        && let Some(room) = find_open_room(app, slug, form).await?
+    {
+        join(app, user.id, &room.slug).await?;
+    }
+    let membership = enter(app, user.id, form.address(slug)?).await?;
     if fold(slug) != fold(&membership.room.slug) {
         // The room has another name by now, and its old one may be another room's: its writer looks, and sends it again.
         let page = rooms::draw(app, ctx, user, &membership, None, form.draft(MOVED)).await?;

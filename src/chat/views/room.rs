@@ -10,7 +10,7 @@ use crate::messages::views::{Draft, composer, history, pending};
 use crate::rooms::model::{Room, path};
 use crate::web::components::{back_to_chats, csrf_field, empty_state};
 use crate::web::icons::icon;
-use crate::web::{Ctx, layout};
+use crate::web::{Ctx, Viewer, layout};
 
 /// The room: header, messages, composer. The script connects it to its socket.
 pub fn room(shell: &Shell<'_>, room: &Room, shown: &History, here: usize, draft: Draft<'_>) -> Markup {
@@ -46,6 +46,7 @@ pub fn room(shell: &Shell<'_>, room: &Room, shown: &History, here: usize, draft:
                 (composer(ctx, &room.slug, &room.title, Draft { room: Some(room.id), ..draft }))
             } @else {
                 p.archived { (icon("archive")) "This room is archived. It can be read, but nobody can write in it." }
+                @if !draft.body.is_empty() { (unsendable(draft.body)) }
             }
             template #pending-message { (pending(&me)) }
         }
@@ -64,14 +65,44 @@ pub fn unsent(ctx: &Ctx, slug: &str, draft: Draft<'_>) -> Markup {
     layout::eclipsed(ctx, "Not confirmed yet", html! {}, sentence, below)
 }
 
-/// What was typed for a room that is not open to its writer any more: it can be copied.
-pub fn lost(ctx: &Ctx, body: &str) -> Markup {
-    let sentence = "It was deleted, or you left it. Your message was not sent; you can copy it from here.";
-    let below = html! {
-        textarea class="input mt-5 w-full" readonly dir="auto" rows="5" aria-label="Your message" { "\n" (body) }
-        div class="mt-5" { a.button.large.primary href="/chat/" { (icon("message-circle")) "Back to the chats" } }
+/// What was typed for a room that is not open to its writer any more: it can be copied, and sent by joining the room where
+/// that is possible.
+pub fn lost(ctx: &Ctx, viewer: &Viewer, open: Option<&Room>, draft: Draft<'_>) -> Markup {
+    let text = html! {
+        textarea class="input mt-5 w-full" name="body" readonly[open.is_none()] dir="auto" rows="5" aria-label="Your message" { "\n" (draft.body) }
+        p class="mt-3" { "You are logged in as @" (viewer.username) "." }
     };
-    layout::eclipsed(ctx, "This room is not open to you", html! {}, sentence, below)
+    let Some(room) = open else {
+        let sentence = "It was deleted, or you left it. Your message was not sent; you can copy it from here.";
+        let below = html! {
+            (text)
+            div class="mt-5" { a.button.large.primary href="/chat/" { (icon("message-circle")) "Back to the chats" } }
+        };
+        return layout::eclipsed(ctx, "This room is not open to you", html! {}, sentence, below);
+    };
+    let sentence = "You left it, or never joined it. Your message was not sent.";
+    let below = html! {
+        form class="w-full" method="post" action={ (path(&room.slug)) "/messages" } {
+            (csrf_field(ctx))
+            input type="hidden" name="client_id" value=(draft.client_id);
+            input type="hidden" name="room" value=(room.id);
+            input type="hidden" name="join" value="on";
+            (text)
+            div class="mt-5 flex flex-wrap justify-center gap-3" {
+                button.button.large.primary type="submit" { (icon("arrow-up")) span.label { "Join and send" } }
+                a.button.large.secondary href="/chat/" { (icon("message-circle")) "Back to the chats" }
+            }
+        }
+    };
+    let title = format!("You are not a member of {}", room.title);
+    layout::eclipsed(ctx, &title, html! {}, sentence, below)
+}
+
+/// What was typed before the room was archived: it can be copied.
+fn unsendable(body: &str) -> Markup {
+    html! {
+        textarea class="input mx-4 mb-4" readonly dir="auto" rows="4" aria-label="Your message, which was not sent" { "\n" (body) }
+    }
 }
 
 /// How many members are here now: what stands in `#online`.

@@ -5,7 +5,17 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use sqlx::PgPool;
 
-use crate::support::{account, spawn};
+use crate::support::{Person, account, spawn};
+
+/// What a form with this text in every field is answered when its token is none.
+async fn refused(person: &Person, path: &str, text: &str) -> String {
+    let fields = [("body", text), ("topic", text), ("client_id", text), (text, text)];
+    person.post_raw(path, &fields).await.text().await.unwrap()
+}
+
+fn url_encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
 
 #[sqlx::test]
 async fn row_13_no_text_becomes_markup(pool: PgPool) {
@@ -38,12 +48,7 @@ async fn row_13_no_text_becomes_markup(pool: PgPool) {
             admin.page("/admin/rooms").await,
             admin.page(&format!("/admin/rooms/{room}/edit")).await,
             admin.page("/admin/users").await,
-            admin
-                .page(&format!(
-                    "/admin/users?q={}",
-                    url::form_urlencoded::byte_serialize(payload.as_bytes()).collect::<String>()
-                ))
-                .await,
+            admin.page(&format!("/admin/users?q={}", url_encoded(payload))).await,
             server
                 .visitor()
                 .post("/accounts/login", &typed)
@@ -58,6 +63,11 @@ async fn row_13_no_text_becomes_markup(pool: PgPool) {
                 .text()
                 .await
                 .unwrap(),
+            // Refused before they are carried out: by the log-in, in the composer, and on a page for every other form.
+            refused(&server.visitor(), "/chat/room/nowhere/messages", payload).await,
+            refused(&person, &format!("/chat/room/{room}/messages"), payload).await,
+            refused(&person, "/chat/room/nowhere/messages", payload).await,
+            refused(&person, &format!("/appearance?{}", url_encoded(payload)), payload).await,
             admin
                 .post("/admin/rooms", &[("name", payload), ("topic", payload)])
                 .await
@@ -66,10 +76,7 @@ async fn row_13_no_text_becomes_markup(pool: PgPool) {
                 .unwrap(),
             server
                 .visitor()
-                .page(&format!(
-                    "/accounts/login?next={}",
-                    url::form_urlencoded::byte_serialize(payload.as_bytes()).collect::<String>()
-                ))
+                .page(&format!("/accounts/login?next={}", url_encoded(payload)))
                 .await,
         ];
         for page in pages {
