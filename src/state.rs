@@ -213,7 +213,7 @@ mod tests {
     fn what_was_looked_up_before_a_log_in_ended_is_not_remembered() {
         let (cache, id) = (LoginCache::default(), Id::default());
         let early = cache.begin_look_up();
-        cache.remove([id]);
+        cache.clear();
         remember(&cache, id, early);
         assert!(cache.get(&id).is_none());
         remember(&cache, id, cache.begin_look_up());

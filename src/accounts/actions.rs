@@ -41,6 +41,8 @@ const DEVICE_CHARACTERS: usize = 200;
 pub struct LoggedIn {
     /// Who.
     pub user: UserId,
+    /// Which log-in.
+    pub session: SessionId,
     /// For the session cookie.
     pub cookie: Id,
     /// How long the cookie lasts.
@@ -69,7 +71,7 @@ pub async fn sign_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client
         return Err(username_taken());
     }
     let hash = judge_and_hash(&account).await?;
-    let opened = OpenedSession::open(app).await?;
+    let opened = OpenedSession::open(app, form.first_log_in()).await?;
     let mut tx = app.db.begin().await?;
     let user = insert_account(
         app,
@@ -84,6 +86,33 @@ pub async fn sign_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client
     let logged_in = start_session(app, &mut tx, opened, user, Lifetime::Browser, theme, client).await?;
     tx.commit().await?;
     Ok(logged_in)
+}
+
+/// Logs into an account that this very form has made before: it was sent twice, and the browser shows the answer that came
+/// last. There is one log-in for both answers, whichever the browser keeps; when it has ended it stays so. None where the
+/// form made no account, or the password is another one. (Of the two records that lead to the log-in, its end deletes
+/// the first; the other leads nowhere then, and expires.)
+pub async fn log_in_again(app: &App, form: &SignUpForm) -> Result<Option<LoggedIn>> {
+    let session = form.first_log_in();
+    let Some(login) = queries::find_session(&app.db, session, app.now()).await? else {
+        return Ok(None);
+    };
+    let key = fold(&login.username);
+    app.throttle.check_account(&key).await?;
+    let Some(found) = queries::find_credentials_by_name(&app.db, &key).await? else {
+        return Ok(None);
+    };
+    let verdicts = password::verify(&Password::typed(&form.password), vec![found.password_hash], 1).await?;
+    if verdicts != [Verdict::Right] {
+        return Ok(None);
+    }
+    Ok(Some(LoggedIn {
+        session,
+        user: login.user,
+        cookie: session::open(app, session).await?,
+        lifetime: login.lifetime,
+        theme: Theme::parse(&found.theme),
+    }))
 }
 
 /// Logs somebody in by username or e-mail address, with a new session. Whether the account is unknown or the password
@@ -121,7 +150,7 @@ pub async fn log_in(app: &App, form: &LogInForm, client: &Client, device: &Devic
     if let Verdict::Outdated(better) = &verdict {
         queries::update_password_hash(&app.db, found.user, &found.password_hash, better).await?;
     }
-    let opened = OpenedSession::open(app).await?;
+    let opened = OpenedSession::open(app, SessionId::new()).await?;
     let mut tx = app.db.begin().await?;
     let logged_in = start_session(
         app,
@@ -331,10 +360,9 @@ pub(super) struct OpenedSession {
 }
 
 impl OpenedSession {
-    /// Opens a session. To be called before the transaction that stores the log-in: the library uses a connection of
-    /// its own.
-    pub(super) async fn open(app: &App) -> Result<Self> {
-        let login = SessionId::new();
+    /// Opens a session for that log-in. To be called before the transaction that stores it: the library uses a
+    /// connection of its own.
+    pub(super) async fn open(app: &App, login: SessionId) -> Result<Self> {
         let cookie = session::open(app, login).await?;
         Ok(Self { login, cookie })
     }
@@ -369,6 +397,7 @@ pub(super) async fn start_session(
     };
     queries::insert_session(tx, new).await?;
     Ok(LoggedIn {
+        session: opened.login,
         user,
         cookie,
         lifetime,

@@ -10,6 +10,8 @@
 //! - A log-in is one row of `user_sessions`, which says whose it is and whether it lives. A session of the session library
 //!   (`web::session`) leads from the cookie to that row and holds nothing else. Each log-in has a session of its own; what
 //!   is ended stays ended. Lookups are cached for two seconds.
+//! - A form that makes an account and is sent twice opens one log-in for both answers, because nobody knows which of them
+//!   the browser keeps. The id of that log-in is a hash of the form's id and the account's name.
 //! - Whether an account exists cannot be told from a failed log-in, neither by its answer nor by its time: one password
 //!   is verified for a username, four for an e-mail address, however many accounts there are.
 //! - Who guesses an account's password is throttled, from whichever addresses, without keeping its owner out: a browser that

@@ -68,7 +68,7 @@ pub async fn set_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client)
     }
     let account = form.parse(errors)?;
     let password_hash = judge_and_hash(&account).await?;
-    let opened = OpenedSession::open(app).await?;
+    let opened = OpenedSession::open(app, form.first_log_in()).await?;
 
     let mut tx = app.db.begin().await?;
     queries::lock_setup(&mut tx).await?;

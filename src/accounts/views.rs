@@ -28,6 +28,7 @@ pub fn sign_up(ctx: &Ctx, form: &SignUpForm, errors: &FieldErrors) -> Markup {
         (card_title("Create your account", &html! { "Already have one? " a class="font-550 hover:underline" href="/accounts/login" { "Log in" } }))
         form class="grid gap-5" method="post" action="/accounts/signup" novalidate {
             (csrf_field(ctx))
+            (form_id(form))
             (form_error(errors))
             (person(form, errors, first.unwrap_or("first_name")))
             (consent(form, errors))
@@ -97,6 +98,7 @@ pub fn setup(ctx: &Ctx, form: &SignUpForm, errors: &FieldErrors) -> Markup {
         (card_title("Set up UmbraChat", &html! { "Make the first account. It is the administrator's: it makes the rooms and can appoint others." }))
         form class="grid gap-5" method="post" action="/setup" novalidate {
             (csrf_field(ctx))
+            (form_id(form))
             (form_error(errors))
             (code_field(&form.code, Some(WHERE_THE_CODE_IS), errors.get("code"), focus == "code"))
             (person(form, errors, focus))
@@ -219,6 +221,10 @@ fn consent(form: &SignUpForm, errors: &FieldErrors) -> Markup {
         " and agree that my account and my messages are stored on this server, encrypted as it says there."
     };
     checkbox("consent", form.has_consent(), true, &label, errors.get("consent"))
+}
+
+fn form_id(form: &SignUpForm) -> Markup {
+    html! { input type="hidden" name="form_id" value=(form.form_id.0) autocomplete="off"; }
 }
 
 fn form_error(errors: &FieldErrors) -> Markup {

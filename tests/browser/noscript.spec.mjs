@@ -1,6 +1,7 @@
 // Everything but live updates works without JavaScript.
 
-import { ADMIN_STATE, bodies, fillPerson, makeRoom, PASSWORD, post, sayMany, signUp, submit, unique, enter, logIn } from "./people.mjs";
+import { ADMIN, ADMIN_STATE, bodies, fillPerson, makeRoom, PASSWORD, post, sayMany, signUp, submit, unique, enter, logIn } from "./people.mjs";
+import { Server } from "./server.mjs";
 import { accessible, expect, fits, PHONE, STATUS, test } from "./test.mjs";
 
 test("sign up, join, write, read older messages, leave, log out, log in", async ({ visitor, person, newRoom, expectComplaint }) => {
@@ -177,3 +178,38 @@ for (const [look, options] of Object.entries({
     await expect(page).toHaveURL(/\/chat\/$/);
   });
 }
+
+/** Clicks the button of the form twice, before the server has said anything. */
+async function clickTwice(page, server) {
+  const sent = [];
+  page.on("request", (request) => request.method() === "POST" && sent.push(request));
+  const { x, y, width, height } = await page.locator("main form button[type=submit]").boundingBox();
+  server.freeze();
+  for (const times of [1, 2]) {
+    await page.mouse.click(x + width / 2, y + height / 2);
+    await expect.poll(() => sent.length).toBe(times);
+  }
+  server.thaw();
+}
+
+test("a second click on the button that makes an account logs in", async ({ visitor }) => {
+  const server = await Server.start();
+  try {
+    const page = await visitor({ javaScriptEnabled: false, viewport: { width: 1280, height: 1400 } });
+    for (const [address, path, who] of [
+      [server.setupUrl, "/admin/rooms", ADMIN],
+      [`${server.url}/accounts/signup`, "/chat/", { username: "ada", first_name: "Ada" }],
+    ]) {
+      await page.context().clearCookies();
+      await page.goto(address);
+      await fillPerson(page, who);
+      await clickTwice(page, server);
+      await expect(page).toHaveURL(server.url + path);
+      await page.reload();
+      await expect(page.getByText(`@${who.username}`).first()).toBeAttached();
+      await expect(page).toHaveURL(server.url + path);
+    }
+  } finally {
+    await server.end();
+  }
+});

@@ -33,6 +33,7 @@ mod presence;
 mod refusals;
 mod rooms;
 mod security;
+mod sent_twice;
 mod settings;
 mod setup;
 mod unfit;

@@ -15,11 +15,22 @@ use poem::{IntoResponse, Response};
 use super::actions::{self, LoggedIn};
 use super::current_user::MaybeUser;
 use super::device_cookie::DeviceCookie;
+use super::model::SignUpForm;
 use crate::error::FieldErrors;
 use crate::web::Theme;
 use crate::web::errors::{set_retry_after, too_many};
 use crate::web::session::{set_session, set_theme};
 use crate::{App, Error, Result};
+
+/// What came of a form that makes an account; where it was refused because it has been sent before, the log-in of that.
+async fn unless_sent_before(app: &App, form: &SignUpForm, outcome: Result<LoggedIn>) -> Result<LoggedIn> {
+    match outcome {
+        Err(refusal @ (Error::Invalid(_) | Error::Conflict(_) | Error::NotFound)) => {
+            actions::log_in_again(app, form).await?.ok_or(refusal)
+        }
+        outcome => outcome,
+    }
+}
 
 /// Leads somebody who has just logged in on to `next`, with their cookies; the log-in that their browser had before ends.
 /// Without one, the form is drawn again with what was typed and what is wrong.
@@ -33,7 +44,9 @@ async fn answer(
 ) -> Result<Response> {
     match outcome {
         Ok(logged_in) => {
-            if let Some(user) = before.0 {
+            if let Some(user) = before.0
+                && user.session_id != logged_in.session
+            {
                 actions::log_out(app, user.session_id).await?;
             }
             let mut response = next;

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use poem::http::StatusCode;
 use poem::{Endpoint, IntoResponse, Request, Response};
 
+use super::sessions::after;
 use crate::Error;
 use crate::accounts::current_user::CurrentUser;
-use crate::accounts::model::LogInForm;
+use crate::accounts::model::{LogInForm, first_log_in};
 use crate::accounts::views;
 use crate::error::FieldErrors;
-use crate::web::Ctx;
+use crate::text::fold;
 use crate::web::csrf::OUT_OF_DATE;
+use crate::web::{Ctx, TypedForm, see_other};
 
 /// Shows the log-in where a form was refused and nobody is logged in: what was typed goes along, and is in its place again
 /// afterwards. Whether what the form is for exists makes no difference. Of somebody who is logged in, the page that shows
@@ -23,13 +25,19 @@ pub async fn ask_to_log_in<E: Endpoint>(inner: Arc<E>, request: Request) -> poem
         Ok(response) => return Ok(response.into_response()),
         Err(error) => error,
     };
+    let is_stale = matches!(error.downcast_ref(), Some(Error::Forbidden(OUT_OF_DATE)));
     if let Some(user) = user {
+        if let Some(typed) = ctx.typed.get().filter(|_| is_stale)
+            && let Some(next) = sent_before(&ctx.path, typed, &user)
+        {
+            return Ok(next);
+        }
         error.set_data(user.viewer);
         return Err(error);
     }
     let status = match error.downcast_ref::<Error>() {
         Some(Error::Unauthenticated) => StatusCode::UNAUTHORIZED,
-        Some(Error::Forbidden(OUT_OF_DATE)) => StatusCode::FORBIDDEN,
+        _ if is_stale => StatusCode::FORBIDDEN,
         _ if error.status() == StatusCode::NOT_FOUND => StatusCode::NOT_FOUND,
         _ => return Err(error),
     };
@@ -43,6 +51,21 @@ pub async fn ask_to_log_in<E: Endpoint>(inner: Arc<E>, request: Request) -> poem
             Ok(page.with_status(status).into_response())
         }
         _ => Err(error),
+    }
+}
+
+/// Where a form leads that was sent twice, if it logged its browser in the first time: the second has a token from before.
+fn sent_before(path: &str, typed: &TypedForm, user: &CurrentUser) -> Option<Response> {
+    let is_first = || first_log_in(typed.value("form_id"), typed.value("username")) == user.session_id;
+    match path {
+        "/accounts/signup" if is_first() => Some(see_other("/chat/")),
+        "/setup" if is_first() => Some(see_other("/admin/rooms")),
+        "/accounts/login" if fold(typed.value("login")) == fold(&user.viewer.username) => Some(after(&LogInForm {
+            next: typed.value("next").to_owned(),
+            again: typed.value("again").to_owned(),
+            ..LogInForm::default()
+        })),
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@ use maud::Markup;
 use poem::web::{Data, Form, Query};
 use poem::{IntoResponse, Response, handler};
 
-use super::answer;
+use super::{answer, unless_sent_before};
 use crate::accounts::current_user::MaybeUser;
 use crate::accounts::device_cookie::DeviceCookie;
 use crate::accounts::model::SignUpForm;
@@ -40,19 +40,25 @@ pub async fn create(
     device: DeviceCookie,
     Form(form): Form<SignUpForm>,
 ) -> Result<Response> {
-    if !setup::is_needed(&app).await? {
-        return Err(Error::NotFound);
-    }
+    let is_needed = setup::is_needed(&app).await?;
     // Before the code is judged, whatever else was sent: the limit is one on guessing it.
     let outcome = match app.throttle.check_address(client.address).await {
+        Err(_) if !is_needed => return Err(Error::NotFound),
+        Ok(()) if !is_needed => Err(Error::NotFound),
         Ok(()) if form.is_code_only() && setup::check_code(&app, &form.code).await?.is_ok() => {
             return Ok(views::setup(&ctx, &form, &FieldErrors::default()).into_response());
         }
         Ok(()) => setup::set_up(&app, &form, ctx.theme, &client).await,
         Err(error) => Err(error),
     };
-    answer(&app, MaybeUser(None), device, outcome, see_other("/admin/rooms"), |errors| {
-        views::setup(&ctx, &form, errors)
-    })
+    let outcome = unless_sent_before(&app, &form, outcome).await;
+    answer(
+        &app,
+        MaybeUser(None),
+        device,
+        outcome,
+        see_other("/admin/rooms"),
+        |errors| views::setup(&ctx, &form, errors),
+    )
     .await
 }

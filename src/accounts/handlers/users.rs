@@ -4,7 +4,7 @@ use maud::Markup;
 use poem::web::{Data, Form};
 use poem::{IntoResponse, Response, handler};
 
-use super::answer;
+use super::{answer, unless_sent_before};
 use crate::accounts::current_user::MaybeUser;
 use crate::accounts::device_cookie::DeviceCookie;
 use crate::accounts::model::SignUpForm;
@@ -34,6 +34,7 @@ pub async fn create(
     Form(typed): Form<SignUpForm>,
 ) -> Result<Response> {
     let outcome = actions::sign_up(&app, &typed, ctx.theme, &client).await;
+    let outcome = unless_sent_before(&app, &typed, outcome).await;
     answer(&app, before, device, outcome, see_other("/chat/"), |errors| {
         form(&ctx, &typed, errors)
     })

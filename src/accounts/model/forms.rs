@@ -1,9 +1,13 @@
 //! What the forms of accounts send.
 
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
 
 use super::{Email, Password, PersonName, Username};
 use crate::error::FieldErrors;
+use crate::ids::SessionId;
+use crate::text::fold;
 use crate::web::session::Lifetime;
 use crate::{Error, Result};
 
@@ -25,9 +29,36 @@ pub struct SignUpForm {
     pub consent: String,
     /// The one-time code (setup only).
     pub code: String,
+    /// Which form it is, however often it is sent.
+    pub form_id: FormId,
+}
+
+/// A random id that a page gives its form. A program may leave it out: each of its forms is another one.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct FormId(pub String);
+
+impl Default for FormId {
+    fn default() -> Self {
+        Self(Uuid::new_v4().to_string())
+    }
+}
+
+/// The log-in that comes of the form that makes the account of this name: the same one, however often the form is sent.
+pub fn first_log_in(form_id: &str, username: &str) -> SessionId {
+    let name = fold(username);
+    let hash: [u8; 32] = Sha256::digest(format!("{}\n{name}\n{form_id}", name.len())).into();
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash[..16]);
+    SessionId(Builder::from_custom_bytes(id).into_uuid())
 }
 
 impl SignUpForm {
+    /// See [`first_log_in`].
+    pub fn first_log_in(&self) -> SessionId {
+        first_log_in(&self.form_id.0, &self.username)
+    }
+
     /// The checked form; `errors` says what is wrong already (a setup code).
     pub fn parse(&self, mut errors: FieldErrors) -> Result<NewAccount> {
         let username = errors.take("username", Username::parse(&self.username));
@@ -138,6 +169,23 @@ impl NewAccount {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_form_opens_one_log_in_for_each_name() {
+        let first = first_log_in("f", "Alice");
+        assert_eq!(first, first_log_in("f", " ALICE"));
+        for other in [
+            first_log_in("g", "alice"),
+            first_log_in("f", "alicia"),
+            first_log_in("e\nf", "alic"),
+        ] {
+            assert_ne!(first, other);
+        }
+        assert_ne!(
+            SignUpForm::default().first_log_in(),
+            SignUpForm::default().first_log_in()
+        );
+    }
 
     #[test]
     fn every_wrong_field_is_named_at_once() {

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 pub use device::Device;
 pub use fields::{Email, Password, PersonName, Username};
-pub use forms::{LogInForm, NewAccount, SignUpForm};
+pub use forms::{LogInForm, NewAccount, SignUpForm, first_log_in};
 
 use crate::ids::UserId;
 
