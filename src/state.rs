@@ -93,6 +93,10 @@ pub struct Login {
     pub is_admin: bool,
     /// Their data key.
     pub key: KeyId,
+    /// Whether they hide that they are online.
+    pub hides_presence: bool,
+    /// Whether they have agreed to the privacy page as it is now.
+    pub has_consented: bool,
     /// When it was looked up.
     pub look_up: LookUp,
 }
@@ -163,8 +167,8 @@ impl LoginCache {
         }
     }
 
-    /// Removes all of them, after some have ended on this node or on another. On this one, to be called after the end is
-    /// committed.
+    /// Removes all of them, after some have ended on this node or on another, or after somebody began to hide. On this one,
+    /// to be called after the change is committed.
     pub fn clear(&self) {
         self.endings.fetch_add(1, Ordering::SeqCst);
         self.logins.invalidate_all();
@@ -204,6 +208,8 @@ mod tests {
             username: String::new(),
             is_admin: false,
             key: KeyId::new(),
+            hides_presence: false,
+            has_consented: true,
             look_up,
         };
         cache.insert(id, Arc::new(login));

@@ -212,10 +212,10 @@ async fn end_sessions(app: &App, mut tx: Transaction<'_, Postgres>, ended: &[End
 pub async fn note_use(app: &App, session: SessionId) -> Result<bool> {
     let now = app.now();
     let note = async |db: &mut PgConnection| {
-        let Some(lifetime) = queries::find_session_alive(&mut *db, session, now).await? else {
+        let Some(alive) = queries::find_session_alive(&mut *db, session, now).await? else {
             return Ok(false);
         };
-        queries::update_session_use(db, session, now, expiry(lifetime, now)).await?;
+        queries::update_session_use(db, session, now, expiry(alive.lifetime, now)).await?;
         Ok(true)
     };
     within_limit(&app.db, note).await

@@ -2,17 +2,26 @@
 
 use std::sync::Arc;
 
+use poem::http::{Method, header};
 use poem::web::Data;
 use poem::{Endpoint, FromRequest, IntoResponse, Request, RequestBody, Response};
 use tower_sessions::Session;
 
-use super::model::{Author, Role};
+use super::model::{Author, CONSENT_VERSION, Role};
 use super::{actions, queries, setup};
 use crate::ids::{KeyId, SessionId, UserId};
 use crate::state::{Login, LookUp};
+use crate::web::errors::{way_back, with_next};
+use crate::web::htmx::lead_to;
 use crate::web::session::{Lifetime, login_of, session_cookie, session_of, set_session};
-use crate::web::{Viewer, see_other};
+use crate::web::{Ctx, Viewer, see_other};
 use crate::{App, Error, Result};
+
+/// Where people are asked for their consent again.
+pub(super) const CONSENT: &str = "/consent";
+
+/// Where one gets without it: to what one is to agree to, and to one's data.
+const WITHOUT_CONSENT: [&str; 4] = [CONSENT, "/privacy", "/about", "/settings/data"];
 
 /// The use of a log-in is noted at most this often, so that reading pages writes nothing.
 const NOTED_EVERY: chrono::TimeDelta = chrono::TimeDelta::hours(1);
@@ -29,6 +38,10 @@ pub struct CurrentUser {
     pub viewer: Viewer,
     /// Their data key.
     pub key: KeyId,
+    /// Whether they hide that they are online.
+    pub hides_presence: bool,
+    /// Whether they have agreed to the privacy page as it is now.
+    pub has_consented: bool,
     /// When the log-in was looked up.
     pub look_up: LookUp,
 }
@@ -96,6 +109,19 @@ pub async fn recognise_user<E: Endpoint>(inner: Arc<E>, mut request: Request) ->
     Ok(response)
 }
 
+/// Asks whoever has not agreed to the privacy page as it is now, before they see another page. What is sent from a page that
+/// is open goes through, and so do its sockets and styles.
+pub async fn ask_for_consent<E: Endpoint>(inner: Arc<E>, request: Request) -> poem::Result<Response> {
+    let is_asked = CurrentUser::of(&request).is_some_and(|user| !user.has_consented);
+    let ctx = request.data::<Ctx>().cloned().unwrap_or_default();
+    let accept = request.header(header::ACCEPT).unwrap_or_default();
+    let is_page = *request.method() == Method::GET && (ctx.htmx || accept.contains("text/html"));
+    if is_asked && is_page && !WITHOUT_CONSENT.contains(&request.uri().path()) {
+        return Ok(lead_to(&ctx, &with_next(CONSENT, &way_back(&ctx, &request))));
+    }
+    inner.call(request).await.map(IntoResponse::into_response)
+}
+
 /// Whether the browser has to be given its cookie anew, because the log-in was prolonged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cookie {
@@ -109,7 +135,8 @@ async fn recognise(app: &App, session: Option<&Session>) -> Result<Option<(Curre
         return Ok(None);
     };
     let stored_id = app.session_store.stored_id(id);
-    if let Some(login) = app.logins.get(&stored_id) {
+    // Whoever has not consented may have done so a moment ago, on any node.
+    if let Some(login) = app.logins.get(&stored_id).filter(|login| login.has_consented) {
         return Ok(Some((CurrentUser::from(&*login), Cookie::Kept)));
     }
     let look_up = app.logins.begin_look_up();
@@ -131,6 +158,8 @@ async fn recognise(app: &App, session: Option<&Session>) -> Result<Option<(Curre
         username: found.username,
         is_admin: Role::parse(&found.role) == Some(Role::Admin),
         key: found.key,
+        hides_presence: found.hides_presence,
+        has_consented: found.consent_version.as_deref() == Some(CONSENT_VERSION),
         look_up,
     });
     let user = CurrentUser::from(&*login);
@@ -163,6 +192,8 @@ impl From<&Login> for CurrentUser {
             session_id: login.session,
             viewer,
             key: login.key,
+            hides_presence: login.hides_presence,
+            has_consented: login.has_consented,
             look_up: login.look_up,
         }
     }

@@ -18,6 +18,8 @@
 //!   has logged in to the account before has a limit of its own.
 //! - A form that is refused because nobody is logged in goes along with the log-in, in a field of it, and back to where it
 //!   was sent: with a token from before, so that it is shown there and not carried out.
+//! - Whoever agreed to an older privacy page, or was never asked, is asked before the next page that they open. What is done
+//!   on a page that is open goes through, so that nothing typed is lost.
 //! - The first administrator is made on `/setup` with a one-time code, under a lock.
 
 pub mod actions;
@@ -26,16 +28,19 @@ mod device_cookie;
 mod handlers;
 pub mod model;
 mod password;
+pub mod privacy;
 pub mod queries;
 pub mod setup;
 pub mod views;
 
 use poem::{Route, get, post};
 
-pub use current_user::{Administrator, CurrentUser, MaybeUser, lead_to_setup, recognise_user, refuse_before_setup};
+pub use current_user::{
+    Administrator, CurrentUser, MaybeUser, ask_for_consent, lead_to_setup, recognise_user, refuse_before_setup,
+};
 pub use handlers::ask_to_log_in;
 
-/// Sign-up, log-in, setup, and the choice of a theme.
+/// Sign-up, log-in, setup, consent, and the choice of a theme.
 pub fn routes(route: Route) -> Route {
     route
         .at("/setup", get(handlers::setup::new).post(handlers::setup::create))
@@ -48,5 +53,9 @@ pub fn routes(route: Route) -> Route {
             get(handlers::sessions::new).post(handlers::sessions::create),
         )
         .at("/accounts/logout", post(handlers::sessions::destroy))
+        .at(
+            current_user::CONSENT,
+            get(handlers::consent::new).post(handlers::consent::create),
+        )
         .at("/appearance", post(handlers::appearance::update))
 }

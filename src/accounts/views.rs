@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::model::{Author, LogInForm, SignUpForm};
+use super::model::{Author, CONSENT_VERSION, ConsentForm, LogInForm, SignUpForm};
+use super::queries::Consent;
 use crate::error::FieldErrors;
 use crate::web::Ctx;
 use crate::web::components::{Field, alert, checkbox, csrf_field, field, password_field};
@@ -10,6 +11,13 @@ use crate::web::icons::icon;
 use crate::web::layout;
 use crate::web::session::Lifetime;
 use crate::web::typed_form::{TypedForm, typed_text};
+
+/// What the privacy page says that the version before it did not.
+const NEWS: [&str; 3] = [
+    "The network address that each login came from is stored with it, for you to recognise it.",
+    "A cookie says which accounts you have logged in to with this browser.",
+    "You can hide that you are online.",
+];
 
 const WHERE_THE_CODE_IS: &str = "The terminal where UmbraChat was started prints the address with this code.";
 
@@ -129,6 +137,49 @@ pub fn setup_waiting(ctx: &Ctx) -> Markup {
     layout::card(ctx, "Set up", card)
 }
 
+/// The page that asks for consent again; `before` is what its reader agreed to.
+pub fn consent_again(ctx: &Ctx, form: &ConsentForm, before: Option<&Consent>, errors: &FieldErrors) -> Markup {
+    let title = if before.is_some() {
+        "The privacy page has changed"
+    } else {
+        "Your consent is needed"
+    };
+    let why = match before {
+        Some(consent) => format!(
+            "On {} you agreed to its version {}. This is version {CONSENT_VERSION}.",
+            consent.at.format("%-d %B %Y"),
+            consent.version
+        ),
+        None => format!(
+            "Your account was made on the command line of this server, where nobody was asked. This is version {CONSENT_VERSION} of the privacy page."
+        ),
+    };
+    let card = html! {
+        (card_title(title, &html! { (why) }))
+        @if before.is_some() {
+            h2 class="text-15 font-600" { "What is new" }
+            ul class="mt-1.5 mb-6 grid list-disc gap-1 ps-5 text-15 text-t2" {
+                @for line in NEWS { li { (line) } }
+            }
+        }
+        form class="grid gap-5" method="post" action="/consent" novalidate {
+            (csrf_field(ctx))
+            @if !form.next.is_empty() { input type="hidden" name="next" value=(form.next); }
+            (checkbox("consent", form.has_consent(), true, &consent_label(), errors.get("consent")))
+            (submit("Agree and go on", "One moment"))
+        }
+        div class="mt-6 border-t border-line pt-5" {
+            p class="text-t2" { "If you do not agree: see what is stored about you and take it along, or log out. Nothing is deleted meanwhile." }
+            form class="mt-4 flex flex-wrap gap-2" method="post" action="/accounts/logout" {
+                (csrf_field(ctx))
+                a.button.secondary href="/settings/data" { "Privacy and data" }
+                button.button.ghost type="submit" data-busy="Logging out" { span.label { "Log out" } }
+            }
+        }
+    };
+    layout::card(ctx, title, card)
+}
+
 fn card_title(title: &str, below: &Markup) -> Markup {
     html! {
         h1 { (title) }
@@ -216,11 +267,20 @@ fn person(form: &SignUpForm, errors: &FieldErrors, focus: &str) -> Markup {
 }
 
 fn consent(form: &SignUpForm, errors: &FieldErrors) -> Markup {
-    let label = html! {
+    checkbox(
+        "consent",
+        form.has_consent(),
+        true,
+        &consent_label(),
+        errors.get("consent"),
+    )
+}
+
+fn consent_label() -> Markup {
+    html! {
         "I have read the " a class="underline" href="/privacy" target="_blank" { "privacy page" }
         " and agree that my account and my messages are stored on this server, encrypted as it says there."
-    };
-    checkbox("consent", form.has_consent(), true, &label, errors.get("consent"))
+    }
 }
 
 fn form_id(form: &SignUpForm) -> Markup {

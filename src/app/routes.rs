@@ -9,7 +9,7 @@ use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler};
 
-use crate::accounts::{ask_to_log_in, lead_to_setup, recognise_user, refuse_before_setup};
+use crate::accounts::{ask_for_consent, ask_to_log_in, lead_to_setup, recognise_user, refuse_before_setup};
 use crate::chat::show_unsent;
 use crate::live::Live;
 use crate::realtime::{Sockets, note_request};
@@ -105,7 +105,8 @@ fn pages(live: Arc<Live>) -> Group {
         recognise_user,
         ask_to_log_in,
         show_unsent,
-        check_token;
+        check_token,
+        ask_for_consent;
         routes
     )
 }

@@ -131,7 +131,14 @@ async fn open(
         connection.close(CloseCode::TryAgain).await;
         return None;
     };
-    let mut socket = Box::new(Socket::new(app, live, connection, (subscriber, person), entry));
+    let mut socket = Box::new(Socket::new(
+        app,
+        live,
+        connection,
+        (subscriber, person),
+        entry,
+        user.hides_presence,
+    ));
     socket.arrive(shown, user.look_up, held).await.then_some(socket)
 }
 

@@ -1,10 +1,10 @@
-//! Closes the sockets of log-ins that ended, on whichever node they ended.
+//! Closes the sockets of log-ins that ended, and hides people who want to be hidden, on whichever node it was done.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::accounts::queries;
+use crate::accounts::queries::{self, Revoked};
 use crate::bus::{BusEvent, Event};
 use crate::database::HeldConnection;
 use crate::{App, Result};
@@ -52,17 +52,22 @@ pub(super) async fn run(app: &App) {
     }
 }
 
-/// Ends what was revoked after `seen`, and moves that on.
+/// Ends what was revoked after `seen`, hides whoever hides since, and moves that on.
 async fn check(app: &App, held: &mut HeldConnection, seen: &mut i64) -> Result<()> {
-    let revoked = held
-        .run(async |db| queries::list_revoked_sessions(db, *seen).await)
-        .await?;
+    let revoked = held.run(async |db| queries::list_revocations(db, *seen).await).await?;
     let Some((last, _)) = revoked.last() else {
         return Ok(());
     };
     *seen = *last;
+    // First: whoever connects from now on either learns of it there, or is found below.
     app.logins.clear();
-    let sessions: Vec<_> = revoked.into_iter().map(|(_, session)| session).collect();
+    let mut sessions = Vec::new();
+    for (_, revoked) in revoked {
+        match revoked {
+            Revoked::Session(session) => sessions.push(session),
+            Revoked::Presence { user, hides } => app.presence.set_hidden(user, hides),
+        }
+    }
     app.hub.close_sessions(&sessions);
     Ok(())
 }

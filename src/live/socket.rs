@@ -109,16 +109,18 @@ impl Drop for Socket {
 }
 
 impl Socket {
-    /// The socket of a person who is connected to the hub; they enter that room.
+    /// The socket of a person who is connected to the hub; they enter that room, unseen if they hide.
     pub(super) fn new(
         app: App,
         live: Arc<Live>,
         connection: Connection,
         (subscriber, person): (Subscriber, Slot),
         entry: Option<Entry>,
+        hides_presence: bool,
     ) -> Self {
         let room = entry.map(|entry| Room::enter(&app, &live, &subscriber, entry));
-        app.presence.enter(room.as_ref().map(Room::id), subscriber.user);
+        let place = room.as_ref().map(Room::id);
+        app.presence.enter(place, subscriber.user, hides_presence);
         Self {
             app,
             live,
@@ -173,7 +175,9 @@ impl Socket {
         if !self.app.logins.is_current(look_up) {
             let (login, now) = (self.subscriber.session, self.app.now());
             let alive = held.run(async |db| accounts::queries::find_session_alive(db, login, now).await);
-            alive.await?.ok_or(Error::Unauthenticated)?;
+            let alive = alive.await?.ok_or(Error::Unauthenticated)?;
+            // What they chose since the look-up reached this node before the socket was there.
+            self.app.presence.set_hidden(self.subscriber.user, alive.hides_presence);
         }
         if shown
             .rooms

@@ -5,6 +5,9 @@
 //! and who left, and everybody every few seconds. So a report that was lost is made up for by the next one, a node that
 //! is silent for [`NODE_TIMEOUT`] counts as dead with all of its people, and nothing has to be stored where all nodes see
 //! it: nodes that cannot reach each other know their own people and, for that time, the last report of the others.
+//!
+//! Who hides is online for nobody: their visits are known to the node of their connections alone, are counted nowhere and
+//! reported to no other node.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -40,6 +43,8 @@ struct State {
     elsewhere: HashMap<NodeId, Report>,
     /// Who came here since the last [`Presence::take_moves`].
     came: Vec<Place>,
+    /// Who began to hide here since then.
+    hid: Vec<Place>,
     /// Where somebody came or left since then.
     moved: HashSet<Option<RoomId>>,
 }
@@ -49,6 +54,8 @@ struct Visit {
     sockets: usize,
     /// When the last socket closed, while there is none.
     left: Option<Instant>,
+    /// Whether nobody is to see it.
+    is_hidden: bool,
 }
 
 #[derive(Debug)]
@@ -63,7 +70,7 @@ struct Report {
 pub struct Moves {
     /// Who came to this node.
     pub came: Vec<Place>,
-    /// Who left this node, after the grace.
+    /// Who left this node, after the grace, or hides from now on.
     pub left: Vec<Place>,
     /// The rooms, here and elsewhere, where somebody came or left.
     pub rooms: HashSet<RoomId>,
@@ -84,16 +91,25 @@ impl Presence {
         self.node
     }
 
-    /// A connection of `user` opened, in the room or on a page without one.
-    pub fn enter(&self, room: Option<RoomId>, user: UserId) {
+    /// A connection of `user` opened, in the room or on a page without one; they hide, or do not.
+    pub fn enter(&self, room: Option<RoomId>, user: UserId, hides: bool) {
         let (mut state, place) = (self.lock(), (room, user));
-        let is_new = !state.here.contains_key(&place);
-        let visit = state.here.entry(place).or_default();
+        // A visit begins unseen, and is then shown.
+        let visit = state.here.entry(place).or_insert(Visit {
+            is_hidden: true,
+            ..Visit::default()
+        });
         visit.sockets += 1;
         visit.left = None;
-        if is_new {
-            state.came.push(place);
-            state.add(place);
+        state.hide(place, hides);
+    }
+
+    /// `user` hides from now on, or does not any more, wherever they are on this node. It looks at everybody here.
+    pub fn set_hidden(&self, user: UserId, hides: bool) {
+        let mut state = self.lock();
+        let places: Vec<_> = state.here.keys().filter(|place| place.1 == user).copied().collect();
+        for place in places {
+            state.hide(place, hides);
         }
     }
 
@@ -147,7 +163,10 @@ impl Presence {
             state.leaving.pop_front();
             // Unless they came back; if they have left once more, that stands later in the queue.
             if state.here.get(&place).is_some_and(|visit| visit.left == Some(since)) {
-                state.here.remove(&place);
+                let is_hidden = state.here.remove(&place).is_some_and(|visit| visit.is_hidden);
+                if is_hidden {
+                    continue;
+                }
                 state.remove(place);
                 // Also when they are still online elsewhere: they may have been the last one here.
                 state.moved.insert(place.0);
@@ -158,16 +177,23 @@ impl Presence {
         for place in dead.into_iter().flat_map(|(_, report)| report.people) {
             state.remove(place);
         }
+        // Who hid and showed themselves meanwhile, or the other way round, is reported as they are now.
+        let (came, hid) = (std::mem::take(&mut state.came), std::mem::take(&mut state.hid));
+        let is_seen = |place: &Place| state.here.get(place).is_some_and(|visit| !visit.is_hidden);
+        left.extend(hid.into_iter().filter(|place| !is_seen(place)));
+        let came = came.into_iter().filter(is_seen).collect();
         Moves {
-            came: std::mem::take(&mut state.came),
+            came,
             left,
             rooms: std::mem::take(&mut state.moved).into_iter().flatten().collect(),
         }
     }
 
-    /// Everybody online on this node, to be reported to the others. It looks at all of them.
+    /// Everybody online on this node who does not hide, to be reported to the others. It looks at all of them.
     pub fn here(&self) -> Vec<Place> {
-        self.lock().here.keys().copied().collect()
+        let state = self.lock();
+        let seen = state.here.iter().filter(|(_, visit)| !visit.is_hidden);
+        seen.map(|(place, _)| *place).collect()
     }
 
     /// Another node reports everybody there, and how many connections it has. Returns whether it was unknown before.
@@ -205,6 +231,21 @@ impl Presence {
 }
 
 impl State {
+    /// Whether a visit here is to be seen changes, or stays as it is.
+    fn hide(&mut self, place: Place, hides: bool) {
+        let Some(visit) = self.here.get_mut(&place).filter(|visit| visit.is_hidden != hides) else {
+            return;
+        };
+        visit.is_hidden = hides;
+        if hides {
+            self.hid.push(place);
+            self.remove(place);
+        } else {
+            self.came.push(place);
+            self.add(place);
+        }
+    }
+
     /// The person is online in the room on one more node.
     fn add(&mut self, place: Place) {
         let nodes = self.online.entry(place.0).or_default().entry(place.1).or_default();
@@ -244,8 +285,8 @@ mod tests {
     #[test]
     fn a_person_counts_once_however_many_sockets_and_nodes() {
         let (presence, room, [alice, bob]) = (Presence::default(), RoomId::new(), [UserId::new(), UserId::new()]);
-        presence.enter(Some(room), alice);
-        presence.enter(Some(room), alice);
+        presence.enter(Some(room), alice, false);
+        presence.enter(Some(room), alice, false);
         let now = Instant::now();
         assert!(presence.receive_report(
             NodeId::new(),
@@ -264,10 +305,10 @@ mod tests {
     #[test]
     fn a_reload_does_not_blink_and_who_stays_away_leaves() {
         let (presence, room, user) = (Presence::default(), RoomId::new(), UserId::new());
-        presence.enter(Some(room), user);
+        presence.enter(Some(room), user, false);
         assert_eq!(presence.take_moves(Instant::now()).came, [(Some(room), user)]);
         presence.leave(Some(room), user);
-        presence.enter(Some(room), user);
+        presence.enter(Some(room), user, false);
         assert_eq!(presence.take_moves(after(GRACE)), Moves::default());
         assert_eq!(presence.count(room), 1);
 
@@ -283,13 +324,43 @@ mod tests {
     }
 
     #[test]
+    fn who_hides_is_online_for_nobody() {
+        let (presence, room, [alice, bob]) = (Presence::default(), RoomId::new(), [UserId::new(), UserId::new()]);
+        let (at_alice, at_bob) = ((Some(room), alice), (Some(room), bob));
+        presence.enter(Some(room), alice, true);
+        presence.enter(Some(room), bob, false);
+        let moves = presence.take_moves(Instant::now());
+        assert_eq!((moves.came, moves.left), (vec![at_bob], vec![]));
+        assert_eq!((presence.count(room), presence.everybody()), (1, 1));
+        assert_eq!(presence.here(), [at_bob]);
+
+        // Both at once, and both back before anybody was told.
+        for hides in [[false, true], [true, false], [false, true]] {
+            presence.set_hidden(alice, hides[0]);
+            presence.set_hidden(bob, hides[1]);
+        }
+        let moves = presence.take_moves(Instant::now());
+        assert!(moves.came.contains(&at_alice) && !moves.came.contains(&at_bob));
+        assert!(moves.left.contains(&at_bob) && !moves.left.contains(&at_alice));
+        assert_eq!(presence.here(), [at_alice]);
+
+        // Who hides also leaves unseen, and another page of theirs does not show them.
+        presence.enter(Some(room), bob, true);
+        presence.leave(Some(room), bob);
+        presence.leave(Some(room), bob);
+        assert_eq!(presence.take_moves(after(GRACE)), Moves::default());
+        assert_eq!(presence.count(room), 1);
+        assert!(presence.lock().here.len() == 1, "nothing is kept of it");
+    }
+
+    #[test]
     fn the_grace_begins_anew_with_every_leave() {
         let (presence, room, user) = (Presence::default(), RoomId::new(), UserId::new());
-        presence.enter(Some(room), user);
+        presence.enter(Some(room), user, false);
         presence.leave(Some(room), user);
         let first = after(GRACE);
         std::thread::sleep(Duration::from_millis(5));
-        presence.enter(Some(room), user);
+        presence.enter(Some(room), user, false);
         presence.leave(Some(room), user);
         assert_eq!(presence.take_moves(first).left, []);
         assert_eq!(presence.take_moves(after(GRACE)).left, [(Some(room), user)]);

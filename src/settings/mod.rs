@@ -8,13 +8,15 @@ pub mod views;
 
 use poem::{Route, get, post};
 
-use handlers::{appearance, sessions};
+use handlers::{appearance, data, sessions};
 
 /// Every page of the settings.
 pub fn routes(route: Route) -> Route {
     route
         .at("/settings", get(appearance::index))
         .at("/settings/appearance", get(appearance::show).post(appearance::update))
+        .at("/settings/data", get(data::index))
+        .at("/settings/privacy", post(data::update))
         .at("/settings/sessions", get(sessions::index))
         .at("/settings/sessions/end-others", post(sessions::destroy_others))
         .at("/settings/sessions/:id/end", post(sessions::destroy))

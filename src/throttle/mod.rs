@@ -106,7 +106,8 @@ impl Throttle {
         self.check_shared("device", number, self.auth_rate).await
     }
 
-    /// Counts that `user` joins or leaves a room; `TooMany` when they did so too often.
+    /// Counts that `user` joins or leaves a room, or hides or shows that they are online; `TooMany` when they did so too
+    /// often.
     pub fn check_membership(&self, user: UserId) -> Result<()> {
         self.check(&self.memberships, &user)
     }

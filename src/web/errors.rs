@@ -162,12 +162,7 @@ pub fn too_many(wait: Duration) -> String {
 
 /// Leads to the log-in and from there back; a program is told instead.
 fn to_log_in(wanted: &Wanted, back: &str) -> Option<Response> {
-    let next = url::form_urlencoded::byte_serialize(back.as_bytes()).collect::<String>();
-    let location = if back.is_empty() {
-        LOG_IN.to_owned()
-    } else {
-        format!("{LOG_IN}?next={next}")
-    };
+    let location = with_next(LOG_IN, back);
     match wanted {
         Wanted::Page => Some(
             Response::builder()
@@ -185,8 +180,17 @@ fn to_log_in(wanted: &Wanted, back: &str) -> Option<Response> {
     }
 }
 
+/// The address of a page that leads on to `next` afterwards; empty when it leads nowhere.
+pub fn with_next(page: &str, next: &str) -> String {
+    if next.is_empty() {
+        return page.to_owned();
+    }
+    let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+    format!("{page}?next={next}")
+}
+
 /// The page to return to after logging in: the one asked for, or for a fragment the one it is part of.
-fn way_back(ctx: &Ctx, request: &Request) -> String {
+pub fn way_back(ctx: &Ctx, request: &Request) -> String {
     let target = if ctx.htmx {
         let current = request
             .header("hx-current-url")

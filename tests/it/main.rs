@@ -17,6 +17,7 @@ mod admin;
 mod chat;
 mod clock;
 mod config;
+mod consent;
 mod conformance;
 mod embedded;
 mod encryption;

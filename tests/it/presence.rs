@@ -161,3 +161,42 @@ async fn without_redis_each_node_counts_its_own_until_it_is_back(pool: PgPool) {
     sleep(Duration::from_millis(500)).await;
     stays(&mut at_alice, 3, Duration::from_millis(500)).await;
 }
+
+#[sqlx::test]
+async fn who_hides_is_online_for_nobody_on_any_node(pool: PgPool) {
+    let (first, second) = two(pool).await;
+    let Cast { admin, alice, bob, .. } = first.cast().await;
+    let bob_there = at(bob.clone(), &second);
+    let (mut at_alice, mut at_bob) = (alice.socket("General").await, bob_there.socket("General").await);
+    told(&mut at_alice, 2, AT_ONCE).await;
+    told(&mut at_bob, 2, AT_ONCE).await;
+
+    // On the node where his socket is not.
+    let answer = bob.post("/settings/privacy", &[("presence", "off")]).await;
+    assert_eq!(answer.headers()["location"], "/settings/data");
+    told(&mut at_alice, 1, AT_ONCE).await;
+    told(&mut at_bob, 1, AT_ONCE).await;
+    assert!(alice.page("/chat/room/General").await.contains(">1 online"));
+    assert!(bob.page("/chat/room/General").await.contains(">1 online"), "not him");
+    assert!(
+        bob_there
+            .page("/settings/data")
+            .await
+            .contains(r#"name="presence" value="on""#)
+    );
+    assert_eq!(overview(&admin).await.0, 1);
+
+    // Nor does another page of his show him, on either node, nor what the nodes report every few seconds.
+    let mut another = bob.socket("General").await;
+    told(&mut another, 1, AT_ONCE).await;
+    stays(&mut at_alice, 1, Duration::from_secs(6)).await;
+    drop(another);
+
+    let answer = bob_there
+        .post_fragment("/settings/data", "/settings/privacy", &[("presence", "on")])
+        .await;
+    assert_eq!(answer.headers()["hx-trigger"], r#"{"toast":"Saved."}"#);
+    assert!(answer.text().await.unwrap().contains(r#"name="presence" value="off""#));
+    told(&mut at_alice, 2, AT_ONCE).await;
+    told(&mut at_bob, 2, AT_ONCE).await;
+}

@@ -148,13 +148,48 @@ async fn who_is_not_logged_in_is_led_to_the_log_in(pool: PgPool) {
     let server = spawn(pool).await;
     server.admin().await;
     let visitor = server.visitor();
-    for path in ["/settings", "/settings/appearance", "/settings/sessions"] {
+    for path in [
+        "/settings",
+        "/settings/appearance",
+        "/settings/sessions",
+        "/settings/data",
+    ] {
         let answer = visitor.get(path).await;
         let next = path.replace('/', "%2F");
         assert_eq!(answer.headers()["location"], format!("/accounts/login?next={next}"));
     }
-    for path in ["/settings/sessions/end-others", "/settings/appearance"] {
+    for path in [
+        "/settings/sessions/end-others",
+        "/settings/appearance",
+        "/settings/privacy",
+    ] {
         let answer = visitor.post(path, &[("theme", "dawn")]).await;
         assert_eq!(answer.headers()["location"], "/accounts/login", "{path}");
     }
+}
+
+#[sqlx::test]
+async fn each_switch_is_set_by_itself_and_only_for_oneself(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { alice, bob, .. } = server.cast().await;
+    let is_on = |page: &str, name: &str| page.contains(&format!(r#"name="{name}" value="off""#));
+    let page = alice.page("/settings/data").await;
+    assert!(is_on(&page, "presence") && is_on(&page, "receipts"), "as it begins");
+    for (name, presence, receipts) in [("receipts", true, false), ("presence", false, false)] {
+        alice.post("/settings/privacy", &[(name, "off")]).await;
+        let page = alice.page("/settings/data").await;
+        assert_eq!(
+            (is_on(&page, "presence"), is_on(&page, "receipts")),
+            (presence, receipts)
+        );
+    }
+    let page = bob.page("/settings/data").await;
+    assert!(is_on(&page, "presence") && is_on(&page, "receipts"));
+    alice
+        .post("/settings/privacy", &[("presence", "on"), ("receipts", "on")])
+        .await;
+    let page = alice.page("/settings/data").await;
+    assert!(is_on(&page, "presence") && is_on(&page, "receipts"));
+    let answer = alice.post("/settings/privacy", &[("presence", "maybe")]).await;
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
 }

@@ -5,7 +5,7 @@ use poem::{IntoResponse, Response, handler};
 use serde::Deserialize;
 
 use super::answer;
-use crate::accounts::current_user::MaybeUser;
+use crate::accounts::current_user::{CONSENT, MaybeUser};
 use crate::accounts::device_cookie::DeviceCookie;
 use crate::accounts::model::LogInForm;
 use crate::accounts::{actions, views};
@@ -20,7 +20,7 @@ use crate::{App, Result};
 #[derive(Deserialize)]
 pub struct Next {
     #[serde(default)]
-    next: String,
+    pub(super) next: String,
 }
 
 /// The empty form; whoever is logged in is led on.
@@ -74,13 +74,13 @@ pub(super) fn after(form: &LogInForm) -> Response {
     }
 }
 
-/// The page asked for, if it is one of ours and does not lead to the log-in again; else the chats.
-fn page_after(next: &str) -> &str {
+/// The page asked for, if it is one of ours and leads neither to the log-in nor to the consent again; else the chats.
+pub fn page_after(next: &str) -> &str {
     if is_ours(next) { next } else { "/chat/" }
 }
 
 fn is_ours(next: &str) -> bool {
-    is_local(next) && !next.starts_with("/accounts/")
+    is_local(next) && !next.starts_with("/accounts/") && !next.starts_with(CONSENT)
 }
 
 #[cfg(test)]
@@ -96,6 +96,7 @@ mod tests {
             "//evil.example",
             "/\\evil.example",
             "/accounts/login",
+            "/consent?next=/chat/",
         ] {
             assert_eq!(page_after(next), "/chat/", "{next}");
         }

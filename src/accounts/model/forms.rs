@@ -101,8 +101,30 @@ impl SignUpForm {
 
     /// Whether the consent box is ticked.
     pub fn has_consent(&self) -> bool {
-        matches!(self.consent.as_str(), "on" | "true" | "1" | "yes")
+        is_ticked(&self.consent)
     }
+}
+
+/// What the page sends that asks for consent again.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct ConsentForm {
+    /// The consent box: not empty when ticked.
+    pub consent: String,
+    /// The local path to go to afterwards; empty means the chat home.
+    pub next: String,
+}
+
+impl ConsentForm {
+    /// Whether the consent box is ticked.
+    pub fn has_consent(&self) -> bool {
+        is_ticked(&self.consent)
+    }
+}
+
+/// Whether a checkbox that sends this is ticked.
+fn is_ticked(value: &str) -> bool {
+    matches!(value, "on" | "true" | "1" | "yes")
 }
 
 /// What the log-in page sends. Kept as typed, to be shown again (except the password).
@@ -124,9 +146,10 @@ pub struct LogInForm {
 impl LogInForm {
     /// Whether "stay logged in" is ticked.
     pub fn lifetime(&self) -> Lifetime {
-        match self.remember.as_str() {
-            "on" | "true" | "1" | "yes" => Lifetime::Device,
-            _ => Lifetime::Browser,
+        if is_ticked(&self.remember) {
+            Lifetime::Device
+        } else {
+            Lifetime::Browser
         }
     }
 }

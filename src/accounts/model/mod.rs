@@ -9,12 +9,13 @@ use chrono::{DateTime, Utc};
 
 pub use device::Device;
 pub use fields::{Email, Password, PersonName, Username};
-pub use forms::{LogInForm, NewAccount, SignUpForm, first_log_in};
+pub use forms::{ConsentForm, LogInForm, NewAccount, SignUpForm, first_log_in};
 
 use crate::ids::UserId;
 
-/// The version of the privacy page that people agree to; stored with the time of their consent.
-pub const CONSENT_VERSION: &str = "2026-11";
+/// The version of the privacy page that people agree to; stored with the time of their consent. It rises with what is said
+/// there: everybody is asked again.
+pub const CONSENT_VERSION: &str = "2026-11-26";
 
 /// A person as others see them: the author of a message, somebody in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]

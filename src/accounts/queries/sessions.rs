@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
+use uuid::Uuid;
 
 use crate::ids::{KeyId, SessionId, UserId};
 use crate::web::session::Lifetime;
@@ -106,6 +107,10 @@ pub struct LiveSession {
     pub lifetime: Lifetime,
     /// When it was last used, to the hour.
     pub last_used_at: DateTime<Utc>,
+    /// Whether they hide that they are online.
+    pub hides_presence: bool,
+    /// Which privacy page they agreed to last; None when they were never asked.
+    pub consent_version: Option<String>,
 }
 
 /// This log-in, if it is alive now.
@@ -117,8 +122,9 @@ pub async fn find_session(
     let row = sqlx::query!(
         r#"SELECT s.id AS "id: SessionId", s.user_id AS "user: UserId", s.remember,
                   s.last_used_at AS "last_used_at: DateTime<Utc>", a.role AS "role!",
-                  a.username AS "username!", a.name AS "name!", a.data_key_id AS "key!: KeyId"
-           FROM user_sessions s JOIN authors a ON a.id = s.user_id
+                  a.username AS "username!", a.name AS "name!", a.data_key_id AS "key!: KeyId",
+                  u.presence_hidden, u.consent_version
+           FROM user_sessions s JOIN users u ON u.id = s.user_id JOIN authors a ON a.id = u.id
            WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2"#,
         session.0,
         now as _
@@ -132,6 +138,8 @@ pub async fn find_session(
         key: row.key,
         lifetime: lifetime(row.remember),
         last_used_at: row.last_used_at,
+        hides_presence: row.presence_hidden,
+        consent_version: row.consent_version,
     });
     Ok(found)
 }
@@ -238,12 +246,22 @@ const REVOCATIONS_LOCK: i64 = 0x75_6d62_7261_5245;
 /// Notes for every node that these log-ins ended, in the transaction that ends them.
 pub async fn insert_revocations(connection: &mut PgConnection, ended: &[EndedSession]) -> sqlx::Result<()> {
     let subjects: Vec<_> = ended.iter().map(|session| session.id.0).collect();
+    insert(connection, "session", &subjects).await
+}
+
+/// Notes for every node that a person hides or does not hide any more, in the transaction that says so.
+pub async fn insert_presence_change(connection: &mut PgConnection, user: UserId) -> sqlx::Result<()> {
+    insert(connection, "presence", &[user.0]).await
+}
+
+async fn insert(connection: &mut PgConnection, kind: &str, subjects: &[Uuid]) -> sqlx::Result<()> {
     sqlx::query!("SELECT pg_advisory_xact_lock($1)", REVOCATIONS_LOCK)
         .execute(&mut *connection)
         .await?;
     sqlx::query!(
-        "INSERT INTO revocations (kind, subject) SELECT 'session', UNNEST($1::uuid[])",
-        &subjects
+        "INSERT INTO revocations (kind, subject) SELECT $1, UNNEST($2::uuid[])",
+        kind,
+        subjects
     )
     .execute(connection)
     .await?;
@@ -257,14 +275,40 @@ pub async fn last_revocation(db: impl PgExecutor<'_>) -> sqlx::Result<i64> {
         .await
 }
 
-/// The log-ins that ended after that revocation, oldest first, with the revocation's number.
-pub async fn list_revoked_sessions(db: impl PgExecutor<'_>, after: i64) -> sqlx::Result<Vec<(i64, SessionId)>> {
+/// What every node has to act on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revoked {
+    /// A log-in ended.
+    Session(SessionId),
+    /// A person hides that they are online, or does not any more.
+    Presence {
+        /// Who.
+        user: UserId,
+        /// Whether they hide by now.
+        hides: bool,
+    },
+}
+
+/// What was revoked after that revocation, oldest first, with the revocation's number.
+pub async fn list_revocations(db: impl PgExecutor<'_>, after: i64) -> sqlx::Result<Vec<(i64, Revoked)>> {
     let rows = sqlx::query!(
-        "SELECT id, subject FROM revocations WHERE id > $1 AND kind = 'session' ORDER BY id LIMIT 1000",
+        r#"SELECT r.id, r.subject, r.kind = 'presence' AS "is_presence!", u.presence_hidden AS "hides?"
+           FROM revocations r LEFT JOIN users u ON r.kind = 'presence' AND u.id = r.subject
+           WHERE r.id > $1 AND r.kind IN ('session', 'presence') ORDER BY r.id LIMIT 1000"#,
         after
     );
-    let rows = rows.fetch_all(db).await?;
-    Ok(rows.into_iter().map(|row| (row.id, SessionId(row.subject))).collect())
+    let revoked = rows.fetch_all(db).await?.into_iter().map(|row| {
+        let revoked = if row.is_presence {
+            Revoked::Presence {
+                user: UserId(row.subject),
+                hides: row.hides.unwrap_or(true),
+            }
+        } else {
+            Revoked::Session(SessionId(row.subject))
+        };
+        (row.id, revoked)
+    });
+    Ok(revoked.collect())
 }
 
 /// Deletes revocations that every node has long read.
@@ -275,18 +319,30 @@ pub async fn delete_revocations(db: impl PgExecutor<'_>, before: DateTime<Utc>) 
     Ok(())
 }
 
-/// Of a log-in that is alive now, past every cache: how long it lasts.
+/// What is known of a log-in that is alive now, past every cache.
+pub struct AliveSession {
+    /// How long it lasts.
+    pub lifetime: Lifetime,
+    /// Whether its person hides that they are online.
+    pub hides_presence: bool,
+}
+
+/// This log-in, if it is alive now, past every cache.
 pub async fn find_session_alive(
     db: impl PgExecutor<'_>,
     session: SessionId,
     now: DateTime<Utc>,
-) -> sqlx::Result<Option<Lifetime>> {
-    let remember = sqlx::query_scalar!(
-        "SELECT remember FROM user_sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2",
+) -> sqlx::Result<Option<AliveSession>> {
+    let row = sqlx::query!(
+        "SELECT s.remember, u.presence_hidden FROM user_sessions s JOIN users u ON u.id = s.user_id
+         WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2",
         session.0,
         now as _
     );
-    Ok(remember.fetch_optional(db).await?.map(lifetime))
+    Ok(row.fetch_optional(db).await?.map(|row| AliveSession {
+        lifetime: lifetime(row.remember),
+        hides_presence: row.presence_hidden,
+    }))
 }
 
 /// What `remember` means in the table.

@@ -74,6 +74,11 @@ pub(super) async fn draw(
 ) -> Result<Markup> {
     let shell = Shell::load(app, ctx, user, Open::Room(membership.room.id)).await?;
     let history = history::page(app, membership, end).await?;
-    let online = app.presence.count_with(membership.room.id, user.id);
+    let room = membership.room.id;
+    let online = if user.hides_presence {
+        app.presence.count(room)
+    } else {
+        app.presence.count_with(room, user.id)
+    };
     Ok(views::room(&shell, &membership.room, &history, online, draft))
 }

@@ -1,11 +1,13 @@
 //! The pages of the settings: a list of sections, and beside it (on a phone: after it) the one that is open.
 
 mod appearance;
+mod data;
 mod sessions;
 
 use maud::{Markup, html};
 
 pub use appearance::appearance;
+pub use data::data;
 pub use sessions::{SessionsPage, sessions};
 
 use crate::chat::{self, Shell};
@@ -19,12 +21,15 @@ pub enum Section {
     Appearance,
     /// Where I am logged in.
     Sessions,
+    /// What others see of me, and what is stored about me.
+    Data,
 }
 
 /// Each section with its address, its icon and its name.
-const SECTIONS: [(Section, &str, &str, &str); 2] = [
+const SECTIONS: [(Section, &str, &str, &str); 3] = [
     (Section::Appearance, "/settings/appearance", "palette", "Appearance"),
     (Section::Sessions, "/settings/sessions", "monitor", "Sessions"),
+    (Section::Data, "/settings/data", "shield", "Privacy and data"),
 ];
 
 /// One section.

@@ -7,7 +7,7 @@ use crate::accounts::model::CONSENT_VERSION;
 use crate::web::{Ctx, Viewer, layout};
 
 /// What is stored, why, and how long.
-const STORED: [(&str, &str, &str); 7] = [
+const STORED: [(&str, &str, &str); 8] = [
     (
         "Your account: username, first and last name, the role (member or administrator), and when it was made",
         "So that you can log in, and so that others know who writes.",
@@ -25,13 +25,18 @@ const STORED: [(&str, &str, &str); 7] = [
     ),
     (
         "That and when you agreed to this page, and to which version of it",
-        "Without your consent there is no account, so it has to be known. Only whoever made their account on the command line of this server was not asked, and nothing is stored.",
+        "Without your consent there is no account, so it has to be known. When this page says something new you are asked again before the next page that you open. Whoever made their account on the command line of this server is asked then for the first time.",
         "As long as the account exists.",
     ),
     (
         "Your logins: the browser and system you used, the network address it came from, when it began and was last used. The key in your cookie only as a hash",
         "To know that it is you, to show you where you are logged in, and to end a login everywhere at once.",
         "It ends when you log out, and after 30 days without use at the latest (one day without “stay logged in”). It is deleted 30 days later.",
+    ),
+    (
+        "Your choices: the look, and whether others see that you are online and what you have read",
+        "To keep to them wherever you log in.",
+        "As long as the account exists.",
     ),
     (
         "Your messages: the text encrypted; room, author, time and order in the clear",
@@ -91,8 +96,14 @@ pub fn privacy(ctx: &Ctx, viewer: Option<&Viewer>) -> Markup {
         h2 { "Who can see what" }
         ul {
             li { "Everybody with an account here can find and join the public rooms, and then reads all that was written in them." }
-            li { "Others see your name, your username, and whether you are online in the room they have open." }
-            li { "Administrators also see your e-mail address, when you were last here, and how many messages a room has." }
+            li {
+                "Others see your name, your username, and how many people are online in the room they have open. You can hide in your "
+                a class="underline" href="/settings/data" { "settings" } ": then you are not counted."
+            }
+            li {
+                "Administrators also see your e-mail address, when you were last here (to the hour, also if you hide), "
+                "and how many messages a room has."
+            }
         }
         h2 { "Network addresses" }
         p {

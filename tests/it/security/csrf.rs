@@ -7,7 +7,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 17] = [
+const UNSAFE: [(&str, &str); 19] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -15,8 +15,10 @@ const UNSAFE: [(&str, &str); 17] = [
     ),
     ("/accounts/login", "login=alice&password=seven+quiet+moons+over+the+bay"),
     ("/accounts/logout", ""),
+    ("/consent", "consent=on"),
     ("/appearance", "theme=dawn"),
     ("/settings/appearance", "theme=dawn"),
+    ("/settings/privacy", "presence=off&receipts=off"),
     ("/settings/sessions/end-others", ""),
     ("/settings/sessions/00000000-0000-0000-0000-000000000000/end", ""),
     ("/chat/room/General/join", ""),

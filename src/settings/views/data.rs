@@ -1,0 +1,52 @@
+//! What others see of me, and what is stored about me.
+
+use maud::{Markup, html};
+
+use super::heading;
+use crate::accounts::queries::Hidden;
+use crate::web::Ctx;
+use crate::web::components::csrf_field;
+use crate::web::icons::icon;
+
+/// The section.
+pub fn data(ctx: &Ctx, hidden: Hidden) -> Markup {
+    html! {
+        div #data class="grid gap-7" {
+            (heading("Privacy and data", "What others learn of you here, and what is stored about you."))
+            form method="post" action="/settings/privacy" hx-post="/settings/privacy" hx-target="#data" hx-swap="outerHTML" {
+                (csrf_field(ctx))
+                ul.card.card-list {
+                    (switch("presence", hidden.presence, "Show when I am online", "Off: you are counted in no room, and nobody is told when you come and go."))
+                    (switch("receipts", hidden.receipts, "Show what I have read", "Off: nobody will see which messages you have read. It is kept for read receipts, which are not here yet."))
+                }
+            }
+            section class="grid gap-3" aria-labelledby="stored-title" {
+                h2 #stored-title tabindex="-1" { "What is stored" }
+                ul.card.card-list { li {
+                    span.tile { (icon("shield")) }
+                    p class="min-w-0 flex-1 text-t2" { "Everything that this server stores about you, why, and for how long." }
+                    a.button.small.secondary href="/privacy" { "Privacy page" }
+                } }
+            }
+        }
+    }
+}
+
+/// A row with a switch, which a press sets to the other side at once.
+fn switch(name: &str, is_off: bool, title: &str, explained: &str) -> Markup {
+    let (id, title_id, text_id) = (
+        format!("switch-{name}"),
+        format!("{name}-title"),
+        format!("{name}-text"),
+    );
+    html! {
+        li {
+            div class="min-w-0 flex-1" {
+                p id=(title_id) class="font-600" { (title) }
+                p id=(text_id) class="mt-0.5 text-13 text-t3" { (explained) }
+            }
+            button.switch id=(id) type="submit" role="switch" name=(name) value=(if is_off { "on" } else { "off" })
+                aria-checked=(if is_off { "false" } else { "true" }) aria-labelledby=(title_id) aria-describedby=(text_id) {}
+        }
+    }
+}
