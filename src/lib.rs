@@ -22,6 +22,7 @@ pub mod web;
 pub mod accounts;
 pub mod rooms;
 pub mod messages;
+pub mod privacy;
 pub mod chat;
 pub mod settings;
 pub mod admin;

@@ -47,6 +47,8 @@ function submitted(event) {
   // Searching by typing keeps its field usable.
   if ((form.getAttribute("method") ?? "get").toLowerCase() === "get") return;
   begin(form, submitter ?? form.querySelector("button:not([type=button])"));
+  // Nothing tells when the browser has begun to keep the answer as a file.
+  if (form.hasAttribute("data-download")) setTimeout(end, 3000, form);
 }
 
 export function start() {

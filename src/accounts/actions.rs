@@ -7,6 +7,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use tokio::time::timeout;
 use tower_sessions::session::Id;
 
+use super::current_user::CurrentUser;
 use super::device_cookie::DeviceCookie;
 use super::model::{self, LogInForm, NewAccount, Password, PersonName, Role, SignUpForm, Username};
 use super::password::{self, Verdict};
@@ -164,6 +165,30 @@ pub async fn log_in(app: &App, form: &LogInForm, client: &Client, device: &Devic
     .await?;
     tx.commit().await?;
     Ok(logged_in)
+}
+
+/// Checks the password of somebody who is logged in, before what is not for whoever finds their browser open. It counts as
+/// an attempt to log in.
+pub async fn confirm_password(
+    app: &App,
+    user: &CurrentUser,
+    typed: &str,
+    client: &Client,
+    device: &DeviceCookie,
+) -> Result<()> {
+    let key = model::fold(&user.viewer.username);
+    if let Err(error) = count_log_in(app, &key, client).await {
+        let number = device.number(app, user.id).ok_or(error)?;
+        app.throttle.check_device(number).await?;
+    }
+    let found = queries::find_credentials_by_name(&app.db, &key).await?;
+    let stored = found.ok_or(Error::Unauthenticated)?.password_hash;
+    let verdicts = password::verify(&Password::typed(typed), vec![stored], 1).await?;
+    if verdicts.contains(&Verdict::Wrong) {
+        let sentence = "This is not your password. Type the one you log in with.";
+        return Err(Error::Invalid(FieldErrors::one("password", sentence)));
+    }
+    Ok(())
 }
 
 /// Counts an attempt to log in to `account`; the error says that there were too many.

@@ -38,6 +38,7 @@ use poem::{Route, get, post};
 pub use current_user::{
     Administrator, CurrentUser, MaybeUser, ask_for_consent, lead_to_setup, recognise_user, refuse_before_setup,
 };
+pub use device_cookie::DeviceCookie;
 pub use handlers::ask_to_log_in;
 
 /// Sign-up, log-in, setup, consent, and the choice of a theme.

@@ -13,10 +13,11 @@ use crate::web::session::Lifetime;
 use crate::web::typed_form::{TypedForm, typed_text};
 
 /// What the privacy page says that the version before it did not.
-const NEWS: [&str; 3] = [
+const NEWS: [&str; 4] = [
     "The network address that each login came from is stored with it, for you to recognise it.",
     "A cookie says which accounts you have logged in to with this browser.",
     "You can hide that you are online.",
+    "You can download everything that is stored about you.",
 ];
 
 const WHERE_THE_CODE_IS: &str = "The terminal where UmbraChat was started prints the address with this code.";

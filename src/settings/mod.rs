@@ -16,6 +16,7 @@ pub fn routes(route: Route) -> Route {
         .at("/settings", get(appearance::index))
         .at("/settings/appearance", get(appearance::show).post(appearance::update))
         .at("/settings/data", get(data::index))
+        .at("/settings/export", post(data::export))
         .at("/settings/privacy", post(data::update))
         .at("/settings/sessions", get(sessions::index))
         .at("/settings/sessions/end-others", post(sessions::destroy_others))

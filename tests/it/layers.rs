@@ -15,6 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["accounts"],
     &["rooms"],
     &["messages"],
+    &["privacy"],
     &["chat"],
     &["settings"],
     &["admin"],

@@ -21,6 +21,7 @@ mod consent;
 mod conformance;
 mod embedded;
 mod encryption;
+mod exports;
 mod layers;
 mod log;
 mod messages;

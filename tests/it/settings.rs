@@ -162,6 +162,7 @@ async fn who_is_not_logged_in_is_led_to_the_log_in(pool: PgPool) {
         "/settings/sessions/end-others",
         "/settings/appearance",
         "/settings/privacy",
+        "/settings/export",
     ] {
         let answer = visitor.post(path, &[("theme", "dawn")]).await;
         assert_eq!(answer.headers()["location"], "/accounts/login", "{path}");

@@ -1,16 +1,21 @@
 //! What others see of me, and what is stored about me.
 
 use maud::Markup;
+use poem::http::{StatusCode, header};
 use poem::web::{Data, Form};
-use poem::{Response, handler};
+use poem::{IntoResponse, Response, handler};
 use serde::Deserialize;
 
-use crate::accounts::{CurrentUser, privacy, queries};
+use crate::accounts::{self, CurrentUser, DeviceCookie, queries};
 use crate::chat::{Open, Shell};
+use crate::error::FieldErrors;
+use crate::privacy;
 use crate::settings::views::{self, Section};
 use crate::web::Ctx;
+use crate::web::errors::{set_retry_after, too_many};
+use crate::web::forwarded::Client;
 use crate::web::htmx::changed;
-use crate::{App, Result};
+use crate::{App, Error, Result};
 
 /// What a switch is set to.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -30,23 +35,70 @@ pub struct Choice {
 /// What can be chosen, and taken along.
 #[handler]
 pub async fn index(app: Data<&App>, ctx: Ctx, user: CurrentUser) -> Result<Markup> {
-    let shell = Shell::load(&app, &ctx, &user, Open::Settings).await?;
-    let hidden = queries::find_hidden(&app.db, user.id).await?;
-    Ok(views::page(&shell, Section::Data, &views::data(&ctx, hidden)))
+    draw(&app, &ctx, &user, &FieldErrors::default()).await
 }
 
 /// Sets switches.
 #[handler]
 pub async fn update(app: Data<&App>, ctx: Ctx, user: CurrentUser, Form(choice): Form<Choice>) -> Result<Response> {
     if let Some(presence) = choice.presence {
-        privacy::hide_presence(&app, user.id, presence == Switch::Off).await?;
+        accounts::privacy::hide_presence(&app, user.id, presence == Switch::Off).await?;
     }
     if let Some(receipts) = choice.receipts {
-        privacy::hide_receipts(&app, user.id, receipts == Switch::Off).await?;
+        accounts::privacy::hide_receipts(&app, user.id, receipts == Switch::Off).await?;
     }
     let section = async {
         let hidden = queries::find_hidden(&app.db, user.id).await?;
-        Ok(views::data(&ctx, hidden))
+        Ok(views::switches(&ctx, hidden))
     };
     changed(&ctx, "/settings/data", "Saved.", section).await
+}
+
+/// What the form of the download sends.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Confirmation {
+    password: String,
+}
+
+/// Sends everything along, as a file to be kept.
+#[handler]
+pub async fn export(
+    app: Data<&App>,
+    ctx: Ctx,
+    user: CurrentUser,
+    client: Client,
+    device: DeviceCookie,
+    Form(form): Form<Confirmation>,
+) -> Result<Response> {
+    let confirmed = accounts::actions::confirm_password(&app, &user, &form.password, &client, &device).await;
+    match confirmed {
+        Ok(()) => {
+            let body = privacy::actions::export(&app, user.id).await?;
+            let name = format!(
+                "attachment; filename=\"umbrachat-{}.zip\"",
+                app.now().format("%Y-%m-%d")
+            );
+            let response = Response::builder().content_type("application/zip");
+            Ok(response.header(header::CONTENT_DISPOSITION, name).body(body))
+        }
+        Err(Error::Invalid(errors)) => {
+            let page = draw(&app, &ctx, &user, &errors).await?;
+            Ok(page.with_status(StatusCode::UNPROCESSABLE_ENTITY).into_response())
+        }
+        Err(Error::TooMany { retry_after }) => {
+            let errors = FieldErrors::one("password", too_many(retry_after));
+            let page = draw(&app, &ctx, &user, &errors).await?;
+            let mut response = page.with_status(StatusCode::TOO_MANY_REQUESTS).into_response();
+            set_retry_after(&mut response, retry_after);
+            Ok(response)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn draw(app: &App, ctx: &Ctx, user: &CurrentUser, errors: &FieldErrors) -> Result<Markup> {
+    let shell = Shell::load(app, ctx, user, Open::Settings).await?;
+    let hidden = queries::find_hidden(&app.db, user.id).await?;
+    Ok(views::page(&shell, Section::Data, &views::data(ctx, hidden, errors)))
 }

@@ -7,7 +7,7 @@ mod sessions;
 use maud::{Markup, html};
 
 pub use appearance::appearance;
-pub use data::data;
+pub use data::{data, switches};
 pub use sessions::{SessionsPage, sessions};
 
 use crate::chat::{self, Shell};

@@ -122,6 +122,9 @@ pub fn privacy(ctx: &Ctx, viewer: Option<&Viewer>) -> Markup {
         }
         h2 { "Your rights" }
         p {
+            "You can download everything that is stored about you in your "
+            a class="underline" href="/settings/data" { "settings" }
+            ": your account, your consent, your logins, your rooms, and all that you wrote. "
             "You can ask the people who run this server what is stored about you, have it corrected, and have it deleted. "
             "How long backups are kept is up to them as well: ask."
         }

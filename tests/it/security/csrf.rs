@@ -7,7 +7,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 19] = [
+const UNSAFE: [(&str, &str); 20] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -18,6 +18,7 @@ const UNSAFE: [(&str, &str); 19] = [
     ("/consent", "consent=on"),
     ("/appearance", "theme=dawn"),
     ("/settings/appearance", "theme=dawn"),
+    ("/settings/export", "password=seven+quiet+moons+over+the+bay"),
     ("/settings/privacy", "presence=off&receipts=off"),
     ("/settings/sessions/end-others", ""),
     ("/settings/sessions/00000000-0000-0000-0000-000000000000/end", ""),

@@ -1,0 +1,300 @@
+//! A person's data as a ZIP archive, written while it is sent.
+//!
+//! Nothing is gathered anywhere: a page of rows is read, decrypted, compressed and sent before the next one is read, and a
+//! client that reads slowly holds up nothing but its own export, without a connection to the database. Where the client goes
+//! away, the next write fails and the export ends.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Datelike, Timelike, Utc};
+use futures_util::stream;
+use poem::Body;
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+use zip::write::{SimpleFileOptions, StreamWriter};
+use zip::{CompressionMethod, ZipWriter};
+
+use crate::ids::{ClientId, KeyId, RoomId, SessionId, UserId};
+use crate::privacy::model::{FORMAT, Head, Lease, Message, SealedMessage, VERSION};
+use crate::privacy::queries;
+use crate::vault::MessageCipher;
+use crate::{App, Error, Result};
+
+/// Rows that are read together.
+const PAGE_ROWS: i64 = 250;
+/// How long the database may take for a page of them.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often an export says that it goes on: four times in the time after which it counts as given up.
+const RENEW_INTERVAL: Duration = Duration::from_secs(15);
+/// So many messages make less than 4 GiB however long they are: 4,000 characters, each escaped in six bytes.
+const FEW_MESSAGES: i64 = 170_000;
+
+/// The person's data as a ZIP archive. There is at most one export of a person at a time.
+pub async fn export(app: &App, user: UserId) -> Result<Body> {
+    let lease = Lease {
+        user,
+        id: Uuid::new_v4(),
+    };
+    if !queries::claim_export(&app.db, lease).await? {
+        let sentence =
+            "Your data is being downloaded already. Wait until that is done, or a minute after it broke off.";
+        return Err(Error::Conflict(sentence.into()));
+    }
+    // One piece waits to be sent while the next is made.
+    let (sender, receiver) = mpsc::channel(1);
+    let app = app.clone();
+    tokio::spawn(async move {
+        let written = tokio::select! {
+            written = write(&app, user, sender.clone()) => written,
+            lost = keep(&app, lease) => Err(lost),
+        };
+        if let Err(error) = in_time(queries::delete_export(&app.db, lease)).await {
+            tracing::warn!(%error, "the end of an export could not be noted");
+        }
+        if let Err(error) = written {
+            tracing::info!(%error, "an export broke off");
+            // An answer that just ended would look whole. An error here means that nobody waits for it any more.
+            sender.send(Err(io::Error::other("the export broke off"))).await.ok();
+        }
+    });
+    let pieces = stream::unfold(receiver, async |mut receiver| {
+        let piece = receiver.recv().await?;
+        Some((piece, receiver))
+    });
+    Ok(Body::from_bytes_stream(pieces))
+}
+
+/// Renews the lease until it is lost.
+async fn keep(app: &App, lease: Lease) -> Error {
+    loop {
+        sleep(RENEW_INTERVAL).await;
+        let renewed = in_time(queries::renew_export(&app.db, lease)).await;
+        if matches!(renewed, Ok(false)) {
+            return Error::Conflict("another export has begun".into());
+        }
+    }
+}
+
+async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
+    let now = app.now();
+    let (profile, consent, privacy, key) = in_time(queries::find_account(&app.db, user)).await?;
+    let is_large = in_time(queries::has_more_messages(&app.db, user, FEW_MESSAGES)).await?;
+    let head = Head {
+        format: FORMAT,
+        version: VERSION,
+        exported_at: now,
+        profile,
+        consent,
+        privacy,
+    };
+    let mut head = serde_json::to_vec(&head).map_err(Error::internal)?;
+    // The lists follow in the same object.
+    head.pop();
+    let mut archive = Archive::begin(sender, "umbrachat.json", now, is_large)?;
+    archive = archive.add(head).await?;
+
+    let (mut list, mut after) = (List::begin("sessions"), SessionId(Uuid::nil()));
+    loop {
+        let rows = in_time(queries::list_sessions(&app.db, user, after, PAGE_ROWS)).await?;
+        archive = archive.add(list.page(&rows)?).await?;
+        let Some(row) = rows.last() else { break };
+        after = row.id;
+    }
+    let (mut list, mut after) = (List::begin("rooms"), RoomId(Uuid::nil()));
+    loop {
+        let rows = in_time(queries::list_rooms(&app.db, user, after, PAGE_ROWS)).await?;
+        archive = archive.add(list.page(&rows)?).await?;
+        let Some(row) = rows.last() else { break };
+        after = row.id;
+    }
+    let (mut list, mut after) = (List::begin("messages"), (ClientId(Uuid::nil()), RoomId(Uuid::nil())));
+    loop {
+        let rows = in_time(queries::list_messages(&app.db, user, after, PAGE_ROWS)).await?;
+        let next = rows.last().map(|row| (row.client_id, row.room));
+        archive = archive.add(list.page(&open(app, key, rows).await?)?).await?;
+        let Some(next) = next else { break };
+        after = next;
+    }
+    archive.add(b"}\n".to_vec()).await?.finish().await
+}
+
+/// Where the pieces of the archive go, in their order.
+type Sender = mpsc::Sender<io::Result<Vec<u8>>>;
+
+/// An archive on its way: what has been compressed is sent before more is.
+struct Archive {
+    /// In a box, because it is large.
+    zip: Box<ZipWriter<StreamWriter<Compressed>>>,
+    compressed: Compressed,
+    sender: Sender,
+}
+
+/// What has been compressed and not been sent yet.
+#[derive(Clone, Default)]
+struct Compressed(Arc<Mutex<Vec<u8>>>);
+
+impl Compressed {
+    fn with<T>(&self, use_it: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        use_it(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Write for Compressed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.with(|compressed| compressed.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Archive {
+    /// An archive with one file. It may be larger than 4 GiB only if that is said.
+    fn begin(sender: Sender, name: &str, at: DateTime<Utc>, is_large: bool) -> Result<Self> {
+        let compressed = Compressed::default();
+        let mut zip = Box::new(ZipWriter::new_stream(compressed.clone()));
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .unix_permissions(0o644)
+            .last_modified_time(zip_date(at))
+            .large_file(is_large);
+        zip.start_file(name, options).map_err(Error::internal)?;
+        Ok(Self {
+            zip,
+            compressed,
+            sender,
+        })
+    }
+
+    /// Adds text to the file, and sends what comes of it.
+    async fn add(mut self, text: Vec<u8>) -> Result<Self> {
+        let write = move || self.zip.write_all(&text).map(|()| self);
+        let archive = spawn_blocking(write).await.map_err(Error::internal)?;
+        let archive = archive.map_err(Error::internal)?;
+        archive.send().await?;
+        Ok(archive)
+    }
+
+    /// Ends the file and the archive.
+    async fn finish(self) -> Result<()> {
+        let Self {
+            zip,
+            compressed,
+            sender,
+        } = self;
+        zip.finish().map_err(Error::internal)?;
+        send(&sender, &compressed).await
+    }
+
+    async fn send(&self) -> Result<()> {
+        send(&self.sender, &self.compressed).await
+    }
+}
+
+async fn send(sender: &Sender, compressed: &Compressed) -> Result<()> {
+    let piece = compressed.with(std::mem::take);
+    if piece.is_empty() {
+        return Ok(());
+    }
+    let gone = |_| Error::internal("the client is gone");
+    sender.send(Ok(piece)).await.map_err(gone)
+}
+
+/// Reads a page, or says that the database is away when that takes too long.
+async fn in_time<T>(read: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    let late = |_| Error::Unavailable("a page of an export took too long".into());
+    Ok(timeout(READ_TIMEOUT, read).await.map_err(late)??)
+}
+
+/// A list of the object as text, page by page; an empty page ends it.
+struct List {
+    /// What stands before the first page.
+    begin: Option<String>,
+}
+
+impl List {
+    fn begin(name: &str) -> Self {
+        Self {
+            begin: Some(format!(",\n\"{name}\":[\n")),
+        }
+    }
+
+    fn page(&mut self, rows: &[impl Serialize]) -> Result<Vec<u8>> {
+        let begin = self.begin.take();
+        let mut follows = begin.is_none();
+        let mut text = begin.unwrap_or_default().into_bytes();
+        for row in rows {
+            if follows {
+                text.extend_from_slice(b",\n");
+            }
+            follows = true;
+            serde_json::to_writer(&mut text, row).map_err(Error::internal)?;
+        }
+        if rows.is_empty() {
+            text.push(b']');
+        }
+        Ok(text)
+    }
+}
+
+/// Opens a page of messages.
+async fn open(app: &App, author: KeyId, rows: Vec<SealedMessage>) -> Result<Vec<Message>> {
+    let mut needed: Vec<_> = rows.iter().map(|row| row.room_key).chain([author]).collect();
+    needed.sort_unstable();
+    needed.dedup();
+    let late = |_| Error::Unavailable("the keys of an export took too long".into());
+    let keys = timeout(READ_TIMEOUT, app.vault.data_keys(&app.db, &needed)).await;
+    let keys = keys.map_err(late)??;
+    let open_all = move || {
+        let mut ciphers: HashMap<KeyId, Option<MessageCipher>> = HashMap::new();
+        let open_one = |row: SealedMessage| {
+            let cipher = ciphers.entry(row.room_key).or_insert_with(|| {
+                let room = keys.get(&row.room_key)?;
+                Some(MessageCipher::derive(room, keys.get(&author)?))
+            });
+            opened(row, cipher.as_ref())
+        };
+        rows.into_iter().map(open_one).collect()
+    };
+    spawn_blocking(open_all).await.map_err(Error::internal)
+}
+
+fn opened(row: SealedMessage, cipher: Option<&MessageCipher>) -> Message {
+    let version = u32::try_from(row.version).unwrap_or_default();
+    let sealed = row.body.as_deref().zip(cipher);
+    let body = sealed.and_then(|(token, cipher)| cipher.open(row.id, version, token).ok());
+    if body.is_none() {
+        tracing::error!(message = %row.id, "a message could not be decrypted");
+    }
+    Message {
+        id: row.id,
+        room_id: row.room,
+        room: row.room_title,
+        seq: row.seq,
+        written_at: row.created_at,
+        body,
+    }
+}
+
+/// When the file was made, as an archive says it; nothing where it cannot, before 1980 and after 2107.
+fn zip_date(at: DateTime<Utc>) -> zip::DateTime {
+    let part = |number: u32| u8::try_from(number).unwrap_or_default();
+    let year = u16::try_from(at.year()).unwrap_or_default();
+    zip::DateTime::from_date_and_time(
+        year,
+        part(at.month()),
+        part(at.day()),
+        part(at.hour()),
+        part(at.minute()),
+        part(at.second()),
+    )
+    .unwrap_or_default()
+}

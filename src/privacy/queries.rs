@@ -1,0 +1,162 @@
+//! The SQL of exports. Every list is read a page at a time, by the index that serves it.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgExecutor, PgPool};
+use uuid::Uuid;
+
+use super::model::{Consent, Lease, Privacy, Profile, Room, SealedMessage, Session};
+use crate::ids::{ClientId, KeyId, MessageId, RoomId, Seq, SessionId, UserId};
+
+/// Takes the right to export, unless another export of that person has it.
+pub async fn claim_export(db: &PgPool, lease: Lease) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "INSERT INTO exports (user_id, id, expires_at) VALUES ($1, $2, now() + interval '1 minute')
+         ON CONFLICT (user_id) DO UPDATE SET id = EXCLUDED.id, expires_at = EXCLUDED.expires_at
+         WHERE exports.expires_at < now()",
+        lease.user.0,
+        lease.id
+    );
+    Ok(done.execute(db).await?.rows_affected() > 0)
+}
+
+/// Keeps the right for another minute; false when another export has taken it.
+pub async fn renew_export(db: impl PgExecutor<'_>, lease: Lease) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE exports SET expires_at = now() + interval '1 minute' WHERE user_id = $1 AND id = $2",
+        lease.user.0,
+        lease.id
+    );
+    Ok(done.execute(db).await?.rows_affected() > 0)
+}
+
+/// Gives the right back.
+pub async fn delete_export(db: impl PgExecutor<'_>, lease: Lease) -> sqlx::Result<()> {
+    sqlx::query!(
+        "DELETE FROM exports WHERE user_id = $1 AND id = $2",
+        lease.user.0,
+        lease.id
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The account, its consent and its choices.
+pub async fn find_account(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+) -> sqlx::Result<(Profile, Option<Consent>, Privacy, KeyId)> {
+    let row = sqlx::query!(
+        r#"SELECT username, first_name, last_name, email, role, theme, consent_version, presence_hidden, receipts_hidden,
+                  email_verified_at AS "email_verified_at: DateTime<Utc>", created_at AS "created_at: DateTime<Utc>",
+                  consented_at AS "consented_at: DateTime<Utc>", data_key_id AS "key: KeyId"
+           FROM users WHERE id = $1"#,
+        user.0
+    )
+    .fetch_one(db)
+    .await?;
+    let profile = Profile {
+        id: user,
+        username: row.username,
+        first_name: row.first_name,
+        last_name: row.last_name,
+        email: row.email,
+        email_verified_at: row.email_verified_at,
+        role: row.role,
+        theme: row.theme,
+        created_at: row.created_at,
+    };
+    let consent = row.consent_version.zip(row.consented_at);
+    let privacy = Privacy {
+        presence: !row.presence_hidden,
+        receipts: !row.receipts_hidden,
+    };
+    Ok((
+        profile,
+        consent.map(|(version, at)| Consent { version, at }),
+        privacy,
+        row.key,
+    ))
+}
+
+/// The person's log-ins after that one, by id.
+pub async fn list_sessions(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    after: SessionId,
+    limit: i64,
+) -> sqlx::Result<Vec<Session>> {
+    sqlx::query_as!(
+        Session,
+        r#"SELECT id AS "id: SessionId", device, address, remember, created_at AS "created_at: DateTime<Utc>",
+                  last_used_at AS "last_used_at: DateTime<Utc>", expires_at AS "expires_at: DateTime<Utc>",
+                  ended_at AS "ended_at: DateTime<Utc>"
+           FROM user_sessions WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+        user.0,
+        after.0,
+        limit
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// The rooms to which the person belongs after that one, by id.
+pub async fn list_rooms(db: impl PgExecutor<'_>, user: UserId, after: RoomId, limit: i64) -> sqlx::Result<Vec<Room>> {
+    sqlx::query_as!(
+        Room,
+        r#"SELECT r.id AS "id: RoomId", r.slug AS name, r.title, r.kind, m.role, m.joined_at AS "joined_at: DateTime<Utc>"
+           FROM members m JOIN rooms r ON r.id = m.room_id
+           WHERE m.user_id = $1 AND m.room_id > $2 ORDER BY m.room_id LIMIT $3"#,
+        user.0,
+        after.0,
+        limit
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// The messages that the person wrote after that one, by the sender's id: the index that makes those unique leads to one
+/// author's messages in all rooms without a look at what others wrote. Both ends are said, and the order in full, so that no
+/// plan goes another way, however few messages there were when it was made.
+pub async fn list_messages(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    (client_id, room): (ClientId, RoomId),
+    limit: i64,
+) -> sqlx::Result<Vec<SealedMessage>> {
+    sqlx::query_as!(
+        SealedMessage,
+        r#"SELECT m.room_id AS "room: RoomId", r.title AS "room_title!", r.data_key_id AS "room_key!: KeyId",
+                  m.seq AS "seq: Seq", m.id AS "id: MessageId", m.client_id AS "client_id: ClientId", m.version, m.body,
+                  m.created_at AS "created_at: DateTime<Utc>"
+           FROM (
+               SELECT * FROM messages
+               WHERE (author_id, client_id, room_id) > ($1, $2, $3) AND (author_id, client_id, room_id) <= ($1, $4, $4)
+               ORDER BY author_id, client_id, room_id LIMIT $5
+           ) m JOIN rooms r ON r.id = m.room_id ORDER BY m.client_id, m.room_id"#,
+        user.0,
+        client_id.0,
+        room.0,
+        Uuid::max(),
+        limit
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Whether the person wrote more messages than that.
+pub async fn has_more_messages(db: impl PgExecutor<'_>, user: UserId, than: i64) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM messages
+               WHERE (author_id, client_id, room_id) > ($1, $2, $2) AND (author_id, client_id, room_id) <= ($1, $3, $3)
+               ORDER BY author_id, client_id, room_id OFFSET $4
+           ) AS "exists!""#,
+        user.0,
+        Uuid::nil(),
+        Uuid::max(),
+        than
+    )
+    .fetch_one(db)
+    .await
+}

@@ -1,0 +1,243 @@
+//! Taking one's data along.
+
+use std::process::Command;
+use std::time::Duration;
+
+use reqwest::{Response, StatusCode};
+use serde_json::Value;
+use sqlx::PgPool;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use crate::nodes::{at, two};
+use crate::program::Folder;
+use crate::support::{Cast, PASSWORD, PATIENCE, Person, config, spawn, spawn_with};
+
+async fn ask(person: &Person, password: &str) -> Response {
+    person.post("/settings/export", &[("password", password)]).await
+}
+
+/// What is in the archive, as other programs read it.
+fn read(archive: &[u8]) -> Value {
+    let folder = Folder::new();
+    let path = folder.path("export.zip");
+    std::fs::write(&path, archive).unwrap();
+    let tested = Command::new("unzip").arg("-t").arg(&path).output().unwrap();
+    assert!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stdout));
+    let script = "import sys, zipfile
+archive = zipfile.ZipFile(sys.argv[1])
+assert archive.testzip() is None and archive.namelist() == ['umbrachat.json'], archive.namelist()
+sys.stdout.buffer.write(archive.read('umbrachat.json'))";
+    let python = Command::new("python3")
+        .args(["-c", script])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
+    serde_json::from_slice(&python.stdout).unwrap()
+}
+
+/// Stores so many messages of somebody in General: copies of the first one there, which only open where it stood.
+async fn many_messages(pool: &PgPool, name: &str, count: i32) {
+    sqlx::query(
+        "INSERT INTO messages (room_id, seq, id, author_id, client_id, body, change, created_at)
+         SELECT r.id, r.last_seq + n, gen_random_uuid(), u.id, gen_random_uuid(), repeat(md5(n::text), 8), r.last_change + n, now()
+         FROM users u, rooms r, generate_series(1, $2) n WHERE u.name_key = $1 AND r.slug = 'General'",
+    )
+    .bind(name)
+    .bind(count)
+    .execute(pool)
+    .await
+    .unwrap();
+}
+
+#[sqlx::test]
+async fn an_export_holds_what_is_mine_and_nothing_of_others(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast {
+        admin,
+        alice,
+        bob,
+        charlie,
+    } = server.cast().await;
+    admin.make_room("Grüße_山").await;
+    alice.join("Grüße_山").await;
+    let hostile = "</script>\u{202E}\u{0007}\"\\, \u{2028}🌙\r\n\u{FFFD}{}]";
+    alice.write("General", hostile).await;
+    alice.write("General", "the second").await;
+    for other in [&bob, &charlie] {
+        if other.name == "charlie" {
+            charlie.join("General").await;
+        }
+        other.write("General", &format!("a secret of {}", other.name)).await;
+    }
+    alice.post("/settings/privacy", &[("presence", "off")]).await;
+
+    let answer = ask(&alice, PASSWORD).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()["content-type"], "application/zip");
+    let name = answer.headers()["content-disposition"].to_str().unwrap();
+    assert!(
+        name.starts_with("attachment; filename=\"umbrachat-2") && name.ends_with(".zip\""),
+        "{name}"
+    );
+    let data = read(&answer.bytes().await.unwrap());
+
+    assert_eq!(
+        (&data["format"], &data["version"]),
+        (&"umbrachat export".into(), &1.into())
+    );
+    let members: Vec<_> = data.as_object().unwrap().keys().map(String::as_str).collect();
+    let documented = include_str!("../../docs/export.md");
+    for member in members {
+        assert!(
+            documented.contains(&format!("`{member}`")),
+            "docs/export.md says nothing of {member}"
+        );
+    }
+    assert_eq!(data["profile"]["username"], "alice");
+    assert_eq!(data["consent"]["version"], umbrachat::accounts::model::CONSENT_VERSION);
+    assert_eq!(
+        data["privacy"],
+        serde_json::json!({"presence": false, "receipts": true})
+    );
+    assert_eq!(data["sessions"][0]["address"], "127.0.0.1");
+    let rooms = data["rooms"].as_array().unwrap();
+    for name in ["General", "Grüße_山"] {
+        assert!(
+            rooms
+                .iter()
+                .any(|room| room["name"] == name && room["role"] == "member"),
+            "{name}"
+        );
+    }
+    let mut messages = data["messages"].as_array().unwrap().clone();
+    messages.sort_by_key(|message| message["seq"].as_i64());
+    let texts: Vec<_> = messages
+        .iter()
+        .map(|message| message["body"].as_str().unwrap())
+        .collect();
+    assert_eq!(texts[1], "the second");
+    assert_eq!(texts[0].replace("\r\n", "\n"), hostile.replace("\r\n", "\n"));
+    assert_eq!((texts.len(), &messages[0]["room"]), (2, &"General".into()));
+    let text = data.to_string();
+    for foreign in ["secret of", "bob", "charlie", "argon2", "password"] {
+        assert!(!text.contains(foreign), "{foreign}");
+    }
+}
+
+#[sqlx::test]
+async fn the_password_is_asked_for_and_guessing_it_is_throttled(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { alice, .. } = server.cast().await;
+    for wrong in ["", "not it"] {
+        let answer = ask(&alice, wrong).await;
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("field-password-error") && page.contains("This is not your password."));
+        assert!(!page.contains("not it"), "nothing typed comes back");
+    }
+}
+
+#[sqlx::test]
+async fn guesses_count_as_log_ins(pool: PgPool) {
+    let throttled = umbrachat::config::Config {
+        auth_rate: 5.try_into().unwrap(),
+        ..config()
+    };
+    let server = spawn_with(pool, throttled).await;
+    server.admin().await;
+    let alice = server.person("alice").await;
+    let mut statuses = Vec::new();
+    for _ in 0..12 {
+        statuses.push(ask(&alice, "not it").await.status());
+    }
+    assert!(statuses.contains(&StatusCode::UNPROCESSABLE_ENTITY));
+    assert_eq!(statuses.last(), Some(&StatusCode::TOO_MANY_REQUESTS), "{statuses:?}");
+}
+
+#[sqlx::test]
+async fn there_is_one_export_at_a_time_and_one_that_breaks_off_leaves_nothing(pool: PgPool) {
+    let (first, second) = two(pool).await;
+    let Cast { alice, bob, .. } = first.cast().await;
+    alice.write("General", "the first").await;
+    many_messages(&first.pool, "alice", 5_000).await;
+    // The export cannot end while nobody may read messages.
+    let mut held = first.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let token = alice.csrf_token().await;
+    let fields = [("password", PASSWORD), ("csrf_token", token.as_str())];
+    let body = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish();
+    let host = alice.address.strip_prefix("http://").unwrap();
+    let mut slow = TcpStream::connect(host).await.unwrap();
+    let request = format!(
+        "POST /settings/export HTTP/1.1\r\nHost: {host}\r\nOrigin: {}\r\nCookie: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        alice.address,
+        alice.cookies(),
+        body.len()
+    );
+    slow.write_all(request.as_bytes()).await.unwrap();
+    let mut begin = [0; 15];
+    slow.read_exact(&mut begin).await.unwrap();
+    assert!(
+        begin.starts_with(b"HTTP/1.1 200"),
+        "{}",
+        String::from_utf8_lossy(&begin)
+    );
+
+    let there = at(alice.clone(), &second);
+    assert_eq!(ask(&there, PASSWORD).await.status(), StatusCode::CONFLICT);
+
+    drop(slow);
+    held.rollback().await.unwrap();
+    assert_eq!(ask(&bob, PASSWORD).await.status(), StatusCode::OK, "another person");
+    let again = async {
+        loop {
+            let answer = ask(&there, PASSWORD).await;
+            if answer.status() == StatusCode::OK {
+                return answer;
+            }
+            assert_eq!(answer.status(), StatusCode::CONFLICT);
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let answer = timeout(PATIENCE, again).await.expect("the first has ended");
+    let data = read(&answer.bytes().await.unwrap());
+    let messages = data["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), 5_001);
+    let readable = messages.iter().filter(|message| !message["body"].is_null());
+    assert_eq!(
+        readable.count(),
+        1,
+        "those that were put there do not open, and are said to be there"
+    );
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM exports")
+        .fetch_one(&first.pool)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
+}
+
+#[sqlx::test]
+async fn what_a_node_that_died_left_behind_counts_for_a_minute(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.admin().await;
+    let alice = server.person("alice").await;
+    for (age, status) in [("50 seconds", StatusCode::CONFLICT), ("61 seconds", StatusCode::OK)] {
+        sqlx::query(&format!(
+            "INSERT INTO exports SELECT id, gen_random_uuid(), now() + interval '1 minute' - interval '{age}' FROM users
+             WHERE name_key = 'alice' ON CONFLICT (user_id) DO UPDATE SET expires_at = EXCLUDED.expires_at"
+        ))
+        .execute(&server.pool)
+        .await
+        .unwrap();
+        assert_eq!(ask(&alice, PASSWORD).await.status(), status, "{age}");
+    }
+}
