@@ -176,7 +176,7 @@ pub async fn confirm_password(
     client: &Client,
     device: &DeviceCookie,
 ) -> Result<()> {
-    let key = model::fold(&user.viewer.username);
+    let key = fold(&user.viewer.username);
     if let Err(error) = count_log_in(app, &key, client).await {
         let number = device.number(app, user.id).ok_or(error)?;
         app.throttle.check_device(number).await?;

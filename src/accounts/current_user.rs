@@ -40,7 +40,7 @@ pub struct CurrentUser {
     pub key: KeyId,
     /// Whether they hide that they are online.
     pub hides_presence: bool,
-    /// Whether they have agreed to the privacy page as it is now.
+    /// Whether they have agreed to the privacy page as it is now, or were never asked.
     pub has_consented: bool,
     /// When the log-in was looked up.
     pub look_up: LookUp,
@@ -159,7 +159,7 @@ async fn recognise(app: &App, session: Option<&Session>) -> Result<Option<(Curre
         is_admin: Role::parse(&found.role) == Some(Role::Admin),
         key: found.key,
         hides_presence: found.hides_presence,
-        has_consented: found.consent_version.as_deref() == Some(CONSENT_VERSION),
+        has_consented: found.consent_version.is_none_or(|version| version == CONSENT_VERSION),
         look_up,
     });
     let user = CurrentUser::from(&*login);

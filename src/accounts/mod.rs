@@ -18,8 +18,8 @@
 //!   has logged in to the account before has a limit of its own.
 //! - A form that is refused because nobody is logged in goes along with the log-in, in a field of it, and back to where it
 //!   was sent: with a token from before, so that it is shown there and not carried out.
-//! - Whoever agreed to an older privacy page, or was never asked, is asked before the next page that they open. What is done
-//!   on a page that is open goes through, so that nothing typed is lost.
+//! - Whoever agreed to an older privacy page is asked before the next page that they open. What is done on a page that is
+//!   open goes through, so that nothing typed is lost. Whose account was made on the command line is not asked.
 //! - The first administrator is made on `/setup` with a one-time code, under a lock.
 
 pub mod actions;

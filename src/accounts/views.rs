@@ -140,28 +140,17 @@ pub fn setup_waiting(ctx: &Ctx) -> Markup {
 
 /// The page that asks for consent again; `before` is what its reader agreed to.
 pub fn consent_again(ctx: &Ctx, form: &ConsentForm, before: Option<&Consent>, errors: &FieldErrors) -> Markup {
-    let title = if before.is_some() {
-        "The privacy page has changed"
-    } else {
-        "Your consent is needed"
-    };
-    let why = match before {
-        Some(consent) => format!(
-            "On {} you agreed to its version {}. This is version {CONSENT_VERSION}.",
-            consent.at.format("%-d %B %Y"),
-            consent.version
-        ),
-        None => format!(
-            "Your account was made on the command line of this server, where nobody was asked. This is version {CONSENT_VERSION} of the privacy page."
-        ),
+    let why = html! {
+        @if let Some(consent) = before {
+            "On " (consent.at.format("%-d %B %Y")) " you agreed to its version " (consent.version) ". "
+        }
+        "This is version " (CONSENT_VERSION) "."
     };
     let card = html! {
-        (card_title(title, &html! { (why) }))
-        @if before.is_some() {
-            h2 class="text-15 font-600" { "What is new" }
-            ul class="mt-1.5 mb-6 grid list-disc gap-1 ps-5 text-15 text-t2" {
-                @for line in NEWS { li { (line) } }
-            }
+        (card_title("The privacy page has changed", &why))
+        h2 class="text-15 font-600" { "What is new" }
+        ul class="mt-1.5 mb-6 grid list-disc gap-1 ps-5 text-15 text-t2" {
+            @for line in NEWS { li { (line) } }
         }
         form class="grid gap-5" method="post" action="/consent" novalidate {
             (csrf_field(ctx))
@@ -178,7 +167,7 @@ pub fn consent_again(ctx: &Ctx, form: &ConsentForm, before: Option<&Consent>, er
             }
         }
     };
-    layout::card(ctx, title, card)
+    layout::card(ctx, "The privacy page has changed", card)
 }
 
 fn card_title(title: &str, below: &Markup) -> Markup {

@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use sqlx::PgPool;
@@ -12,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::nodes::{at, two};
 use crate::program::Folder;
-use crate::support::{Cast, PASSWORD, PATIENCE, Person, config, spawn, spawn_with};
+use crate::support::{Cast, PASSWORD, Person, config, spawn, spawn_with};
 
 async fn ask(person: &Person, password: &str) -> Response {
     person.post("/settings/export", &[("password", password)]).await
@@ -149,12 +150,11 @@ async fn guesses_count_as_log_ins(pool: PgPool) {
     let server = spawn_with(pool, throttled).await;
     server.admin().await;
     let alice = server.person("alice").await;
-    let mut statuses = Vec::new();
-    for _ in 0..12 {
-        statuses.push(ask(&alice, "not it").await.status());
+    // At once, so that nothing is free again meanwhile.
+    let answers = join_all((0..30).map(|_| ask(&alice, "not it"))).await;
+    for status in [StatusCode::UNPROCESSABLE_ENTITY, StatusCode::TOO_MANY_REQUESTS] {
+        assert!(answers.iter().any(|answer| answer.status() == status), "{status}");
     }
-    assert!(statuses.contains(&StatusCode::UNPROCESSABLE_ENTITY));
-    assert_eq!(statuses.last(), Some(&StatusCode::TOO_MANY_REQUESTS), "{statuses:?}");
 }
 
 #[sqlx::test]
@@ -208,7 +208,9 @@ async fn there_is_one_export_at_a_time_and_one_that_breaks_off_leaves_nothing(po
             sleep(Duration::from_millis(100)).await;
         }
     };
-    let answer = timeout(PATIENCE, again).await.expect("the first has ended");
+    let answer = timeout(Duration::from_secs(60), again)
+        .await
+        .expect("the first has ended");
     let data = read(&answer.bytes().await.unwrap());
     let messages = data["messages"].as_array().unwrap();
     assert_eq!(messages.len(), 5_001);
@@ -230,7 +232,7 @@ async fn what_a_node_that_died_left_behind_counts_for_a_minute(pool: PgPool) {
     let server = spawn(pool).await;
     server.admin().await;
     let alice = server.person("alice").await;
-    for (age, status) in [("50 seconds", StatusCode::CONFLICT), ("61 seconds", StatusCode::OK)] {
+    for (age, status) in [("5 seconds", StatusCode::CONFLICT), ("61 seconds", StatusCode::OK)] {
         sqlx::query(&format!(
             "INSERT INTO exports SELECT id, gen_random_uuid(), now() + interval '1 minute' - interval '{age}' FROM users
              WHERE name_key = 'alice' ON CONFLICT (user_id) DO UPDATE SET expires_at = EXCLUDED.expires_at"

@@ -25,7 +25,7 @@ const STORED: [(&str, &str, &str); 8] = [
     ),
     (
         "That and when you agreed to this page, and to which version of it",
-        "Without your consent there is no account, so it has to be known. When this page says something new you are asked again before the next page that you open. Whoever made their account on the command line of this server is asked then for the first time.",
+        "Without your consent there is no account, so it has to be known. When this page says something new you are asked again before the next page that you open. Only whoever made their account on the command line of this server is not asked, and nothing is stored.",
         "As long as the account exists.",
     ),
     (
