@@ -24,8 +24,11 @@ for part in "$@"; do
     chromium) [ -x /usr/bin/chromium ] || packages+=(chromium) ;;
     # For the test that opens an export with somebody else's program.
     unzip) command -v unzip >/dev/null || packages+=(unzip) ;;
-    # For the test that opens stored messages with somebody else's library.
-    python) python3 -c 'import cryptography' 2>/dev/null || packages+=(python3-cryptography) ;;
+    # For the test that opens stored messages with somebody else's library, and for a mail server.
+    python)
+      python3 -c 'import cryptography' 2>/dev/null || packages+=(python3-cryptography)
+      python3 -c 'import aiosmtpd' 2>/dev/null || packages+=(python3-aiosmtpd)
+      ;;
     npm)
       if ! cmp -s package-lock.json node_modules/.installed; then
         PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --loglevel=error

@@ -16,6 +16,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
+use lettre::message::Mailbox;
 use url::Url;
 
 pub use options::Options;
@@ -57,6 +58,10 @@ pub struct Config {
     pub database_url: Option<Secret>,
     /// Redis to use; None means that this is the only node.
     pub redis_url: Option<Secret>,
+    /// The mail server; None means that mails are written to files.
+    pub smtp_url: Option<Secret>,
+    /// Whom mails are from; always set where there is a mail server.
+    pub mail_from: Option<Mailbox>,
     /// Where the private database and its key are kept.
     pub data_dir: PathBuf,
     /// Comma-separated Fernet keys, their form checked; the first encrypts. Always set once the server starts.
@@ -82,6 +87,8 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             database_url: None,
             redis_url: None,
+            smtp_url: None,
+            mail_from: None,
             data_dir: default_data_dir(),
             umbra_keys: None,
             session_secret: None,
@@ -97,12 +104,16 @@ impl Config {
     /// Checks every setting; the first wrong one ends it.
     pub fn check(options: &Options) -> Result<Self, ConfigError> {
         let default = Self::default();
+        let smtp_url = values::smtp_url(options.smtp_url.as_deref(), options.smtp_url_file.as_deref())?;
+        let mail_from = values::mail_from(options.mail_from.as_deref(), smtp_url.is_some())?;
         Ok(Self {
             listen: values::listen(options.listen.as_deref())?,
             public_url: values::public_url(options.public_url.as_deref())?,
             trusted_proxies: values::trusted_proxies(options.trusted_proxies.as_deref())?,
             database_url: values::database_url(options.database_url.as_deref(), options.database_url_file.as_deref())?,
             redis_url: values::redis_url(options.redis_url.as_deref(), options.redis_url_file.as_deref())?,
+            smtp_url,
+            mail_from,
             data_dir: values::folder(options.data_dir.as_deref()).unwrap_or(default.data_dir),
             umbra_keys: values::umbra_keys(options.umbra_keys.as_deref(), options.umbra_keys_file.as_deref())?,
             session_secret: values::session_secret(

@@ -17,6 +17,9 @@ pub mod vault;
 
 pub mod state;
 
+pub mod jobs;
+pub mod mail;
+
 pub mod web;
 
 pub mod accounts;

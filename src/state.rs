@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use moka::sync::Cache;
 use sqlx::PgPool;
+use tokio::sync::Notify;
 use tower_sessions::session::Id;
 
 use crate::bus::Bus;
@@ -54,6 +55,8 @@ pub struct AppState {
     pub logins: LoginCache,
     /// Set once somebody has an account; from then on there is no setup.
     pub has_users: AtomicBool,
+    /// Wakes whoever does jobs.
+    pub job_stored: Notify,
     /// What time it is.
     pub clock: Clock,
 }

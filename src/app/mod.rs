@@ -2,6 +2,7 @@
 
 mod routes;
 mod tasks;
+mod work;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use poem::Server;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use sqlx::PgPool;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +26,7 @@ use crate::realtime::{Acceptor, Hub, Limits, Presence, Sockets};
 use crate::state::{AppState, Clock, LoginCache};
 use crate::throttle::{self, Shared, Throttle};
 use crate::vault::Vault;
-use crate::{App, Error, Result, accounts, live};
+use crate::{App, Error, Result, accounts, jobs, live};
 
 /// How long requests may go on after the program was asked to end.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,6 +42,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 const QUEUED_BATCHES: usize = 1024;
 /// Tasks that load what other nodes stored, at most: each may keep one of the pool's connections.
 const MAX_LOADERS: usize = 4;
+/// Jobs that one node does at once, at most: one that waits for a silent server shall not hold up all others.
+const JOB_RUNNERS: usize = 2;
 /// How often what is not needed any more is removed.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
@@ -106,6 +109,9 @@ pub async fn serve(
     }
     if let Some(redis_task) = redis_task {
         tasks.start("bus", redis_task.run());
+    }
+    for _ in 0..JOB_RUNNERS {
+        tasks.start("jobs", jobs::run(app.clone(), work::perform));
     }
     tasks.start("housekeeping", keep_house(app.clone()));
     let idle = sockets.clone();
@@ -190,6 +196,7 @@ async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result
         hub: Hub::default(),
         presence: Presence::default(),
         writer,
+        job_stored: Notify::new(),
         clock,
     };
     Ok(Parts {
@@ -205,6 +212,9 @@ async fn keep_house(app: App) {
         sleep(HOUSEKEEPING).await;
         if let Err(error) = accounts::actions::tidy(&app).await {
             tracing::warn!(%error, "old log-ins could not be removed");
+        }
+        if let Err(error) = jobs::tidy(&app).await {
+            tracing::warn!(%error, "old jobs could not be removed");
         }
     }
 }

@@ -36,6 +36,15 @@ pub struct Options {
     /// File that holds the address of Redis
     #[arg(long, env, global = true, hide_env_values = true, value_name = "FILE")]
     pub(super) redis_url_file: Option<OsString>,
+    /// Mail server: smtps://user:password@host, or smtp:// with ?tls=required [default: mails are written to files]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "URL")]
+    pub(super) smtp_url: Option<OsString>,
+    /// File that holds the address of the mail server
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "FILE")]
+    pub(super) smtp_url_file: Option<OsString>,
+    /// Whom mails are from
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "ADDRESS")]
+    pub(super) mail_from: Option<OsString>,
     /// Where data is kept [default: /var/lib/umbrachat for root, else ./data]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "FOLDER")]
     pub(super) data_dir: Option<OsString>,
@@ -91,6 +100,7 @@ impl Options {
         let exposed: Vec<_> = [
             ("database_url", has_password(&self.database_url)),
             ("redis_url", has_password(&self.redis_url)),
+            ("smtp_url", has_password(&self.smtp_url)),
             ("umbra_keys", true),
             ("session_secret", true),
         ]

@@ -123,3 +123,40 @@ fn proxies_are_addresses_or_networks() {
         ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]
     );
 }
+
+#[test]
+fn a_mail_server_is_named_with_whom_mails_are_from() {
+    let set = |url: &'static str, from: &'static str| {
+        move |o: &mut Options| {
+            o.smtp_url = Some(url.into());
+            o.mail_from = Some(from.into());
+        }
+    };
+    for url in [
+        "smtp://127.0.0.1:2525",
+        "smtp://mail.example.org?tls=required",
+        "smtps://chat:p%40ss@mail.example.org",
+    ] {
+        let config = Config::check(&options(set(url, "UmbraChat <chat@example.org>"))).unwrap();
+        assert_eq!(config.smtp_url.unwrap().expose(), url);
+        assert_eq!(config.mail_from.unwrap().email.to_string(), "chat@example.org");
+    }
+    for (url, problem) in [
+        ("http://mail.example.org", "SMTP_URL begins with http://"),
+        ("smtp://", "SMTP_URL "),
+        (
+            "smtp://chat@mail.example.org",
+            "SMTP_URL needs a user name and a password, or neither",
+        ),
+        (
+            "smtp://mail.example.org?tls=opportunistic",
+            "SMTP_URL has a parameter that is not known",
+        ),
+        ("smtp://chat:hush/hush@mail.example.org", "SMTP_URL holds a character"),
+    ] {
+        let line = refused(set(url, "chat@example.org"));
+        assert!(line.starts_with(problem) && !line.contains("hush"), "{line}");
+    }
+    assert!(refused(|o| o.smtp_url = Some("smtp://localhost".into())).starts_with("MAIL_FROM is not set"));
+    assert!(refused(set("smtp://localhost", "nobody")).starts_with("MAIL_FROM is not an e-mail address"));
+}

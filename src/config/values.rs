@@ -7,6 +7,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
+use lettre::message::Mailbox;
+use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use percent_encoding::percent_decode_str;
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
@@ -219,6 +221,47 @@ pub(super) fn redis_url(given: Option<&OsStr>, file: Option<&OsStr>) -> Result<O
         });
     }
     Ok(Some(Secret::new(url)))
+}
+
+pub(super) fn smtp_url(given: Option<&OsStr>, file: Option<&OsStr>) -> Result<Option<Secret>, ConfigError> {
+    let (name, example) = ("SMTP_URL", "smtps://user:password@mail.example.org");
+    let Some(secret) = secret(name, "SMTP_URL_FILE", example, given, file)? else {
+        return Ok(None);
+    };
+    let url = service(name, example, ["smtps", "smtp"], secret.expose())?;
+    let wrong = |problem: &str| ConfigError {
+        name,
+        problem: problem.into(),
+        example,
+    };
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(wrong("names no host"));
+    }
+    // The library would not log in, and would take TLS only if nobody on the way takes it out.
+    if url.username().is_empty() != url.password().is_none() {
+        return Err(wrong("needs a user name and a password, or neither"));
+    }
+    if url.query().is_some_and(|query| query != "tls=required") {
+        return Err(wrong("has a parameter that is not known: only ?tls=required is"));
+    }
+    if AsyncSmtpTransport::<Tokio1Executor>::from_url(url.as_str()).is_err() {
+        return Err(wrong("cannot be used"));
+    }
+    Ok(Some(Secret::new(url)))
+}
+
+/// `needed` says that there is a mail server, which takes no mail from nobody.
+pub(super) fn mail_from(raw: Option<&OsStr>, needed: bool) -> Result<Option<Mailbox>, ConfigError> {
+    let (name, example) = ("MAIL_FROM", "chat@example.org");
+    let wrong = |problem: String| ConfigError { name, problem, example };
+    match text(name, example, raw)? {
+        None if needed => Err(wrong("is not set, and SMTP_URL needs it".into())),
+        None => Ok(None),
+        Some(text) => text
+            .parse()
+            .map(Some)
+            .map_err(|_| wrong(format!("is not an e-mail address: {text:?}"))),
+    }
 }
 
 pub(super) fn umbra_keys(given: Option<&OsStr>, file: Option<&OsStr>) -> Result<Option<Secret>, ConfigError> {

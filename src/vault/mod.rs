@@ -18,6 +18,7 @@ use hkdf::Hkdf;
 use moka::sync::Cache;
 use sha2::Sha256;
 use sqlx::{PgConnection, PgExecutor, PgPool};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 pub use cipher::{DataKey, MessageCipher, TokenError};
@@ -158,6 +159,21 @@ impl Vault {
             (Some(room), Some(author)) => Ok(MessageCipher::derive(room, author)),
             _ => Err(Error::internal("a data key is missing")),
         }
+    }
+
+    /// Seals what is personal and belongs to no room, for one row.
+    pub fn seal(&self, row: Uuid, text: &str) -> String {
+        let mut plain = Zeroizing::new(Vec::with_capacity(row.as_bytes().len() + text.len()));
+        plain.extend_from_slice(row.as_bytes());
+        plain.extend_from_slice(text.as_bytes());
+        self.master.encrypt(&plain)
+    }
+
+    /// What was sealed for that row.
+    pub fn open_sealed(&self, row: Uuid, token: &str) -> Result<String, TokenError> {
+        let plain = Zeroizing::new(self.master.decrypt(token).map_err(|_| TokenError)?);
+        let text = plain.strip_prefix(row.as_bytes()).ok_or(TokenError)?;
+        std::str::from_utf8(text).map(str::to_owned).map_err(|_| TokenError)
     }
 
     fn unwrap_key(&self, wrapped: &str) -> Option<DataKey> {

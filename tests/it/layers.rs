@@ -11,6 +11,8 @@ const LAYERS: &[&[&str]] = &[
     &["config", "error", "ids", "text"],
     &["bus", "database", "realtime", "throttle", "vault"],
     &["state"],
+    &["jobs"],
+    &["mail"],
     &["web"],
     &["accounts"],
     &["rooms"],

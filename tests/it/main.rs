@@ -24,6 +24,7 @@ mod encryption;
 mod exports;
 mod layers;
 mod log;
+mod mail;
 mod messages;
 mod missed;
 mod model;

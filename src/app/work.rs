@@ -1,0 +1,11 @@
+//! Who does which kind of job.
+
+use crate::jobs::{Job, Kind};
+use crate::{App, Result, mail};
+
+/// Does a job, whatever it is.
+pub(super) async fn perform(app: &App, job: &Job) -> Result<()> {
+    match job.kind {
+        Kind::Mail => mail::send(app, job).await,
+    }
+}

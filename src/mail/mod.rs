@@ -1,0 +1,103 @@
+//! Mails: stored as jobs, sent by SMTP. Without `SMTP_URL` they become files in the data directory.
+//!
+//! A mail that is sent twice, because the program ended in between, has the same `Message-ID` both times.
+
+mod message;
+mod views;
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::config::Secret;
+use crate::jobs::{self, Job, Kind};
+use crate::{App, Error, Result};
+
+/// How long a mail server may take for one mail. The library's own limit ends with the connecting.
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A mail to one person.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mail {
+    /// The address.
+    pub to: String,
+    /// The name of whom it is to.
+    pub name: String,
+    /// What it is about.
+    pub subject: String,
+    /// What it says.
+    pub paragraphs: Vec<String>,
+    /// What there is to open: the words of the button, and the address.
+    pub link: Option<(String, String)>,
+    /// What it says below the link.
+    pub notes: Vec<String>,
+}
+
+/// Stores a mail to be sent, in the caller's transaction; [`jobs::wake`] after the commit sends it at once.
+pub async fn store(app: &App, tx: &mut PgConnection, mail: &Mail) -> Result<()> {
+    let payload = serde_json::to_string(mail).map_err(Error::internal)?;
+    jobs::store(app, tx, Kind::Mail, &payload).await
+}
+
+/// Whether mails are sent, not only written to files.
+pub fn is_set_up(app: &App) -> bool {
+    app.config.smtp_url.is_some()
+}
+
+/// The full address of a page of ours, as mails need it: never what a request calls this server.
+pub fn address_of(app: &App, path: &str) -> String {
+    let origin = app.origins.first().map_or("", String::as_str);
+    format!("{origin}{path}")
+}
+
+/// Sends the mail that is this job.
+pub async fn send(app: &App, job: &Job) -> Result<()> {
+    let mail = serde_json::from_str(&job.payload).map_err(|_| Error::internal("it is no mail"))?;
+    let message = message::build(&mail, job.id, app.config.mail_from.as_ref(), app.now())?;
+    if let Some(url) = &app.config.smtp_url {
+        return send_by_smtp(url, message).await;
+    }
+    let (folder, id) = (app.config.data_dir.join("mail"), job.id);
+    let written = spawn_blocking(move || write_file(&folder, id, &message.formatted()));
+    let file = written.await.map_err(Error::internal)?.map_err(Error::internal)?;
+    tracing::info!(file = %file.display(), "SMTP_URL is not set: a mail was written to a file");
+    Ok(())
+}
+
+/// Errors name no recipient: they are kept, and go to the log.
+async fn send_by_smtp(url: &Secret, message: Message) -> Result<()> {
+    let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose());
+    let transport = transport
+        .map_err(|_| Error::internal("SMTP_URL cannot be used"))?
+        .build();
+    let sent = timeout(SEND_TIMEOUT, transport.send(message)).await;
+    let sent = sent.map_err(|_| Error::Unavailable("the mail server did not answer in time".into()))?;
+    sent.map(drop).map_err(|error| match error.status() {
+        Some(code) => Error::Unavailable(format!("the mail server refused with code {code}")),
+        None => Error::Unavailable(format!("the mail server cannot be used: {error}")),
+    })
+}
+
+fn write_file(folder: &Path, id: Uuid, text: &[u8]) -> io::Result<PathBuf> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let path = folder.join(format!("{id}.eml"));
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    Ok(path)
+}
