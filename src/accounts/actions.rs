@@ -2,28 +2,25 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use chrono::TimeDelta;
+use sqlx::{PgConnection, PgPool};
 use tokio::time::timeout;
-use tower_sessions::session::Id;
 
-use super::current_user::CurrentUser;
 use super::device_cookie::DeviceCookie;
 use super::model::{self, LogInForm, NewAccount, Password, PersonName, Role, SignUpForm, Username};
 use super::password::{self, Verdict};
-use super::queries::{self, EndedSession, NewSession, NewUser};
-use crate::bus::Event;
-use crate::database::{HeldConnection, within_limit};
+use super::queries::{self, NewUser};
+pub use super::sessions::{LoggedIn, end_other_sessions, end_session, expiry, log_out, note_use};
+pub(super) use super::sessions::{OpenedSession, end_sessions, start_session};
+use super::{emails, mails};
+use crate::database::HeldConnection;
 use crate::error::{FieldErrors, ResultExt};
 use crate::ids::{SessionId, UserId};
 use crate::text::{fold, skeletons};
 use crate::web::Theme;
 use crate::web::forwarded::Client;
-use crate::web::session::{self, Lifetime, STAY};
-use crate::{App, Error, Result};
-
-/// A log-in that does not outlive the browser ends after this long without use.
-const IDLE_LIMIT: TimeDelta = TimeDelta::hours(24);
+use crate::web::session::{self, Lifetime};
+use crate::{App, Error, Result, jobs, mail};
 
 /// An ended or expired log-in is kept this long, so that "last seen" is known.
 const ENDED_KEPT: TimeDelta = TimeDelta::days(30);
@@ -34,31 +31,6 @@ const TIDY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Of the accounts that gave an e-mail address without verifying it, the newest so many may log in with it, besides
 /// the oldest and the one that has verified it.
 const NEWEST: u8 = 2;
-
-/// Of what a browser calls itself, this many characters are kept.
-const DEVICE_CHARACTERS: usize = 200;
-
-/// Somebody who has just logged in: what their browser is to be given.
-pub struct LoggedIn {
-    /// Who.
-    pub user: UserId,
-    /// Which log-in.
-    pub session: SessionId,
-    /// For the session cookie.
-    pub cookie: Id,
-    /// How long the cookie lasts.
-    pub lifetime: Lifetime,
-    /// For the theme's cookie.
-    pub theme: Theme,
-}
-
-/// When a log-in that is used at `now` ends unless it is used again.
-pub fn expiry(lifetime: Lifetime, now: DateTime<Utc>) -> DateTime<Utc> {
-    match lifetime {
-        Lifetime::Browser => now + IDLE_LIMIT,
-        Lifetime::Device => now + STAY,
-    }
-}
 
 /// Makes a member's account and logs them in. A taken username is an error of its field; a known e-mail address is
 /// none, because that would tell who has an account. The theme is the one their browser shows already.
@@ -86,6 +58,7 @@ pub async fn sign_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client
     .await?;
     let logged_in = start_session(app, &mut tx, opened, user, Lifetime::Browser, theme, client).await?;
     tx.commit().await?;
+    jobs::wake(app);
     Ok(logged_in)
 }
 
@@ -145,14 +118,27 @@ pub async fn log_in(app: &App, form: &LogInForm, client: &Client, device: &Devic
     let verdicts = password::verify(&Password::typed(&form.password), stored, times).await?;
     let mut judged = accounts.into_iter().zip(verdicts);
     let Some((found, verdict)) = judged.find(|(_, verdict)| *verdict != Verdict::Wrong) else {
-        let sentence = "The username or the password is wrong.";
-        return Err(Error::Invalid(FieldErrors::one("form", sentence)));
+        return Err(wrong_password());
     };
     if let Verdict::Outdated(better) = &verdict {
         queries::update_password_hash(&app.db, found.user, &found.password_hash, better).await?;
     }
     let opened = OpenedSession::open(app, SessionId::new()).await?;
     let mut tx = app.db.begin().await?;
+    // Whoever changes the password ends the log-ins that there are: none may come in by the old one afterwards.
+    let account = queries::lock_account(&mut tx, found.user)
+        .await?
+        .ok_or_else(wrong_password)?;
+    if account.password_hash != found.password_hash {
+        let stored = vec![account.password_hash.clone()];
+        let verdicts = password::verify(&Password::typed(&form.password), stored, 1).await?;
+        if verdicts.contains(&Verdict::Wrong) {
+            return Err(wrong_password());
+        }
+    }
+    if device.number(app, found.user).is_none() && account.verified_email().is_some() {
+        mail::store(app, &mut tx, &mails::new_device(&account, client, app.now())).await?;
+    }
     let logged_in = start_session(
         app,
         &mut tx,
@@ -164,86 +150,18 @@ pub async fn log_in(app: &App, form: &LogInForm, client: &Client, device: &Devic
     )
     .await?;
     tx.commit().await?;
+    jobs::wake(app);
     Ok(logged_in)
 }
 
-/// Checks the password of somebody who is logged in, before what is not for whoever finds their browser open. It counts as
-/// an attempt to log in.
-pub async fn confirm_password(
-    app: &App,
-    user: &CurrentUser,
-    typed: &str,
-    client: &Client,
-    device: &DeviceCookie,
-) -> Result<()> {
-    let key = fold(&user.viewer.username);
-    if let Err(error) = count_log_in(app, &key, client).await {
-        let number = device.number(app, user.id).ok_or(error)?;
-        app.throttle.check_device(number).await?;
-    }
-    let found = queries::find_credentials_by_name(&app.db, &key).await?;
-    let stored = found.ok_or(Error::Unauthenticated)?.password_hash;
-    let verdicts = password::verify(&Password::typed(typed), vec![stored], 1).await?;
-    if verdicts.contains(&Verdict::Wrong) {
-        let sentence = "This is not your password. Type the one you log in with.";
-        return Err(Error::Invalid(FieldErrors::one("password", sentence)));
-    }
-    Ok(())
+fn wrong_password() -> Error {
+    Error::Invalid(FieldErrors::one("form", "The username or the password is wrong."))
 }
 
 /// Counts an attempt to log in to `account`; the error says that there were too many.
 async fn count_log_in(app: &App, account: &str, client: &Client) -> Result<()> {
     app.throttle.check_address(client.address).await?;
     app.throttle.check_account(account).await
-}
-
-/// Ends one log-in. Its cookie is worthless from now on, and its sockets close.
-pub async fn log_out(app: &App, session: SessionId) -> Result<()> {
-    let mut tx = app.db.begin().await?;
-    let ended = queries::update_session_ended(&mut *tx, session, app.now()).await?;
-    end_sessions(app, tx, &ended.into_iter().collect::<Vec<_>>()).await
-}
-
-/// Ends one of a person's own log-ins. None of somebody else, and none that has ended already, exists for them.
-pub async fn end_session(app: &App, user: UserId, session: SessionId) -> Result<()> {
-    let mut tx = app.db.begin().await?;
-    let ended = queries::update_own_session_ended(&mut *tx, user, session, app.now()).await?;
-    end_sessions(app, tx, &[ended.ok_or(Error::NotFound)?]).await
-}
-
-/// Ends all of a person's log-ins but this one.
-pub async fn end_other_sessions(app: &App, user: UserId, kept: SessionId) -> Result<()> {
-    let mut tx = app.db.begin().await?;
-    let ended = queries::update_sessions_ended(&mut tx, user, Some(kept), app.now()).await?;
-    end_sessions(app, tx, &ended).await
-}
-
-/// Commits that log-ins ended, and makes it known: the cache of this node forgets them, and every node closes their
-/// sockets, by the bus at once, by `revocations` within a second. (The cache of another node forgets them then, too.)
-async fn end_sessions(app: &App, mut tx: Transaction<'_, Postgres>, ended: &[EndedSession]) -> Result<()> {
-    if !ended.is_empty() {
-        queries::delete_session_records(&mut tx, ended).await?;
-        queries::insert_revocations(&mut tx, ended).await?;
-    }
-    tx.commit().await?;
-    if !ended.is_empty() {
-        app.logins.clear();
-        app.bus.publish(Event::Revoked);
-    }
-    Ok(())
-}
-
-/// Notes that a log-in is in use without a page being asked for; false when it is over.
-pub async fn note_use(app: &App, session: SessionId) -> Result<bool> {
-    let now = app.now();
-    let note = async |db: &mut PgConnection| {
-        let Some(alive) = queries::find_session_alive(&mut *db, session, now).await? else {
-            return Ok(false);
-        };
-        queries::update_session_use(db, session, now, expiry(alive.lifetime, now)).await?;
-        Ok(true)
-    };
-    within_limit(&app.db, note).await
 }
 
 /// Changes what a person may do. The last administrator stays one, and whoever acts must still be one themselves;
@@ -303,12 +221,15 @@ pub async fn choose_theme(app: &App, user: UserId, theme: Theme) -> Result<()> {
     Ok(queries::update_theme(&app.db, user, theme.as_str()).await?)
 }
 
-/// Deletes log-ins that ended long ago, and forgets throttled addresses whose time is over. To be called now and then.
+/// Deletes log-ins that ended long ago and links that are too old, and forgets throttled addresses whose time is over. To
+/// be called now and then.
 pub async fn tidy(app: &App) -> Result<()> {
     app.throttle.forget_idle();
-    let before = app.now() - ENDED_KEPT;
+    let now = app.now();
+    let before = now - ENDED_KEPT;
     let delete = async |db: &mut PgConnection| {
         queries::delete_sessions_expired(&mut *db, before).await?;
+        queries::delete_tokens_expired(&mut *db, now).await?;
         queries::delete_revocations(db, before).await
     };
     let mut held = HeldConnection::with_limit(app.db.clone(), TIDY_TIMEOUT);
@@ -320,13 +241,14 @@ pub async fn tidy(app: &App) -> Result<()> {
 
 /// The hash of a new account's password, or an error of its field when it is easy to guess.
 pub(super) async fn judge_and_hash(account: &NewAccount) -> Result<String> {
-    if let Err(sentence) = password::judge(account).await? {
+    if let Err(sentence) = password::judge(&account.password, account.user_inputs()).await? {
         return Err(Error::Invalid(FieldErrors::one("password", sentence)));
     }
     password::hash(&account.password).await
 }
 
-/// Stores the account with a data key of its own. `consent_version` is the privacy page that its owner agreed to.
+/// Stores the account with a data key of its own, and has its address confirmed. `consent_version` is the privacy page
+/// that its owner agreed to.
 pub(super) async fn insert_account(
     app: &App,
     tx: &mut PgConnection,
@@ -354,6 +276,10 @@ pub(super) async fn insert_account(
     queries::insert_skeletons(tx, id, &account.username.skeletons())
         .await
         .on_constraint("username_skeletons_unique", username_looks_taken)?;
+    if let Some(email) = &account.email {
+        let owner = queries::find_account(&mut *tx, id).await?.ok_or(Error::NotFound)?;
+        emails::send_link(app, tx, &owner, email).await?;
+    }
     Ok(id)
 }
 
@@ -376,56 +302,4 @@ pub async fn complete_skeletons(db: &PgPool) -> Result<()> {
         queries::insert_free_skeletons(db, pairs).await?;
     }
     Ok(())
-}
-
-/// A session of the library that stands for a log-in which is about to be stored.
-pub(super) struct OpenedSession {
-    login: SessionId,
-    cookie: Id,
-}
-
-impl OpenedSession {
-    /// Opens a session for that log-in. To be called before the transaction that stores it: the library uses a
-    /// connection of its own.
-    pub(super) async fn open(app: &App, login: SessionId) -> Result<Self> {
-        let cookie = session::open(app, login).await?;
-        Ok(Self { login, cookie })
-    }
-}
-
-/// Stores a new log-in, for which this session has been opened.
-pub(super) async fn start_session(
-    app: &App,
-    tx: &mut PgConnection,
-    opened: OpenedSession,
-    user: UserId,
-    lifetime: Lifetime,
-    theme: Theme,
-    client: &Client,
-) -> Result<LoggedIn> {
-    let (at, cookie) = (app.now(), opened.cookie);
-    let device: String = client
-        .device
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(DEVICE_CHARACTERS)
-        .collect();
-    let new = NewSession {
-        id: opened.login,
-        store_id: &app.session_store.stored_id(cookie).to_string(),
-        user,
-        lifetime,
-        device: &device,
-        address: &client.address.to_string(),
-        at,
-        expires_at: expiry(lifetime, at),
-    };
-    queries::insert_session(tx, new).await?;
-    Ok(LoggedIn {
-        session: opened.login,
-        user,
-        cookie,
-        lifetime,
-        theme,
-    })
 }

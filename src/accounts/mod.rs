@@ -20,16 +20,24 @@
 //!   was sent: with a token from before, so that it is shown there and not carried out.
 //! - Whoever agreed to an older privacy page is asked before the next page that they open. What is done on a page that is
 //!   open goes through, so that nothing typed is lost. Whose account was made on the command line is not asked.
+//! - What is mailed goes to addresses that are verified, but for the link that verifies one. Links hold random tokens, are
+//!   good once and for an hour, and opening one changes nothing. Whose password is to be reset is found out by a job, so
+//!   that the answer to who asks cannot tell.
 //! - The first administrator is made on `/setup` with a one-time code, under a lock.
 
 pub mod actions;
 mod current_user;
 mod device_cookie;
+pub mod emails;
 mod handlers;
+mod links;
+mod mails;
 pub mod model;
 mod password;
+pub mod passwords;
 pub mod privacy;
 pub mod queries;
+mod sessions;
 pub mod setup;
 pub mod views;
 
@@ -38,7 +46,6 @@ use poem::{Route, get, post};
 pub use current_user::{
     Administrator, CurrentUser, MaybeUser, ask_for_consent, lead_to_setup, recognise_user, refuse_before_setup,
 };
-pub use device_cookie::DeviceCookie;
 pub use handlers::ask_to_log_in;
 
 /// Sign-up, log-in, setup, consent, and the choice of a theme.
@@ -57,6 +64,20 @@ pub fn routes(route: Route) -> Route {
         .at(
             current_user::CONSENT,
             get(handlers::consent::new).post(handlers::consent::create),
+        )
+        .at(
+            "/accounts/reset",
+            get(handlers::reset::new).post(handlers::reset::create),
+        )
+        .at("/accounts/reset/done", get(handlers::reset::done))
+        .at(
+            "/accounts/reset/:token",
+            get(handlers::reset::edit).post(handlers::reset::update),
+        )
+        .at("/accounts/email/done", get(handlers::emails::done))
+        .at(
+            "/accounts/email/verify/:token",
+            get(handlers::emails::edit).post(handlers::emails::update),
         )
         .at("/appearance", post(handlers::appearance::update))
 }

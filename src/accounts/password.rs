@@ -9,7 +9,7 @@ use argon2::password_hash::{Output, ParamsString, PasswordHash, PasswordVerifier
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::sync::Semaphore;
 
-use super::model::{NewAccount, Password};
+use super::model::Password;
 use crate::{Error, Result};
 
 /// OWASP's second recommendation for Argon2id: 19 MiB, two passes, one lane.
@@ -51,9 +51,10 @@ pub enum Verdict {
     Outdated(String),
 }
 
-/// Refuses a password that is common, or made of what is known of its owner; the error is a sentence about it.
-pub async fn judge(account: &NewAccount) -> Result<Result<(), String>> {
-    let (password, inputs) = (account.password.clone(), account.user_inputs());
+/// Refuses a password that is common, or made of `inputs`, which is what is known of its owner; the error is a sentence
+/// about it.
+pub async fn judge(password: &Password, inputs: Vec<String>) -> Result<Result<(), String>> {
+    let password = password.clone();
     beside(&JUDGEMENTS, move || {
         let beginning: String = password.expose().chars().take(JUDGED_CHARACTERS).collect();
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
@@ -171,7 +172,7 @@ fn unreadable(error: impl std::fmt::Display) -> Error {
 mod tests {
     use argon2::PasswordHasher;
 
-    use super::super::model::SignUpForm;
+    use super::super::model::{NewAccount, SignUpForm};
     use super::*;
     use crate::error::FieldErrors;
 
@@ -186,6 +187,11 @@ mod tests {
             ..SignUpForm::default()
         };
         form.parse(FieldErrors::default()).ok().unwrap()
+    }
+
+    async fn judged(username: &str, password: &str) -> Result<(), String> {
+        let account = account(username, password);
+        judge(&account.password, account.user_inputs()).await.unwrap()
     }
 
     #[tokio::test]
@@ -206,7 +212,7 @@ mod tests {
             "marooned99",
         ];
         for bad in common.into_iter().chain(alike) {
-            assert!(judge(&account("marooned99", bad)).await.unwrap().is_err(), "{bad}");
+            assert!(judged("marooned99", bad).await.is_err(), "{bad}");
         }
         for good in [
             "correct horse battery",
@@ -214,9 +220,9 @@ mod tests {
             "Tr0ub4dour&3xyz",
             "kupferner Teekessel",
         ] {
-            assert_eq!(judge(&account("marooned99", good)).await.unwrap(), Ok(()), "{good}");
+            assert_eq!(judged("marooned99", good).await, Ok(()), "{good}");
         }
-        assert!(judge(&account("marooned99", &"a".repeat(256))).await.unwrap().is_err());
+        assert!(judged("marooned99", &"a".repeat(256)).await.is_err());
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use crate::error::FieldErrors;
 use crate::web::Theme;
 use crate::web::forwarded::Client;
 use crate::web::session::{Lifetime, random_bytes};
-use crate::{App, Error, Result};
+use crate::{App, Error, Result, jobs};
 
 /// Letters and digits of a code: 32 of them (RFC 4648 base32), none of which looks like another in lower case.
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
@@ -93,6 +93,7 @@ pub async fn set_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client)
     .await?;
     let logged_in = start_session(app, &mut tx, opened, user, Lifetime::Browser, theme, client).await?;
     tx.commit().await?;
+    jobs::wake(app);
     app.has_users.store(true, Ordering::Relaxed);
     Ok(logged_in)
 }

@@ -1,6 +1,12 @@
 //! The cards of log-in, sign-up and setup, and how people are named.
 
+mod links;
+
 use maud::{Markup, html};
+
+pub use links::{
+    ask_reset, choose_password, confirm_email, email_confirmed, reset_asked, reset_by_administrator, reset_done,
+};
 
 use super::model::{Author, CONSENT_VERSION, ConsentForm, LogInForm, SignUpForm};
 use super::queries::Consent;
@@ -84,6 +90,7 @@ pub fn log_in(ctx: &Ctx, form: &LogInForm, errors: &FieldErrors) -> Markup {
                 autofocus: again,
                 ..Field::default()
             }, false))
+            p class="text-13" { a class="font-550 hover:underline" href="/accounts/reset" { "Forgot your password?" } }
             (checkbox("remember", form.lifetime() == Lifetime::Device, false, &html! { "Stay logged in on this device for 30 days" }, None))
             (submit("Log in", "Logging in"))
         }

@@ -6,7 +6,7 @@ pub mod views;
 
 use poem::{Route, get, post};
 
-use handlers::{overview, roles, rooms, users};
+use handlers::{overview, reset_links, roles, rooms, users};
 
 /// Every page of the administration.
 pub fn routes(route: Route) -> Route {
@@ -20,4 +20,5 @@ pub fn routes(route: Route) -> Route {
         .at("/admin/rooms/:slug/delete", get(rooms::ask).post(rooms::destroy))
         .at("/admin/users", get(users::index))
         .at("/admin/users/:username/role", post(roles::update))
+        .at("/admin/users/:username/reset-link", post(reset_links::create))
 }

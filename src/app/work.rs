@@ -1,5 +1,6 @@
 //! Who does which kind of job.
 
+use crate::accounts::passwords;
 use crate::jobs::{Job, Kind};
 use crate::{App, Result, mail};
 
@@ -7,5 +8,6 @@ use crate::{App, Result, mail};
 pub(super) async fn perform(app: &App, job: &Job) -> Result<()> {
     match job.kind {
         Kind::Mail => mail::send(app, job).await,
+        Kind::Reset => passwords::send_reset(app, job).await,
     }
 }

@@ -36,7 +36,7 @@ pub struct Options {
     /// File that holds the address of Redis
     #[arg(long, env, global = true, hide_env_values = true, value_name = "FILE")]
     pub(super) redis_url_file: Option<OsString>,
-    /// Mail server: smtps://user:password@host, or smtp:// with ?tls=required [default: mails are written to files]
+    /// Mail server, smtps or smtp [default: mails are written to files]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "URL")]
     pub(super) smtp_url: Option<OsString>,
     /// File that holds the address of the mail server

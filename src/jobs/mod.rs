@@ -41,15 +41,18 @@ const GIVEN_UP_KEPT: TimeDelta = TimeDelta::days(30);
 pub enum Kind {
     /// Send a mail.
     Mail,
+    /// Mail somebody a link to choose a new password with, if there is such a person.
+    Reset,
 }
 
 impl Kind {
-    const ALL: [Self; 1] = [Self::Mail];
+    const ALL: [Self; 2] = [Self::Mail, Self::Reset];
 
     /// The name in the database.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Mail => "mail",
+            Self::Reset => "reset",
         }
     }
 

@@ -8,7 +8,7 @@ pub mod views;
 
 use poem::{Route, get, post};
 
-use handlers::{appearance, data, sessions};
+use handlers::{appearance, data, email, password, sessions};
 
 /// Every page of the settings.
 pub fn routes(route: Route) -> Route {
@@ -18,6 +18,8 @@ pub fn routes(route: Route) -> Route {
         .at("/settings/data", get(data::index))
         .at("/settings/export", post(data::export))
         .at("/settings/privacy", post(data::update))
+        .at("/settings/email", get(email::show).post(email::update))
+        .at("/settings/password", get(password::show).post(password::update))
         .at("/settings/sessions", get(sessions::index))
         .at("/settings/sessions/end-others", post(sessions::destroy_others))
         .at("/settings/sessions/:id/end", post(sessions::destroy))

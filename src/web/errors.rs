@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use maud::Markup;
 use poem::error::ParsePathError;
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Body, Endpoint, IntoResponse, Request, Response, Result};
 use serde_json::json;
 
 use crate::Error;
+use crate::error::FieldErrors;
 use crate::web::error_page::{error_fragment, error_page, refused_form, standard_sentence};
 use crate::web::headers::RequestId;
 use crate::web::normalise::is_local;
@@ -157,6 +159,22 @@ pub fn too_many(wait: Duration) -> String {
         1 => "That was too often. Try again in a second.".into(),
         seconds @ 2..=60 => format!("That was too often. Try again in {seconds} seconds."),
         seconds => format!("That was too often. Try again in {} minutes.", seconds.div_ceil(60)),
+    }
+}
+
+/// Draws a form again with what is wrong, where that can be said beside it; other errors stay errors.
+pub fn redraw(error: Error, form: impl FnOnce(&FieldErrors) -> Markup) -> Result<Response, Error> {
+    match error {
+        Error::Invalid(errors) => Ok(form(&errors)
+            .with_status(StatusCode::UNPROCESSABLE_ENTITY)
+            .into_response()),
+        Error::TooMany { retry_after } => {
+            let errors = FieldErrors::one("form", too_many(retry_after));
+            let mut response = form(&errors).with_status(StatusCode::TOO_MANY_REQUESTS).into_response();
+            set_retry_after(&mut response, retry_after);
+            Ok(response)
+        }
+        error => Err(error),
     }
 }
 

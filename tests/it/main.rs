@@ -23,6 +23,7 @@ mod embedded;
 mod encryption;
 mod exports;
 mod layers;
+mod links;
 mod log;
 mod mail;
 mod messages;

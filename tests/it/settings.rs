@@ -151,6 +151,8 @@ async fn who_is_not_logged_in_is_led_to_the_log_in(pool: PgPool) {
     for path in [
         "/settings",
         "/settings/appearance",
+        "/settings/email",
+        "/settings/password",
         "/settings/sessions",
         "/settings/data",
     ] {
@@ -163,6 +165,8 @@ async fn who_is_not_logged_in_is_led_to_the_log_in(pool: PgPool) {
         "/settings/appearance",
         "/settings/privacy",
         "/settings/export",
+        "/settings/email",
+        "/settings/password",
     ] {
         let answer = visitor.post(path, &[("theme", "dawn")]).await;
         assert_eq!(answer.headers()["location"], "/accounts/login", "{path}");

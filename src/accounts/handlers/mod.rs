@@ -2,7 +2,9 @@
 
 pub(super) mod appearance;
 pub(super) mod consent;
+pub(super) mod emails;
 mod refused;
+pub(super) mod reset;
 pub(super) mod sessions;
 pub(super) mod setup;
 pub(super) mod users;
@@ -10,8 +12,7 @@ pub(super) mod users;
 pub use refused::ask_to_log_in;
 
 use maud::Markup;
-use poem::http::StatusCode;
-use poem::{IntoResponse, Response};
+use poem::Response;
 
 use super::actions::{self, LoggedIn};
 use super::current_user::MaybeUser;
@@ -19,7 +20,7 @@ use super::device_cookie::DeviceCookie;
 use super::model::SignUpForm;
 use crate::error::FieldErrors;
 use crate::web::Theme;
-use crate::web::errors::{set_retry_after, too_many};
+use crate::web::errors::redraw;
 use crate::web::session::{set_session, set_theme};
 use crate::{App, Error, Result};
 
@@ -59,15 +60,6 @@ async fn answer(
             }
             Ok(response)
         }
-        Err(Error::Invalid(errors)) => Ok(form(&errors)
-            .with_status(StatusCode::UNPROCESSABLE_ENTITY)
-            .into_response()),
-        Err(Error::TooMany { retry_after }) => {
-            let errors = FieldErrors::one("form", too_many(retry_after));
-            let mut response = form(&errors).with_status(StatusCode::TOO_MANY_REQUESTS).into_response();
-            set_retry_after(&mut response, retry_after);
-            Ok(response)
-        }
-        Err(error) => Err(error),
+        Err(error) => redraw(error, form),
     }
 }

@@ -171,22 +171,53 @@ pub struct NewAccount {
 impl NewAccount {
     /// What a password must not be made of, besides common words.
     pub fn user_inputs(&self) -> Vec<String> {
-        let email = self
-            .email
-            .as_ref()
-            .map(|email| email.as_str().to_owned())
-            .unwrap_or_default();
-        let mut inputs = vec![
-            self.username.as_str().to_owned(),
-            self.first_name.as_str().to_owned(),
-            self.last_name.as_str().to_owned(),
-            email.split('@').next().unwrap_or_default().to_owned(),
-            email,
-            "umbrachat".to_owned(),
-        ];
-        inputs.retain(|input| !input.is_empty());
-        inputs
+        let email = self.email.as_ref().map_or("", Email::as_str);
+        let (first, last) = (self.first_name.as_str(), self.last_name.as_str());
+        user_inputs(self.username.as_str(), first, last, email)
     }
+}
+
+/// What the password of such a person must not be made of, besides common words.
+pub fn user_inputs(username: &str, first_name: &str, last_name: &str, email: &str) -> Vec<String> {
+    let local = email.split('@').next().unwrap_or_default();
+    let inputs = [username, first_name, last_name, local, email, "umbrachat"].into_iter();
+    inputs.filter(|input| !input.is_empty()).map(str::to_owned).collect()
+}
+
+/// What the password section of the settings sends. Never shown again.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct PasswordForm {
+    /// The one that still holds.
+    pub current_password: String,
+    /// The new one.
+    pub password: String,
+}
+
+/// What the e-mail section of the settings sends.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct EmailForm {
+    /// The address to have.
+    pub email: String,
+    /// Never shown again.
+    pub password: String,
+}
+
+/// What somebody sends who forgot their password.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct ResetForm {
+    /// Username or e-mail address.
+    pub login: String,
+}
+
+/// What the page behind a link sends. Never shown again.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct NewPasswordForm {
+    /// The new one.
+    pub password: String,
 }
 
 #[cfg(test)]

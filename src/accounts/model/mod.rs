@@ -9,7 +9,10 @@ use chrono::{DateTime, Utc};
 
 pub use device::Device;
 pub use fields::{Email, Password, PersonName, Username};
-pub use forms::{ConsentForm, LogInForm, NewAccount, SignUpForm, first_log_in};
+pub use forms::{
+    ConsentForm, EmailForm, LogInForm, NewAccount, NewPasswordForm, PasswordForm, ResetForm, SignUpForm, first_log_in,
+    user_inputs,
+};
 
 use crate::ids::UserId;
 

@@ -2,6 +2,7 @@
 
 mod privacy;
 mod sessions;
+mod tokens;
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
@@ -11,6 +12,7 @@ use crate::ids::{KeyId, UserId};
 
 pub use privacy::*;
 pub use sessions::*;
+pub use tokens::*;
 
 /// Held while the first administrator is made: "umbraSU" as a number that nothing else locks.
 const SETUP_LOCK: i64 = 0x75_6d_62_72_61_53_55;

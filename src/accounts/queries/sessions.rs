@@ -215,6 +215,23 @@ pub async fn delete_session_records(connection: &mut PgConnection, ended: &[Ende
     Ok(())
 }
 
+/// Moves a log-in that is alive to another record of the session library; which one it had, and how long it lasts.
+pub async fn update_session_record(
+    connection: &mut PgConnection,
+    session: SessionId,
+    store_id: &str,
+) -> sqlx::Result<Option<(Option<String>, Lifetime)>> {
+    let row = sqlx::query!(
+        "UPDATE user_sessions s SET store_id = $2
+         FROM (SELECT id, store_id FROM user_sessions WHERE id = $1 AND ended_at IS NULL FOR UPDATE) before
+         WHERE s.id = before.id RETURNING before.store_id, s.remember",
+        session.0,
+        store_id
+    );
+    let row = row.fetch_optional(connection).await?;
+    Ok(row.map(|row| (row.store_id, lifetime(row.remember))))
+}
+
 /// Ends every log-in of a person but `kept`.
 pub async fn update_sessions_ended(
     connection: &mut PgConnection,

@@ -1,6 +1,7 @@
 //! The administrator's pages: one file per resource.
 
 pub(super) mod overview;
+pub(super) mod reset_links;
 pub(super) mod roles;
 pub(super) mod rooms;
 pub(super) mod users;

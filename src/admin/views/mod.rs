@@ -14,7 +14,7 @@ pub use overview::{Overview, overview};
 pub use rooms::{
     RoomForm, RoomsPage, new_room, room_delete, room_edit, room_list, room_made, rooms_content, rooms_page,
 };
-pub use users::{UsersPage, people, users};
+pub use users::{UsersPage, people, reset_link, users};
 
 /// Which tab is open.
 #[derive(Clone, Copy, PartialEq, Eq)]

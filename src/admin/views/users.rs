@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Tab, list_head, page, show_more};
+use super::{Tab, ask, choices, list_head, page, show_more};
 use crate::accounts::model::Person;
 use crate::chat::Shell;
 use crate::web::components::{avatar, chip, csrf_field, empty_state};
@@ -59,6 +59,25 @@ pub fn people(ctx: &Ctx, viewer: &Viewer, data: &UsersPage) -> Markup {
     }
 }
 
+/// A link to hand over, which is never shown again.
+pub fn reset_link(shell: &Shell<'_>, username: &str, link: &str) -> Markup {
+    let sentence = "Give it to them, and to nobody else: whoever opens it sets the password of the account. It works once, \
+                    within an hour, and is not shown again.";
+    let content = ask(
+        "reset-link-title",
+        &format!("Reset link for @{username}"),
+        sentence,
+        &html! {
+            div.field class="mt-5" {
+                label for="reset-link" { "Link" }
+                input.input #reset-link type="text" readonly value=(link);
+            }
+            (choices(&html! { a.button.secondary href="/admin/users" { "Back to the users" } }))
+        },
+    );
+    page(shell, Tab::Users, &content)
+}
+
 fn row(ctx: &Ctx, viewer: &Viewer, person: &Person, admins: i64) -> Markup {
     let last = person.is_admin && admins <= 1;
     let path = format!("/admin/users/{}/role", person.username);
@@ -81,6 +100,10 @@ fn row(ctx: &Ctx, viewer: &Viewer, person: &Person, admins: i64) -> Markup {
                     @if let Some(email) = &person.email { (email) " · " }
                     "joined " time datetime=(person.created_at.format("%Y-%m-%dT%H:%M:%SZ")) data-format="date" { (person.created_at.format("%-d %B %Y")) }
                 }
+            }
+            form class="flex-none @max-[640px]:ps-13" method="post" action={ "/admin/users/" (person.username) "/reset-link" } {
+                (csrf_field(ctx))
+                button.button.small.secondary type="submit" aria-label={ "Reset link for " (person.name) } { "Reset link" }
             }
             form class="grid flex-none justify-items-end gap-0.5 @max-[640px]:w-full @max-[640px]:justify-items-start @max-[640px]:ps-13" method="post" action=(path) hx-post=(path) hx-include="#q" hx-target="#people" hx-swap="outerHTML" {
                 (csrf_field(ctx))

@@ -6,7 +6,7 @@ use poem::web::{Data, Form};
 use poem::{IntoResponse, Response, handler};
 use serde::Deserialize;
 
-use crate::accounts::{self, CurrentUser, DeviceCookie, queries};
+use crate::accounts::{self, CurrentUser, passwords, queries};
 use crate::chat::{Open, Shell};
 use crate::error::FieldErrors;
 use crate::privacy;
@@ -68,12 +68,12 @@ pub async fn export(
     ctx: Ctx,
     user: CurrentUser,
     client: Client,
-    device: DeviceCookie,
     Form(form): Form<Confirmation>,
 ) -> Result<Response> {
-    let confirmed = accounts::actions::confirm_password(&app, &user, &form.password, &client, &device).await;
+    let mut errors = FieldErrors::default();
+    let confirmed = passwords::confirm(&app, &user, &client, ("password", &form.password), &mut errors).await;
     match confirmed {
-        Ok(()) => {
+        Ok(_) if errors.is_empty() => {
             let body = privacy::actions::export(&app, user.id).await?;
             let name = format!(
                 "attachment; filename=\"umbrachat-{}.zip\"",
@@ -82,7 +82,7 @@ pub async fn export(
             let response = Response::builder().content_type("application/zip");
             Ok(response.header(header::CONTENT_DISPOSITION, name).body(body))
         }
-        Err(Error::Invalid(errors)) => {
+        Ok(_) => {
             let page = draw(&app, &ctx, &user, &errors).await?;
             Ok(page.with_status(StatusCode::UNPROCESSABLE_ENTITY).into_response())
         }

@@ -2,4 +2,6 @@
 
 pub(super) mod appearance;
 pub(super) mod data;
+pub(super) mod email;
+pub(super) mod password;
 pub(super) mod sessions;

@@ -2,12 +2,16 @@
 
 mod appearance;
 mod data;
+mod email;
+mod password;
 mod sessions;
 
 use maud::{Markup, html};
 
 pub use appearance::appearance;
 pub use data::{data, switches};
+pub use email::{EmailPage, email};
+pub use password::password;
 pub use sessions::{SessionsPage, sessions};
 
 use crate::chat::{self, Shell};
@@ -19,6 +23,10 @@ use crate::web::icons::icon;
 pub enum Section {
     /// Night, dawn, or as the system says.
     Appearance,
+    /// My address.
+    Email,
+    /// A new password.
+    Password,
     /// Where I am logged in.
     Sessions,
     /// What others see of me, and what is stored about me.
@@ -26,8 +34,10 @@ pub enum Section {
 }
 
 /// Each section with its address, its icon and its name.
-const SECTIONS: [(Section, &str, &str, &str); 3] = [
+const SECTIONS: [(Section, &str, &str, &str); 5] = [
     (Section::Appearance, "/settings/appearance", "palette", "Appearance"),
+    (Section::Email, "/settings/email", "at-sign", "E-mail"),
+    (Section::Password, "/settings/password", "key-round", "Password"),
     (Section::Sessions, "/settings/sessions", "monitor", "Sessions"),
     (Section::Data, "/settings/data", "shield", "Privacy and data"),
 ];

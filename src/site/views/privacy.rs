@@ -7,7 +7,7 @@ use crate::accounts::model::CONSENT_VERSION;
 use crate::web::{Ctx, Viewer, layout};
 
 /// What is stored, why, and how long.
-const STORED: [(&str, &str, &str); 8] = [
+const STORED: [(&str, &str, &str); 10] = [
     (
         "Your account: username, first and last name, the role (member or administrator), and when it was made",
         "So that you can log in, and so that others know who writes.",
@@ -37,6 +37,16 @@ const STORED: [(&str, &str, &str); 8] = [
         "Your choices: the look, and whether others see that you are online and what you have read",
         "To keep to them wherever you log in.",
         "As long as the account exists.",
+    ),
+    (
+        "Whether your e-mail address is confirmed, and of links mailed to you a hash, with the address that one confirms",
+        "To let you back in when you forget your password, and to mail nobody but you.",
+        "The address until you give another one; a link for an hour.",
+    ),
+    (
+        "Mails to you that are still to be sent, encrypted",
+        "To send them again when the mail server is away.",
+        "Until they are sent, or 30 days after they could not be.",
     ),
     (
         "Your messages: the text encrypted; room, author, time and order in the clear",
@@ -75,7 +85,7 @@ pub fn privacy(ctx: &Ctx, viewer: Option<&Viewer>) -> Markup {
     let text = html! {
         h2 { "In short" }
         ul {
-            li { "Everything stays on this server. Nothing is loaded from another host, and nothing is sent to one." }
+            li { "Everything stays on this server. Nothing is loaded from another host, and nothing is sent to one but the mails that go to you." }
             li { "What you write is encrypted before it is stored." }
             li { "The running server can read messages, because it has to show them. Whoever runs it could, too." }
             li { "No tracking, no advertising, no statistics about people." }

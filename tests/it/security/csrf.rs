@@ -7,7 +7,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 20] = [
+const UNSAFE: [(&str, &str); 26] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -20,6 +20,18 @@ const UNSAFE: [(&str, &str); 20] = [
     ("/settings/appearance", "theme=dawn"),
     ("/settings/export", "password=seven+quiet+moons+over+the+bay"),
     ("/settings/privacy", "presence=off&receipts=off"),
+    (
+        "/settings/password",
+        "current_password=seven+quiet+moons+over+the+bay&password=eight+loud+suns+under+it",
+    ),
+    (
+        "/settings/email",
+        "email=eve@example.org&password=seven+quiet+moons+over+the+bay",
+    ),
+    ("/accounts/reset", "login=alice"),
+    ("/accounts/reset/x", "password=eight+loud+suns+under+it"),
+    ("/accounts/email/verify/x", ""),
+    ("/admin/users/alice/reset-link", ""),
     ("/settings/sessions/end-others", ""),
     ("/settings/sessions/00000000-0000-0000-0000-000000000000/end", ""),
     ("/chat/room/General/join", ""),

@@ -21,6 +21,7 @@ async fn state(pool: &PgPool) -> Vec<String> {
         "users",
         "user_sessions",
         "login_tokens",
+        "jobs",
         "rooms",
         "members",
         "room_events",
