@@ -494,7 +494,7 @@ async fn handshakes_from_foreign_pages_are_refused(pool: PgPool) {
         .client
         .get(format!("{}/ws/chatroom/General", server.address))
         .header("Origin", &server.address);
-    assert_eq!(answer.send().await.unwrap().status(), StatusCode::BAD_REQUEST);
+    assert_eq!(answer.send().await.unwrap().status(), StatusCode::UPGRADE_REQUIRED);
 }
 
 #[sqlx::test]

@@ -198,7 +198,7 @@ async fn after_a_log_in_as_somebody_else_it_is_said_who_would_write_it(pool: PgP
         alice
             .page("/chat/room/General")
             .await
-            .contains(r#"<b class="author">bob Test</b>"#)
+            .contains(r#"<bdi>bob Test</bdi> <span class="username">@bob</span>"#)
     );
 }
 
