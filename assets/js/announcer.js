@@ -14,7 +14,7 @@ let timer = null;
 let unseen = 0;
 
 function authorOf(item) {
-  return find(".author", item)?.textContent.trim() || item.dataset.name || "";
+  return find(".author bdi", item)?.textContent.trim() || item.dataset.name || "";
 }
 
 function say() {

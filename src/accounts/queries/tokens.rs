@@ -76,13 +76,14 @@ pub async fn find_account_to_mail(db: impl PgExecutor<'_>, login_key: &str) -> s
         Account,
         r#"SELECT id AS "user: UserId", username, first_name, last_name, email,
                   email_verified_at IS NOT NULL AS "is_verified!", password_hash
-           FROM users WHERE email_verified_at IS NOT NULL
-               AND id = ANY (ARRAY(SELECT id FROM users WHERE name_key = $1
-                                   UNION ALL SELECT id FROM users WHERE email_key = $1 AND email_verified_at IS NOT NULL))"#,
+           FROM users
+           WHERE id = ANY (ARRAY(SELECT id FROM users WHERE name_key = $1
+                                 UNION ALL SELECT id FROM users WHERE email_key = $1 AND email_verified_at IS NOT NULL))"#,
         login_key
     )
     .fetch_optional(db)
     .await
+    .map(|found| found.filter(|account| account.is_verified))
 }
 
 /// A new one-time link.
