@@ -85,7 +85,7 @@ pub struct Login {
     pub session: SessionId,
     /// Whose.
     pub user: UserId,
-    /// First and last name, or the username.
+    /// The name that they are shown by.
     pub name: String,
     /// The name to log in with.
     pub username: String,
@@ -163,7 +163,7 @@ impl LoginCache {
         }
     }
 
-    /// Removes log-ins that ended. To be called after the end is committed.
+    /// Removes log-ins that ended, or whose person has another name. To be called after that is committed.
     pub fn remove(&self, ids: impl IntoIterator<Item = Id>) {
         self.endings.fetch_add(1, Ordering::SeqCst);
         for id in ids {

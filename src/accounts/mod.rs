@@ -20,6 +20,7 @@ mod device_cookie;
 mod handlers;
 pub mod model;
 mod password;
+pub mod profile;
 pub mod queries;
 pub mod setup;
 pub mod views;

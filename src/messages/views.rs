@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use super::model::{History, Item, MAX_CHARS, MessageView};
-use crate::accounts::model::Author;
+use crate::accounts::model::{Author, profile_path};
 use crate::ids::{ClientId, RoomId};
 use crate::rooms::model::path;
 use crate::rooms::views::event;
@@ -22,7 +22,11 @@ pub fn message(message: &MessageView) -> Markup {
         {
             @if message.new_day { (day(message.created_at)) }
             @if !message.continued { (avatar(message.author.id, &message.author.name, 36)) }
-            b.author { (message.author.name) }
+            @if message.continued {
+                b.author { (message.author.name) }
+            } @else {
+                a.author href=(profile_path(&message.author.username)) { (message.author.name) }
+            }
             (time(&message.created_at))
             @if let Some(body) = &message.body {
                 p.body dir="auto" { (body) }

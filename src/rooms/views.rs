@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::model::{EventKind, RoomEvent};
+use crate::accounts::model::profile_path;
 use crate::web::components::time;
 
 /// A line in the stream, like "Ana joined". The same for every reader.
@@ -16,7 +17,10 @@ pub fn event(event: &RoomEvent) -> Markup {
     };
     html! {
         li id={ "e-" (event.change) } class="event" data-seq=(event.after_seq) data-change=(event.change) {
-            p { bdi { (event.actor.name) } " " (did) }
+            p {
+                a href=(profile_path(&event.actor.username)) { bdi data-author=(event.actor.id) { (event.actor.name) } }
+                " " (did)
+            }
             (time(&event.at))
         }
     }

@@ -30,6 +30,7 @@ mod outages;
 mod parsers;
 mod plans;
 mod presence;
+mod profile;
 mod rooms;
 mod security;
 mod settings;

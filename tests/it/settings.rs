@@ -148,12 +148,21 @@ async fn who_is_not_logged_in_is_led_to_the_log_in(pool: PgPool) {
     let server = spawn(pool).await;
     server.admin().await;
     let visitor = server.visitor();
-    for path in ["/settings", "/settings/appearance", "/settings/sessions"] {
+    for path in [
+        "/settings",
+        "/settings/profile",
+        "/settings/appearance",
+        "/settings/sessions",
+    ] {
         let answer = visitor.get(path).await;
         let next = path.replace('/', "%2F");
         assert_eq!(answer.headers()["location"], format!("/accounts/login?next={next}"));
     }
-    for path in ["/settings/sessions/end-others", "/settings/appearance"] {
+    for path in [
+        "/settings/sessions/end-others",
+        "/settings/profile",
+        "/settings/appearance",
+    ] {
         let answer = visitor.post(path, &[("theme", "dawn")]).await;
         assert_eq!(answer.headers()["location"], "/accounts/login", "{path}");
     }

@@ -4,6 +4,7 @@
 mod device;
 mod fields;
 mod forms;
+mod profile;
 
 use caseless::Caseless;
 use chrono::{DateTime, Utc};
@@ -12,6 +13,7 @@ use unicode_normalization::UnicodeNormalization;
 pub use device::Device;
 pub use fields::{Email, Password, PersonName, Username};
 pub use forms::{LogInForm, NewAccount, SignUpForm};
+pub use profile::{Bio, MAX_BIO, NewProfile, Profile, ProfileForm, profile_path};
 
 use crate::ids::UserId;
 
@@ -35,15 +37,6 @@ pub struct Author {
     pub username: String,
     /// The name that they are shown by.
     pub name: String,
-}
-
-/// First and last name; people without either go by their username.
-pub fn full_name(first_name: &str, last_name: &str, username: &str) -> String {
-    match (first_name, last_name) {
-        ("", "") => username.to_owned(),
-        (name, "") | ("", name) => name.to_owned(),
-        (first, last) => format!("{first} {last}"),
-    }
 }
 
 /// What a person may do on the whole server.
@@ -81,7 +74,7 @@ pub struct Person {
     pub id: UserId,
     /// The name to log in with.
     pub username: String,
-    /// First and last name, or the username.
+    /// The name that they are shown by.
     pub name: String,
     /// Not verified: nobody has shown that it is theirs.
     pub email: Option<String>,
@@ -96,13 +89,6 @@ pub struct Person {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn people_go_by_what_name_they_have() {
-        assert_eq!(full_name("Mara", "Lindqvist", "mara"), "Mara Lindqvist");
-        assert_eq!(full_name("Mara", "", "mara"), "Mara");
-        assert_eq!(full_name("", "", "mara"), "mara");
-    }
 
     #[test]
     fn names_that_differ_in_case_or_form_only_are_the_same() {

@@ -1,5 +1,6 @@
 //! The SQL of accounts, sessions and one-time codes.
 
+mod profile;
 mod sessions;
 
 use chrono::{DateTime, Utc};
@@ -8,6 +9,7 @@ use sqlx::{PgConnection, PgExecutor};
 use crate::accounts::model::{NewAccount, Role};
 use crate::ids::{KeyId, UserId};
 
+pub use profile::*;
 pub use sessions::*;
 
 /// Held while the first administrator is made: "umbraSU" as a number that nothing else locks.

@@ -1,11 +1,13 @@
 //! The pages of the settings: a list of sections, and beside it (on a phone: after it) the one that is open.
 
 mod appearance;
+mod profile;
 mod sessions;
 
 use maud::{Markup, html};
 
 pub use appearance::appearance;
+pub use profile::profile;
 pub use sessions::{SessionsPage, sessions};
 
 use crate::chat::{self, Shell};
@@ -15,6 +17,8 @@ use crate::web::icons::icon;
 /// The sections, in the order of their list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
+    /// My name, and what I say of myself.
+    Profile,
     /// Night, dawn, or as the system says.
     Appearance,
     /// Where I am logged in.
@@ -22,7 +26,8 @@ pub enum Section {
 }
 
 /// Each section with its address, its icon and its name.
-const SECTIONS: [(Section, &str, &str, &str); 2] = [
+const SECTIONS: [(Section, &str, &str, &str); 3] = [
+    (Section::Profile, "/settings/profile", "user", "Profile"),
     (Section::Appearance, "/settings/appearance", "palette", "Appearance"),
     (Section::Sessions, "/settings/sessions", "monitor", "Sessions"),
 ];

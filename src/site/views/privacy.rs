@@ -9,7 +9,7 @@ use crate::web::{Ctx, Viewer, layout};
 /// What is stored, why, and how long.
 const STORED: [(&str, &str, &str); 7] = [
     (
-        "Your account: username, first and last name, the role (member or administrator), and when it was made",
+        "Your account: username, first and last name, the display name and the lines about you if you give any, the role (member or administrator), and when it was made",
         "So that you can log in, and so that others know who writes.",
         "As long as the account exists.",
     ),
@@ -91,7 +91,7 @@ pub fn privacy(ctx: &Ctx, viewer: Option<&Viewer>) -> Markup {
         h2 { "Who can see what" }
         ul {
             li { "Everybody with an account here can find and join the public rooms, and then reads all that was written in them." }
-            li { "Others see your name, your username, and whether you are online in the room they have open." }
+            li { "Others see your name, your username, what you say about yourself, since when you are here, and whether you are online in the room they have open." }
             li { "Administrators also see your e-mail address, when you were last here, and how many messages a room has." }
         }
         h2 { "Network addresses" }

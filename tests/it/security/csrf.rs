@@ -7,7 +7,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 17] = [
+const UNSAFE: [(&str, &str); 18] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -16,6 +16,7 @@ const UNSAFE: [(&str, &str); 17] = [
     ("/accounts/login", "login=alice&password=seven+quiet+moons+over+the+bay"),
     ("/accounts/logout", ""),
     ("/appearance", "theme=dawn"),
+    ("/settings/profile", "display_name=Evil"),
     ("/settings/appearance", "theme=dawn"),
     ("/settings/sessions/end-others", ""),
     ("/settings/sessions/00000000-0000-0000-0000-000000000000/end", ""),
