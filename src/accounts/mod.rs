@@ -20,14 +20,17 @@ mod device_cookie;
 mod handlers;
 pub mod model;
 mod password;
+mod picture;
 pub mod profile;
 pub mod queries;
 pub mod setup;
+mod uploads;
 pub mod views;
 
 use poem::{Route, get, post};
 
 pub use current_user::{Administrator, CurrentUser, MaybeUser, lead_to_setup, recognise_user, refuse_before_setup};
+pub use uploads::admit_upload;
 
 /// Sign-up, log-in, setup, and the choice of a theme.
 pub fn routes(route: Route) -> Route {
@@ -43,4 +46,9 @@ pub fn routes(route: Route) -> Route {
         )
         .at("/accounts/logout", post(handlers::sessions::destroy))
         .at("/appearance", post(handlers::appearance::update))
+}
+
+/// People's pictures.
+pub fn pictures(route: Route) -> Route {
+    route.at("/pictures/:username/:version", get(handlers::pictures::show))
 }

@@ -1,7 +1,9 @@
 //! What a page needs to know of its request and its reader.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
+use super::components::Face;
 use crate::ids::UserId;
 
 /// The look a reader chose; `System` follows the device.
@@ -61,6 +63,20 @@ pub struct Viewer {
     pub name: String,
     /// The name to log in with, without @.
     pub username: String,
+    /// The version of their picture, if they have one.
+    pub picture: Option<Uuid>,
     /// Whether the administration is open to them.
     pub is_admin: bool,
+}
+
+impl Viewer {
+    /// How they look.
+    pub fn face(&self) -> Face<'_> {
+        Face {
+            id: self.id,
+            username: &self.username,
+            name: &self.name,
+            picture: self.picture,
+        }
+    }
 }

@@ -160,6 +160,8 @@ async fn who_is_not_logged_in_is_led_to_the_log_in(pool: PgPool) {
     }
     for path in [
         "/settings/sessions/end-others",
+        "/settings/picture",
+        "/settings/picture/delete",
         "/settings/profile",
         "/settings/appearance",
     ] {

@@ -1,6 +1,7 @@
 //! The pages of accounts: one file per resource.
 
 pub(super) mod appearance;
+pub(super) mod pictures;
 pub(super) mod sessions;
 pub(super) mod setup;
 pub(super) mod users;

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
+use uuid::Uuid;
 
 use crate::ids::{KeyId, SessionId, UserId};
 use crate::web::session::Lifetime;
@@ -98,6 +99,8 @@ pub struct LiveSession {
     pub name: String,
     /// What they may do.
     pub role: String,
+    /// The version of their picture, if they have one.
+    pub picture: Option<Uuid>,
     /// Their data key.
     pub key: KeyId,
     /// How long it lasts.
@@ -115,7 +118,7 @@ pub async fn find_session(
     let row = sqlx::query!(
         r#"SELECT s.id AS "id: SessionId", s.user_id AS "user: UserId", s.remember,
                   s.last_used_at AS "last_used_at: DateTime<Utc>", a.role AS "role!",
-                  a.username AS "username!", a.name AS "name!", a.data_key_id AS "key!: KeyId"
+                  a.username AS "username!", a.name AS "name!", a.picture, a.data_key_id AS "key!: KeyId"
            FROM user_sessions s JOIN authors a ON a.id = s.user_id
            WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2"#,
         session.0,
@@ -126,6 +129,7 @@ pub async fn find_session(
         user: row.user,
         username: row.username,
         name: row.name,
+        picture: row.picture,
         role: row.role,
         key: row.key,
         lifetime: lifetime(row.remember),

@@ -7,7 +7,7 @@ mod sessions;
 use maud::{Markup, html};
 
 pub use appearance::appearance;
-pub use profile::profile;
+pub use profile::{names, picture, profile};
 pub use sessions::{SessionsPage, sessions};
 
 use crate::chat::{self, Shell};

@@ -5,12 +5,17 @@ use maud::{Markup, html};
 use uuid::Uuid;
 
 use crate::ids::UserId;
-use crate::web::components::{avatar, badge};
+use crate::web::components::{Face, avatar, badge};
 use crate::web::icons::icon;
 
 /// Somebody of the picture, chosen so that their hues differ.
-fn person(number: u128) -> UserId {
-    UserId(Uuid::from_u128(number))
+fn face(number: u128, name: &str) -> Face<'_> {
+    Face {
+        id: UserId(Uuid::from_u128(number)),
+        username: name,
+        name,
+        picture: None,
+    }
 }
 
 /// The picture of a room.
@@ -36,7 +41,7 @@ fn side_bar() -> Markup {
     html! {
         div class="bg-veil max-md:hidden" {
             div class="flex min-h-18 items-center gap-2.5 px-4 pt-3.5 pb-1.5" {
-                (avatar(person(15), "Mara Lindqvist", 32))
+                (avatar(face(15, "Mara Lindqvist"), 32))
                 div {
                     p class="font-600" { "Mara Lindqvist" }
                     p class="text-12 text-t2" { "Online" }
@@ -115,7 +120,7 @@ fn moon() -> Markup {
 }
 
 fn author(number: u128, name: &str, at: &str) -> Markup {
-    html! { (avatar(person(number), name, 36)) b.author { (name) } time { (at) } }
+    html! { (avatar(face(number, name), 36)) b.author { (name) } time { (at) } }
 }
 
 fn composer() -> Markup {

@@ -7,7 +7,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 18] = [
+const UNSAFE: [(&str, &str); 20] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -17,6 +17,8 @@ const UNSAFE: [(&str, &str); 18] = [
     ("/accounts/logout", ""),
     ("/appearance", "theme=dawn"),
     ("/settings/profile", "display_name=Evil"),
+    ("/settings/picture", ""),
+    ("/settings/picture/delete", ""),
     ("/settings/appearance", "theme=dawn"),
     ("/settings/sessions/end-others", ""),
     ("/settings/sessions/00000000-0000-0000-0000-000000000000/end", ""),
