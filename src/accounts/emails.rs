@@ -51,8 +51,8 @@ pub async fn find_claim(app: &App, token: &str) -> Result<TokenOwner> {
 pub async fn verify(app: &App, token: &str, client: &Client) -> Result<()> {
     app.throttle.check_address(client.address).await?;
     let mut tx = app.db.begin().await?;
-    let used = queries::take_token(&mut tx, &links::hash(token), LinkKind::Verify, app.now()).await?;
-    let (user, email) = used.ok_or(Error::NotFound)?;
+    let token_owner = queries::take_token(&mut tx, &links::hash(token), LinkKind::Verify, app.now()).await?;
+    let (user, email) = token_owner.ok_or(Error::NotFound)?;
     let email = Email::parse_optional(&email.unwrap_or_default()).ok().flatten();
     let email = email.ok_or(Error::NotFound)?;
     let account = queries::find_account(&mut *tx, user).await?.ok_or(Error::NotFound)?;

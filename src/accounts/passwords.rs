@@ -142,8 +142,8 @@ pub async fn reset(app: &App, token: &str, form: &NewPasswordForm, client: &Clie
     let new = errors.take("password", Password::parse(&form.password));
     let password_hash = judge_and_hash(&account, new, errors).await?;
     let mut tx = app.db.begin().await?;
-    let used = queries::take_token(&mut tx, &hash, LinkKind::Reset, app.now()).await?;
-    let (user, _) = used.ok_or(Error::NotFound)?;
+    let token_owner = queries::take_token(&mut tx, &hash, LinkKind::Reset, app.now()).await?;
+    let (user, _) = token_owner.ok_or(Error::NotFound)?;
     queries::update_password(&mut tx, user, &password_hash).await?;
     queries::delete_tokens(&mut tx, user).await?;
     let ended = queries::update_sessions_ended(&mut tx, user, None, app.now()).await?;
