@@ -8,7 +8,6 @@ use sqlx::PgConnection;
 use super::connect::Shown;
 use super::event::{Changes, Placement};
 use crate::accounts::CurrentUser;
-
 use crate::ids::Position;
 use crate::messages::history;
 use crate::messages::model::Item;

@@ -110,6 +110,8 @@ test("archived while somebody writes: the page can be read, and keeps what was n
 
 test("renamed and archived while somebody is offline: the page is found, and keeps what was not sent", async ({ person, admin, newRoom, expectComplaint }) => {
   expectComplaint(LOST_CONNECTION);
+  // A handshake that fails on the way back is followed by a plain request.
+  expectComplaint(STATUS(404));
   const [room, renamed, text] = [await newRoom("closing"), unique("closed"), unique("written")];
   const [ada, stella] = [await person("Ada"), await admin()];
   await enter(ada, room);
