@@ -14,7 +14,7 @@ for (const [theme, scheme] of Object.entries(themes)) {
     test(`public pages (${look})`, async ({ visitor, expectComplaint }) => {
       expectComplaint(STATUS(404));
       const page = await visitor(options);
-      for (const path of ["/", "/accounts/signup", "/accounts/login", "/privacy", "/about", "/nowhere"]) {
+      for (const path of ["/", "/accounts/signup", "/accounts/login", "/accounts/reset", "/privacy", "/about", "/nowhere"]) {
         await page.goto(path);
         await fits(page, path);
         await accessible(page, `${path} (${look})`);
@@ -50,6 +50,24 @@ for (const [theme, scheme] of Object.entries(themes)) {
       await page.context().setOffline(false);
       await expect(page.locator("#connection")).toBeHidden();
       await expect(unconfirmed(page)).toHaveCount(0);
+    });
+
+    test(`settings (${look})`, async ({ person, expectComplaint }) => {
+      expectComplaint(STATUS(422));
+      const page = await person("Ada Lovelace", options);
+      for (const path of ["/settings", "/settings/email", "/settings/password", "/settings/appearance", "/settings/sessions", "/settings/data"]) {
+        await page.goto(path);
+        await fits(page, path);
+        await accessible(page, `${path} (${look})`);
+      }
+      for (const path of ["/settings/email", "/settings/password", "/settings/data"]) {
+        await page.goto(path);
+        await page.locator("main input[type=password]").first().fill("not the one");
+        await page.locator("main form:has(input[type=password]) button[type=submit]").click();
+        await expect(page.locator("main .field-error").first()).toBeVisible();
+        await fits(page, `${path}, refused`);
+        await accessible(page, `${path}, refused (${look})`);
+      }
     });
 
     test(`administration (${look})`, async ({ admin }) => {
