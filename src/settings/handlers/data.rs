@@ -1,9 +1,9 @@
 //! What others see of me, and what is stored about me.
 
 use maud::Markup;
-use poem::http::{StatusCode, header};
+use poem::http::header;
 use poem::web::{Data, Form};
-use poem::{IntoResponse, Response, handler};
+use poem::{Response, handler};
 use serde::Deserialize;
 
 use crate::accounts::{self, CurrentUser, passwords, queries};
@@ -12,7 +12,7 @@ use crate::error::FieldErrors;
 use crate::privacy;
 use crate::settings::views::{self, Section};
 use crate::web::Ctx;
-use crate::web::errors::{set_retry_after, too_many};
+use crate::web::errors::redraw;
 use crate::web::forwarded::Client;
 use crate::web::htmx::changed;
 use crate::{App, Error, Result};
@@ -35,7 +35,10 @@ pub struct Choice {
 /// What can be chosen, and taken along.
 #[handler]
 pub async fn index(app: Data<&App>, ctx: Ctx, user: CurrentUser) -> Result<Markup> {
-    draw(&app, &ctx, &user, &FieldErrors::default()).await
+    let shell = Shell::load(&app, &ctx, &user, Open::Settings).await?;
+    let hidden = queries::find_hidden(&app.db, user.id).await?;
+    let section = views::data(&ctx, hidden, &FieldErrors::default());
+    Ok(views::page(&shell, Section::Data, &section))
 }
 
 /// Sets switches.
@@ -72,8 +75,12 @@ pub async fn export(
 ) -> Result<Response> {
     let mut errors = FieldErrors::default();
     let confirmed = passwords::confirm(&app, &user, &client, ("password", &form.password), &mut errors).await;
+    let confirmed = match confirmed {
+        Ok(_) if !errors.is_empty() => Err(Error::Invalid(errors)),
+        confirmed => confirmed,
+    };
     match confirmed {
-        Ok(_) if errors.is_empty() => {
+        Ok(_) => {
             let body = privacy::actions::export(&app, user.id).await?;
             let name = format!(
                 "attachment; filename=\"umbrachat-{}.zip\"",
@@ -82,23 +89,12 @@ pub async fn export(
             let response = Response::builder().content_type("application/zip");
             Ok(response.header(header::CONTENT_DISPOSITION, name).body(body))
         }
-        Ok(_) => {
-            let page = draw(&app, &ctx, &user, &errors).await?;
-            Ok(page.with_status(StatusCode::UNPROCESSABLE_ENTITY).into_response())
+        Err(error) => {
+            let shell = Shell::load(&app, &ctx, &user, Open::Settings).await?;
+            let hidden = queries::find_hidden(&app.db, user.id).await?;
+            redraw(error, |errors| {
+                views::page(&shell, Section::Data, &views::data(&ctx, hidden, errors))
+            })
         }
-        Err(Error::TooMany { retry_after }) => {
-            let errors = FieldErrors::one("password", too_many(retry_after));
-            let page = draw(&app, &ctx, &user, &errors).await?;
-            let mut response = page.with_status(StatusCode::TOO_MANY_REQUESTS).into_response();
-            set_retry_after(&mut response, retry_after);
-            Ok(response)
-        }
-        Err(error) => Err(error),
     }
-}
-
-async fn draw(app: &App, ctx: &Ctx, user: &CurrentUser, errors: &FieldErrors) -> Result<Markup> {
-    let shell = Shell::load(app, ctx, user, Open::Settings).await?;
-    let hidden = queries::find_hidden(&app.db, user.id).await?;
-    Ok(views::page(&shell, Section::Data, &views::data(ctx, hidden, errors)))
 }

@@ -11,6 +11,7 @@ use crate::web::icons::icon;
 
 /// The section; `errors` are those of the download.
 pub fn data(ctx: &Ctx, hidden: Hidden, errors: &FieldErrors) -> Markup {
+    let error = errors.get("password").or(errors.get("form"));
     html! {
         div class="grid gap-7" {
             (heading("Privacy and data", "What others learn of you here, and what is stored about you."))
@@ -32,9 +33,9 @@ pub fn data(ctx: &Ctx, hidden: Hidden, errors: &FieldErrors) -> Markup {
                             (password_field(Field {
                                 label: "Your password",
                                 name: "password",
-                                error: errors.get("password"),
+                                error,
                                 autocomplete: Some("current-password"),
-                                autofocus: errors.get("password").is_some(),
+                                autofocus: error.is_some(),
                                 ..Field::default()
                             }, false))
                         }
