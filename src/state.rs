@@ -88,7 +88,7 @@ pub struct Login {
     pub session: SessionId,
     /// Whose.
     pub user: UserId,
-    /// First and last name, or the username.
+    /// The name that they are shown by.
     pub name: String,
     /// The name to log in with.
     pub username: String,
@@ -170,7 +170,7 @@ impl LoginCache {
         }
     }
 
-    /// Removes all of them, after some have ended on this node or on another, or after somebody began to hide. On this one,
+    /// Removes all of them, after some have ended on this node or on another, after somebody began to hide, or has another name. On this one,
     /// to be called after the change is committed.
     pub fn clear(&self) {
         self.endings.fetch_add(1, Ordering::SeqCst);

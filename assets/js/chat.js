@@ -9,6 +9,7 @@
 //   .disconnected                           set on #room or #inbox while there is no connection: dots go hollow
 //   #room.closed                            set when nothing can be sent any more
 //   #scroller > ol#messages                 li#m-<seq> and li#e-<change>, #older first, unconfirmed ones last
+//   [data-author] .author, .avatar          how that person is shown; a link to /@<username> opens in #dialog
 //   #to-newest > span                       "3 new messages"
 //   #announcer                              the polite live region
 //   form#composer > textarea[data-max]      .has-text while there is something to send; .counter near the limit;
@@ -28,6 +29,7 @@ import * as logout from "./logout.js";
 import * as menus from "./menus.js";
 import * as outbox from "./outbox.js";
 import * as password from "./password.js";
+import * as profiles from "./profiles.js";
 import * as scroll from "./scroll.js";
 import * as theme from "./theme.js";
 import * as timeline from "./timeline.js";
@@ -43,6 +45,6 @@ document.addEventListener("alpine:init", () => {
 // The question before a log-out comes before the forms. Watchers of the connection come before it, and the place in the
 // list last: by then all that is drawn is drawn.
 const parts = [
-  logout, forms, menus, password, theme, viewport, times, banner, outbox, composer, announcer, timeline, connection, scroll,
+  logout, forms, menus, profiles, password, theme, viewport, times, banner, outbox, composer, announcer, timeline, connection, scroll,
 ];
 for (const part of parts) part.start();

@@ -7,6 +7,7 @@
 // A handshake that fails tells a page nothing. So the server is asked by a plain request, too: if it answers that, again
 // and again, WebSockets do not pass, and until one does plain requests bring what is new.
 
+import * as authors from "./authors.js";
 import { leadsTo, position, reached, shownChange } from "./cursor.js";
 import { find, list, owner, room, roomId } from "./dom.js";
 import { askForChanges, post } from "./plain.js";
@@ -184,6 +185,7 @@ function afterFrame(event) {
   if (!inWork.has(message)) return;
   reached(inWork.get(message));
   roomList.afterFrame(message.data);
+  authors.afterFrame(message.data);
   if (roomList.hasMoved()) reload();
 }
 

@@ -1,8 +1,11 @@
 // The dialog of the shell. A link with `hx-target="#dialog"` fills and opens it; without this script it leads to a page
 // that asks the same. The browser keeps the focus inside and closes it with Esc.
 
-/** The id of what opened it: the list that it stands in may be drawn anew meanwhile. */
-let opener = "";
+/** What opened it. */
+let opener = null;
+
+/** The same, also when the list that it stands in was drawn anew meanwhile. */
+const openerNow = () => (opener?.isConnected ? opener : document.getElementById(opener?.id ?? ""));
 
 function open(element, from) {
   opener = from;
@@ -10,7 +13,7 @@ function open(element, from) {
   element.showModal();
 }
 
-/** Asks what stands in `template`; the focus returns to the element with the id `from`. */
+/** Asks what stands in `template`; the focus returns to the element `from`. */
 export function ask(template, from) {
   const element = document.getElementById("dialog");
   element.replaceChildren(template.content.cloneNode(true));
@@ -23,7 +26,7 @@ export function dialog() {
       const { $el } = this;
       document.addEventListener("htmx:after:swap", ({ detail }) => {
         if (detail.ctx?.target !== $el || $el.open) return;
-        open($el, detail.ctx.sourceElement.id);
+        open($el, detail.ctx.sourceElement);
       });
       $el.addEventListener("click", (event) => {
         if (event.target !== $el && !event.target.closest("[data-close]")) return;
@@ -34,7 +37,7 @@ export function dialog() {
       new MutationObserver(() => {
         if ($el.open) return;
         $el.replaceChildren();
-        (document.getElementById(opener) ?? document.querySelector("main h2[tabindex]"))?.focus();
+        (openerNow() ?? document.querySelector("main h2[tabindex]"))?.focus();
       }).observe($el, { attributeFilter: ["open"] });
       // Done, or refused for good. What may succeed later stays, with what was typed: wrong fields, a server that is busy,
       // a network that is away.

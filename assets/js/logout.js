@@ -11,7 +11,7 @@ function submitted(event) {
   if (storage.hasPending() && !form.closest("dialog")) {
     event.preventDefault();
     event.stopImmediatePropagation();
-    ask(find("#unsent-question"), "account");
+    ask(find("#unsent-question"), find("#account"));
     return;
   }
   storage.wipe();

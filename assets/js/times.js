@@ -76,6 +76,7 @@ function introduce(item) {
   const avatar = first && first.dataset.author === item.dataset.author && find(".avatar", first);
   if (!avatar) return;
   find(".author", item).before(avatar.cloneNode(true));
+  find(".author", item).replaceWith(find(".author", first).cloneNode(true));
   item.classList.remove("continued");
 }
 

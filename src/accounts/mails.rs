@@ -12,7 +12,7 @@ pub(super) fn reset(account: &Account, link: String) -> Mail {
     Mail {
         subject: "Choose a new password".into(),
         paragraphs: vec![
-            format!("Hello {},", account.name()),
+            format!("Hello {},", account.name),
             format!(
                 "somebody, probably you, forgot the password of the account @{}. With this link you choose a new one:",
                 account.username
@@ -64,7 +64,7 @@ pub(super) fn new_device(account: &Account, client: &Client, at: DateTime<Utc>) 
     Mail {
         subject: "A new device is logged in".into(),
         paragraphs: vec![
-            format!("Hello {},", account.name()),
+            format!("Hello {},", account.name),
             format!(
                 "the account @{} was logged in to from a new device: {}, from {}, on {}.",
                 account.username,
@@ -84,7 +84,7 @@ pub(super) fn new_device(account: &Account, client: &Client, at: DateTime<Utc>) 
 fn to(account: &Account, email: &str) -> Mail {
     Mail {
         to: email.to_owned(),
-        name: account.name(),
+        name: account.name.clone(),
         ..Mail::default()
     }
 }

@@ -36,6 +36,7 @@ pub mod model;
 mod password;
 pub mod passwords;
 pub mod privacy;
+pub mod profile;
 pub mod queries;
 mod sessions;
 pub mod setup;

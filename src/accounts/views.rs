@@ -294,6 +294,6 @@ fn submit(label: &str, busy: &str) -> Markup {
 }
 
 /// The first field in the page's order that is wrong.
-fn first_wrong<'a>(errors: &FieldErrors, order: &[&'a str]) -> Option<&'a str> {
+pub fn first_wrong<'a>(errors: &FieldErrors, order: &[&'a str]) -> Option<&'a str> {
     order.iter().copied().find(|name| errors.get(name).is_some())
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, PgPool, Postgres, Transaction};
 
-use crate::accounts::model::{Person, Role, full_name};
+use crate::accounts::model::{Person, Role};
 use crate::ids::UserId;
 use crate::rooms::model::AdminRow;
 
@@ -13,13 +13,14 @@ use crate::rooms::model::AdminRow;
 pub async fn list_people(db: &PgPool, search: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Person>> {
     let mut connection = planning(db).await?;
     let rows = sqlx::query!(
-        r#"SELECT u.id AS "id: UserId", u.username, u.first_name, u.last_name, u.email, u.role,
+        r#"SELECT u.id AS "id: UserId", u.username, a.name AS "name!", u.email, u.role,
                   u.created_at AS "created_at: DateTime<Utc>",
                   (SELECT max(s.last_used_at) FROM user_sessions s WHERE s.user_id = u.id)
                       AS "last_used_at: DateTime<Utc>"
-           FROM users u
+           FROM users u JOIN authors a ON a.id = u.id
            WHERE u.name_key > $2
-             AND (starts_with(u.name_key, $1) OR starts_with(u.last_key, $1) OR u.email_key = $1
+             AND (starts_with(u.name_key, $1) OR starts_with(u.display_key, $1) OR starts_with(u.last_key, $1)
+                  OR u.email_key = $1
                   OR starts_with(u.first_key, $4) AND starts_with(u.first_key || ' ' || u.last_key, $1))
            ORDER BY u.name_key LIMIT $3"#,
         search,
@@ -31,7 +32,7 @@ pub async fn list_people(db: &PgPool, search: &str, after: &str, limit: i64) -> 
     .await?;
     let people = rows.into_iter().map(|row| Person {
         id: row.id,
-        name: full_name(&row.first_name, &row.last_name, &row.username),
+        name: row.name,
         username: row.username,
         email: row.email,
         is_admin: Role::parse(&row.role) == Some(Role::Admin),
@@ -46,7 +47,8 @@ pub async fn count_people(db: &PgPool, search: &str) -> sqlx::Result<i64> {
     let mut connection = planning(db).await?;
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM users u
-           WHERE starts_with(u.name_key, $1) OR starts_with(u.last_key, $1) OR u.email_key = $1
+           WHERE starts_with(u.name_key, $1) OR starts_with(u.display_key, $1) OR starts_with(u.last_key, $1)
+              OR u.email_key = $1
               OR starts_with(u.first_key, $2) AND starts_with(u.first_key || ' ' || u.last_key, $1)"#,
         search,
         first_word(search)

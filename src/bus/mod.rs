@@ -36,6 +36,11 @@ pub enum Event {
     },
     /// A public room was made, renamed, archived, opened again or deleted.
     RoomListChanged,
+    /// A person is shown by another name, or with another picture.
+    AuthorChanged {
+        /// Who.
+        user: UserId,
+    },
     /// Something was revoked: look at `revocations` now instead of in a second.
     Revoked,
     /// These people are online on a node, and nobody else.

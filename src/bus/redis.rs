@@ -101,7 +101,11 @@ impl RedisTask {
                     let last = newest.entry(room).or_default();
                     *last = (*last).max(change);
                 }
-                Event::RoomListChanged | Event::Revoked | Event::Online { .. } | Event::Moved { .. } => {
+                Event::RoomListChanged
+                | Event::AuthorChanged { .. }
+                | Event::Revoked
+                | Event::Online { .. }
+                | Event::Moved { .. } => {
                     messages.entry(self.common()).or_default().push(event);
                 }
             }

@@ -12,11 +12,12 @@ use poem::{Route, get};
 pub use handlers::messages::show_unsent;
 pub use shell::{Open, Shell};
 
-/// Chat home, rooms and their messages.
+/// Chat home, rooms and their messages, people.
 pub fn routes(route: Route) -> Route {
     route
         .at("/chat/", get(handlers::rooms::index))
         .at("/chat/me.css", get(handlers::style::show))
+        .at("/@:username", get(handlers::profile::show))
         .at("/chat/room/:name", get(handlers::rooms::show))
         .at(
             "/chat/room/:name/messages",

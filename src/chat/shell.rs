@@ -10,7 +10,7 @@ use crate::{App, Result};
 /// Which entry of the side bar is the open page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Open {
-    /// The chat home: no entry.
+    /// The chat home or a person: no entry.
     Home,
     /// A room.
     Room(RoomId),

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::command::CommandError;
 use super::views;
+use crate::accounts::model::Author;
 use crate::ids::{Change, Position, RoomId};
 use crate::messages::model::{Item, MessageView};
 use crate::messages::views::item;
@@ -39,6 +40,8 @@ pub(super) enum Placement {
 pub(super) enum Event<'a> {
     /// A message was sent once more: its sender, who may have missed the echo, is shown where it stands.
     MessageResent(&'a MessageView),
+    /// A person is shown like this now, wherever their name stands.
+    AuthorChanged(&'a Author),
     /// So many people are online in the room.
     OnlineChanged(usize),
     /// The connection lives, and the room is at this change (where the page shows one): a page that waits for a change
@@ -63,6 +66,7 @@ impl Event<'_> {
     pub(super) fn frame(self) -> Frame {
         let text = match self {
             Self::MessageResent(message) => views::resent(message).into_string(),
+            Self::AuthorChanged(author) => views::author(author).into_string(),
             Self::OnlineChanged(count) => views::online(count).into_string(),
             Self::Heartbeat(Some(change)) => json!({"last_change": change}).to_string(),
             Self::Heartbeat(None) => json!({"heartbeat": true}).to_string(),
@@ -155,7 +159,6 @@ impl Changes<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounts::model::Author;
     use crate::ids::{ClientId, Seq, UserId};
 
     fn view(seq: i64, change: i64, body: &str) -> MessageView {

@@ -7,8 +7,8 @@
 //!   others have stored is loaded by `loading`. Either renders once and publishes shared frames.
 //! - `missed`: what a page has not been given, for its socket and for a page whose proxy lets no socket pass.
 //! - `replies`: what became of a page's own messages.
-//! - `room_list`: what changes in the list of public rooms. `online`: how many are online. `revocations`: log-ins that
-//!   ended.
+//! - `room_list`: what changes in the list of public rooms. `authors`: how people are shown. `online`: how many are
+//!   online. `revocations`: log-ins that ended.
 //!
 //! Nobody is sent a room who is not a member: membership is checked when a socket opens, again after it has subscribed,
 //! and whenever the room's members changed before anything later is delivered.
@@ -39,6 +39,7 @@
 //! The delivery is forgotten when nobody is subscribed any more, when the room is deleted, and when the database has gone
 //! back. The next one of the same room is another generation, which a guard that is still held does not touch.
 
+mod authors;
 mod command;
 mod connect;
 mod deliveries;
@@ -95,6 +96,7 @@ pub async fn run(app: App, live: Arc<Live>) {
         online::run(&app, &live.deliveries),
         revocations::run(&app),
         room_list::run(&app, &live.room_list),
+        authors::run(&app),
     );
 }
 

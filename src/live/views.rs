@@ -4,12 +4,14 @@
 use maud::{Markup, html};
 
 use super::event::Placement;
+use crate::accounts::model::Author;
 use crate::chat::views::{online as online_count, room_row};
 use crate::ids::{Change, RoomId};
 use crate::messages::model::MessageView;
 use crate::messages::views::message;
 use crate::realtime::Covers;
 use crate::rooms::model::{ListedRoom, RoomList};
+use crate::web::components::avatar;
 
 /// New lines for the list.
 pub(super) fn lines(placement: Placement, from: Change, to: Change, lines: &[Markup]) -> Markup {
@@ -40,6 +42,11 @@ pub(super) fn joined(parts: &[(Covers, Markup)]) -> Markup {
 /// A message that takes its place, whether the page shows it already or not.
 pub(super) fn resent(shown: &MessageView) -> Markup {
     html! { hx-upsert hx-target="#messages" key="data-seq" sort { (message(shown)) } }
+}
+
+/// How a person is shown: the page's script puts it wherever an element with the same `data-author` stands.
+pub(super) fn author(author: &Author) -> Markup {
+    html! { template data-author=(author.id) { b { (author.name) } (avatar(author.id, &author.name, 36)) } }
 }
 
 /// How many people are online in the room.

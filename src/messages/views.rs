@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use super::model::{History, Item, MAX_CHARS, MessageView};
-use crate::accounts::model::Author;
+use crate::accounts::model::{Author, profile_path};
 use crate::accounts::views::names;
 use crate::ids::{ClientId, RoomId};
 use crate::rooms::model::path;
@@ -23,7 +23,11 @@ pub fn message(message: &MessageView) -> Markup {
         {
             @if message.new_day { (day(message.created_at)) }
             @if !message.continued { (avatar(message.author.id, &message.author.name, 36)) }
-            b.author { (names(&message.author)) }
+            @if message.continued {
+                b.author { (names(&message.author)) }
+            } @else {
+                a.author href=(profile_path(&message.author.username)) { (names(&message.author)) }
+            }
             (time(&message.created_at))
             @if let Some(body) = &message.body {
                 p.body dir="auto" { (body) }

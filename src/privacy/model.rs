@@ -30,6 +30,10 @@ pub struct Profile {
     pub username: String,
     pub first_name: String,
     pub last_name: String,
+    /// The name to be shown by, instead of those; may be empty.
+    pub display_name: String,
+    /// A few lines about oneself; may be empty.
+    pub bio: String,
     pub email: Option<String>,
     pub email_verified_at: Option<DateTime<Utc>>,
     pub role: String,

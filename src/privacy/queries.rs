@@ -47,7 +47,8 @@ pub async fn find_account(
     user: UserId,
 ) -> sqlx::Result<(Profile, Option<Consent>, Privacy, KeyId)> {
     let row = sqlx::query!(
-        r#"SELECT username, first_name, last_name, email, role, theme, consent_version, presence_hidden, receipts_hidden,
+        r#"SELECT username, first_name, last_name, display_name, bio, email, role, theme, consent_version, presence_hidden,
+                  receipts_hidden,
                   email_verified_at AS "email_verified_at: DateTime<Utc>", created_at AS "created_at: DateTime<Utc>",
                   consented_at AS "consented_at: DateTime<Utc>", data_key_id AS "key: KeyId"
            FROM users WHERE id = $1"#,
@@ -60,6 +61,8 @@ pub async fn find_account(
         username: row.username,
         first_name: row.first_name,
         last_name: row.last_name,
+        display_name: row.display_name,
+        bio: row.bio,
         email: row.email,
         email_verified_at: row.email_verified_at,
         role: row.role,

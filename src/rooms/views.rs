@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::model::{EventKind, RoomEvent};
+use crate::accounts::model::profile_path;
 use crate::accounts::views::names;
 use crate::web::components::time;
 
@@ -17,7 +18,10 @@ pub fn event(event: &RoomEvent) -> Markup {
     };
     html! {
         li id={ "e-" (event.change) } class="event" data-seq=(event.after_seq) data-change=(event.change) {
-            p { (names(&event.actor)) " " (did) }
+            p data-author=(event.actor.id) {
+                a.author href=(profile_path(&event.actor.username)) { (names(&event.actor)) }
+                " " (did)
+            }
             (time(&event.at))
         }
     }

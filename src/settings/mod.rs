@@ -8,12 +8,13 @@ pub mod views;
 
 use poem::{Route, get, post};
 
-use handlers::{appearance, data, email, password, sessions};
+use handlers::{appearance, data, email, password, profile, sessions};
 
 /// Every page of the settings.
 pub fn routes(route: Route) -> Route {
     route
-        .at("/settings", get(appearance::index))
+        .at("/settings", get(profile::index))
+        .at("/settings/profile", get(profile::show).post(profile::update))
         .at("/settings/appearance", get(appearance::show).post(appearance::update))
         .at("/settings/data", get(data::index))
         .at("/settings/export", post(data::export))

@@ -11,7 +11,7 @@ use super::icons::icon;
 use super::sky::constellation;
 use crate::ids::UserId;
 
-pub use super::fields::{Field, checkbox, field, password_field};
+pub use super::fields::{Field, checkbox, field, password_field, text_area};
 pub use super::sky::{eclipse, eclipse_small};
 
 /// The hidden `csrf_token` that every form of ours carries.

@@ -62,7 +62,7 @@ pub struct Ctx {
 pub struct Viewer {
     /// Whose page it is.
     pub id: UserId,
-    /// First and last name.
+    /// The name that they are shown by.
     pub name: String,
     /// The name to log in with, without @.
     pub username: String,

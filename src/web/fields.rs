@@ -96,6 +96,20 @@ pub fn field(field: Field<'_>) -> Markup {
     }
 }
 
+/// The same with several lines.
+pub fn text_area(field: Field<'_>, rows: u8) -> Markup {
+    html! {
+        div.field {
+            (field.label_markup())
+            // A browser drops the line's end that the text begins with.
+            textarea.input id=(field.id()) name=(field.name) rows=(rows) dir="auto" required[!field.optional]
+                maxlength=[field.max_length] aria-invalid=[field.error.map(|_| "true")]
+                aria-describedby=[field.described_by()] autofocus[field.autofocus] { "\n" (field.value) }
+            (field.notes_markup())
+        }
+    }
+}
+
 /// A password field with a button that reveals it and, for a new password, three steps of strength. Both stay hidden
 /// without the script. A password that was typed is never sent back.
 pub fn password_field(field: Field<'_>, strength: bool) -> Markup {

@@ -35,6 +35,7 @@ mod parsers;
 mod plans;
 mod presence;
 mod refusals;
+mod profile;
 mod rooms;
 mod security;
 mod sent_twice;

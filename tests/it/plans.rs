@@ -47,7 +47,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "reads an index that holds administrators only",
     ),
     (
-        r#"SELECT count(*) AS "count!" FROM users u WHERE starts_with(u.name_key, $1) OR starts_with(u.last_key, $1) OR u.email_key = $1 OR starts_with(u.first_key, $2) AND starts_with(u.first_key || ' ' || u.last_key, $1)"#,
+        r#"SELECT count(*) AS "count!" FROM users u WHERE starts_with(u.name_key, $1) OR starts_with(u.display_key, $1) OR starts_with(u.last_key, $1) OR u.email_key = $1 OR starts_with(u.first_key, $2) AND starts_with(u.first_key || ' ' || u.last_key, $1)"#,
         "users",
         "is planned for its values: without a search it counts everybody",
     ),

@@ -155,6 +155,7 @@ async fn who_is_not_logged_in_is_led_to_the_log_in(pool: PgPool) {
         "/settings/password",
         "/settings/sessions",
         "/settings/data",
+        "/settings/profile",
     ] {
         let answer = visitor.get(path).await;
         let next = path.replace('/', "%2F");
@@ -167,6 +168,8 @@ async fn who_is_not_logged_in_is_led_to_the_log_in(pool: PgPool) {
         "/settings/export",
         "/settings/email",
         "/settings/password",
+        "/settings/profile",
+        "/settings/appearance",
     ] {
         let answer = visitor.post(path, &[("theme", "dawn")]).await;
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{path}");

@@ -4,6 +4,7 @@
 mod device;
 mod fields;
 mod forms;
+mod profile;
 
 use chrono::{DateTime, Utc};
 
@@ -13,6 +14,7 @@ pub use forms::{
     ConsentForm, EmailForm, LogInForm, NewAccount, NewPasswordForm, PasswordForm, ResetForm, SignUpForm, first_log_in,
     user_inputs,
 };
+pub use profile::{Bio, MAX_BIO, NewProfile, Profile, ProfileForm, profile_path};
 
 use crate::ids::UserId;
 
@@ -29,15 +31,6 @@ pub struct Author {
     pub username: String,
     /// The name that they are shown by.
     pub name: String,
-}
-
-/// First and last name; people without either go by their username.
-pub fn full_name(first_name: &str, last_name: &str, username: &str) -> String {
-    match (first_name, last_name) {
-        ("", "") => username.to_owned(),
-        (name, "") | ("", name) => name.to_owned(),
-        (first, last) => format!("{first} {last}"),
-    }
 }
 
 /// What a person may do on the whole server.
@@ -75,7 +68,7 @@ pub struct Person {
     pub id: UserId,
     /// The name to log in with.
     pub username: String,
-    /// First and last name, or the username.
+    /// The name that they are shown by.
     pub name: String,
     /// Not verified: nobody has shown that it is theirs.
     pub email: Option<String>,
@@ -85,16 +78,4 @@ pub struct Person {
     pub created_at: DateTime<Utc>,
     /// When they were last seen, to the hour; None when none of their log-ins is kept.
     pub last_used_at: Option<DateTime<Utc>>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn people_go_by_what_name_they_have() {
-        assert_eq!(full_name("Mara", "Lindqvist", "mara"), "Mara Lindqvist");
-        assert_eq!(full_name("Mara", "", "mara"), "Mara");
-        assert_eq!(full_name("", "", "mara"), "mara");
-    }
 }

@@ -1,6 +1,7 @@
 //! The SQL of accounts, sessions and one-time codes.
 
 mod privacy;
+mod profile;
 mod sessions;
 mod tokens;
 
@@ -11,6 +12,7 @@ use crate::accounts::model::{NewAccount, Role};
 use crate::ids::{KeyId, UserId};
 
 pub use privacy::*;
+pub use profile::*;
 pub use sessions::*;
 pub use tokens::*;
 

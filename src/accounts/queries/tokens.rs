@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 
 use crate::accounts::links::LinkKind;
-use crate::accounts::model::{Email, full_name, user_inputs};
+use crate::accounts::model::{Email, user_inputs};
 use crate::ids::UserId;
 
 /// An account as its owner's own pages need it.
@@ -14,7 +14,9 @@ pub struct Account {
     pub user: UserId,
     /// The name to log in with.
     pub username: String,
-    /// First name.
+    /// The name that they are shown by.
+    pub name: String,
+    /// First name; may be empty.
     pub first_name: String,
     /// Last name; may be empty.
     pub last_name: String,
@@ -27,11 +29,6 @@ pub struct Account {
 }
 
 impl Account {
-    /// First and last name, or the username.
-    pub fn name(&self) -> String {
-        full_name(&self.first_name, &self.last_name, &self.username)
-    }
-
     /// What a password must not be made of, besides common words.
     pub fn user_inputs(&self) -> Vec<String> {
         let email = self.email.as_deref().unwrap_or_default();
@@ -48,9 +45,9 @@ impl Account {
 pub async fn find_account(db: impl PgExecutor<'_>, user: UserId) -> sqlx::Result<Option<Account>> {
     sqlx::query_as!(
         Account,
-        r#"SELECT id AS "user: UserId", username, first_name, last_name, email,
-                  email_verified_at IS NOT NULL AS "is_verified!", password_hash
-           FROM users WHERE id = $1"#,
+        r#"SELECT u.id AS "user: UserId", u.username, a.name AS "name!", u.first_name, u.last_name, u.email,
+                  u.email_verified_at IS NOT NULL AS "is_verified!", u.password_hash
+           FROM users u JOIN authors a ON a.id = u.id WHERE u.id = $1"#,
         user.0
     )
     .fetch_optional(db)
@@ -61,9 +58,9 @@ pub async fn find_account(db: impl PgExecutor<'_>, user: UserId) -> sqlx::Result
 pub async fn lock_account(connection: &mut PgConnection, user: UserId) -> sqlx::Result<Option<Account>> {
     sqlx::query_as!(
         Account,
-        r#"SELECT id AS "user: UserId", username, first_name, last_name, email,
-                  email_verified_at IS NOT NULL AS "is_verified!", password_hash
-           FROM users WHERE id = $1 FOR SHARE"#,
+        r#"SELECT u.id AS "user: UserId", u.username, a.name AS "name!", u.first_name, u.last_name, u.email,
+                  u.email_verified_at IS NOT NULL AS "is_verified!", u.password_hash
+           FROM users u JOIN authors a ON a.id = u.id WHERE u.id = $1 FOR SHARE OF u"#,
         user.0
     )
     .fetch_optional(connection)
@@ -74,10 +71,10 @@ pub async fn lock_account(connection: &mut PgConnection, user: UserId) -> sqlx::
 pub async fn find_account_to_mail(db: impl PgExecutor<'_>, login_key: &str) -> sqlx::Result<Option<Account>> {
     sqlx::query_as!(
         Account,
-        r#"SELECT id AS "user: UserId", username, first_name, last_name, email,
-                  email_verified_at IS NOT NULL AS "is_verified!", password_hash
-           FROM users
-           WHERE id = ANY (ARRAY(SELECT id FROM users WHERE name_key = $1
+        r#"SELECT u.id AS "user: UserId", u.username, a.name AS "name!", u.first_name, u.last_name, u.email,
+                  u.email_verified_at IS NOT NULL AS "is_verified!", u.password_hash
+           FROM users u JOIN authors a ON a.id = u.id
+           WHERE u.id = ANY (ARRAY(SELECT id FROM users WHERE name_key = $1
                                  UNION ALL SELECT id FROM users WHERE email_key = $1 AND email_verified_at IS NOT NULL))"#,
         login_key
     )

@@ -1,6 +1,7 @@
 //! The chat's addresses: rooms, their messages, and the viewer's own style.
 
 pub mod messages;
+pub mod profile;
 pub mod rooms;
 pub mod style;
 

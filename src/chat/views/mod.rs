@@ -1,10 +1,12 @@
-//! The chat's pages: the side bar, the home, a room, and the page to join one.
+//! The chat's pages: the side bar, the home, a room, the page to join one, and people's profiles.
 
 mod home;
+mod profile;
 mod room;
 mod side_bar;
 
 pub use home::{home, join};
+pub use profile::{profile, profile_in_dialog};
 pub use room::{lost, online, room, unsent};
 pub use side_bar::room_row;
 

@@ -77,14 +77,15 @@ fn row(room: &ListedRoom, open: Open) -> Markup {
 /// Who I am, and what I can do about it.
 fn account(ctx: &Ctx, viewer: &Viewer) -> Markup {
     html! {
-        details class="popup account min-w-0 flex-1 max-md:flex-none" {
-            summary #account class="flex min-h-13 items-center gap-2.5 rounded-row px-2.5 py-1.5 transition-colors hover:bg-hover focus-visible:-outline-offset-2 max-md:size-12 max-md:min-h-0 max-md:rounded-full max-md:p-2" aria-label={ (viewer.name) ", your account" } {
+        details class="popup account min-w-0 flex-1 max-md:flex-none" data-author=(viewer.id) {
+            summary #account class="flex min-h-13 items-center gap-2.5 rounded-row px-2.5 py-1.5 transition-colors hover:bg-hover focus-visible:-outline-offset-2 max-md:size-12 max-md:min-h-0 max-md:rounded-full max-md:p-2" aria-labelledby="account-name" {
+                span #account-name .visually-hidden { span.author { bdi { (viewer.name) } } ", your account" }
                 span.with-dot {
                     (avatar(viewer.id, &viewer.name, 32))
                     span class="dot offline:hidden" {} span class="dot hollow hidden offline:inline-block" {}
                 }
                 span class="grid min-w-0 flex-1 max-md:hidden" {
-                    span class="truncate font-600" { (viewer.name) }
+                    span class="author truncate font-600" { bdi { (viewer.name) } }
                     span class="text-12 text-t2" {
                         span class="offline:hidden" { "Online" } span class="hidden offline:inline" { "Not connected" }
                     }
@@ -93,7 +94,7 @@ fn account(ctx: &Ctx, viewer: &Viewer) -> Markup {
             }
             div class="menu start-0 end-auto w-72 max-md:start-auto max-md:end-0" {
                 p class="grid gap-0.5 px-2.5 pt-2 pb-2.5" {
-                    span class="truncate font-600" { (viewer.name) }
+                    span class="author truncate font-600" { bdi { (viewer.name) } }
                     span class="text-12 wrap-anywhere text-t3" { "@" (viewer.username) }
                 }
                 (theme_choice(ctx, ctx.theme))

@@ -100,6 +100,25 @@ pub async fn list_changed_rooms(db: impl PgExecutor<'_>, after: i64, up_to: i64)
     Ok(changed.collect())
 }
 
+/// Of `others`, those who are in a room together with one of these people, beside that one.
+pub async fn list_roommates(
+    db: impl PgExecutor<'_>,
+    people: &[UserId],
+    others: &[UserId],
+) -> sqlx::Result<Vec<(UserId, UserId)>> {
+    let people: Vec<_> = people.iter().map(|user| user.0).collect();
+    let others: Vec<_> = others.iter().map(|user| user.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT DISTINCT m.user_id AS "person: UserId", o.user_id AS "other: UserId"
+           FROM members m JOIN members o ON o.room_id = m.room_id
+           WHERE m.user_id = ANY($1) AND o.user_id = ANY($2)"#,
+        &people,
+        &others
+    );
+    let rows = rows.fetch_all(db).await?.into_iter();
+    Ok(rows.map(|row| (row.person, row.other)).collect())
+}
+
 /// Of these people, the members of each of these rooms.
 pub async fn list_members_of(
     db: impl PgExecutor<'_>,

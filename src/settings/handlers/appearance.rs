@@ -19,17 +19,6 @@ pub struct Choice {
     theme: Theme,
 }
 
-/// The list of all settings; on a wide screen the first of them stands beside it.
-#[handler]
-pub async fn index(app: Data<&App>, ctx: Ctx, user: CurrentUser) -> Result<Markup> {
-    let shell = Shell::load(&app, &ctx, &user, Open::Settings).await?;
-    Ok(views::list(
-        &shell,
-        Section::Appearance,
-        &views::appearance(&ctx, ctx.theme),
-    ))
-}
-
 /// The looks to choose from.
 #[handler]
 pub async fn show(app: Data<&App>, ctx: Ctx, user: CurrentUser) -> Result<Markup> {

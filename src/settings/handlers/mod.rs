@@ -4,4 +4,5 @@ pub(super) mod appearance;
 pub(super) mod data;
 pub(super) mod email;
 pub(super) mod password;
+pub(super) mod profile;
 pub(super) mod sessions;

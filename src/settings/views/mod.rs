@@ -4,6 +4,7 @@ mod appearance;
 mod data;
 mod email;
 mod password;
+mod profile;
 mod sessions;
 
 use maud::{Markup, html};
@@ -12,6 +13,7 @@ pub use appearance::appearance;
 pub use data::{data, switches};
 pub use email::{EmailPage, email};
 pub use password::password;
+pub use profile::profile;
 pub use sessions::{SessionsPage, sessions};
 
 use crate::chat::{self, Shell};
@@ -21,6 +23,8 @@ use crate::web::icons::icon;
 /// The sections, in the order of their list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
+    /// My name, and what I say of myself.
+    Profile,
     /// Night, dawn, or as the system says.
     Appearance,
     /// My address.
@@ -34,7 +38,8 @@ pub enum Section {
 }
 
 /// Each section with its address, its icon and its name.
-const SECTIONS: [(Section, &str, &str, &str); 5] = [
+const SECTIONS: [(Section, &str, &str, &str); 6] = [
+    (Section::Profile, "/settings/profile", "user", "Profile"),
     (Section::Appearance, "/settings/appearance", "palette", "Appearance"),
     (Section::Email, "/settings/email", "at-sign", "E-mail"),
     (Section::Password, "/settings/password", "key-round", "Password"),

@@ -9,7 +9,7 @@ use crate::web::{Ctx, Viewer, layout};
 /// What is stored, why, and how long.
 const STORED: [(&str, &str, &str); 10] = [
     (
-        "Your account: username, first and last name, the role (member or administrator), and when it was made",
+        "Your account: username, first and last name, the display name and the lines about you if you give any, the role (member or administrator), and when it was made",
         "So that you can log in, and so that others know who writes.",
         "As long as the account exists.",
     ),
@@ -107,7 +107,7 @@ pub fn privacy(ctx: &Ctx, viewer: Option<&Viewer>) -> Markup {
         ul {
             li { "Everybody with an account here can find and join the public rooms, and then reads all that was written in them." }
             li {
-                "Others see your name, your username, and how many people are online in the room they have open. You can hide in your "
+                "Others see your name, your username, what you say about yourself, since when you are here, and how many people are online in the room they have open. You can hide in your "
                 a class="underline" href="/settings/data" { "settings" } ": then you are not counted."
             }
             li {

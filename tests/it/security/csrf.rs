@@ -7,7 +7,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 26] = [
+const UNSAFE: [(&str, &str); 27] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -17,6 +17,7 @@ const UNSAFE: [(&str, &str); 26] = [
     ("/accounts/logout", ""),
     ("/consent", "consent=on"),
     ("/appearance", "theme=dawn"),
+    ("/settings/profile", "display_name=Evil"),
     ("/settings/appearance", "theme=dawn"),
     ("/settings/export", "password=seven+quiet+moons+over+the+bay"),
     ("/settings/privacy", "presence=off&receipts=off"),

@@ -37,12 +37,17 @@ async fn row_13_no_text_becomes_markup(pool: PgPool) {
         person.post("/accounts/signup", &account(&name, &names)).await;
         assert!(person.is_logged_in().await, "{payload}");
         admin.post("/admin/rooms", &[("name", &room), ("topic", payload)]).await;
+        let profile = [("display_name", payload), ("bio", payload)];
+        let answer = person.post("/settings/profile", &profile).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{payload}");
         person.join(&room).await;
         person.write(&room, payload).await;
 
         let typed = [("login", payload), ("password", "wrong password"), ("next", payload)];
         let pages = [
             person.page("/chat/").await,
+            person.page("/settings/profile").await,
+            admin.page(&format!("/@{name}")).await,
             person.page(&format!("/chat/room/{room}")).await,
             admin.page(&format!("/chat/room/{room}")).await,
             admin.page("/admin/rooms").await,
@@ -126,7 +131,9 @@ async fn row_14_every_answer_has_the_security_headers(pool: PgPool) {
         "/chat/me.css",
         "/chat/room/General",
         "/chat/room/General/messages?before=1",
+        "/@alice",
         "/settings",
+        "/settings/profile",
         "/settings/appearance",
         "/settings/data",
         "/settings/sessions",

@@ -1,0 +1,62 @@
+//! The SQL of what people say of themselves.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
+
+use crate::accounts::model::{Author, NewProfile, Profile, ProfileForm};
+use crate::ids::UserId;
+
+/// What the person of that username says of themselves.
+pub async fn find_profile(db: impl PgExecutor<'_>, name_key: &str) -> sqlx::Result<Option<Profile>> {
+    let row = sqlx::query!(
+        r#"SELECT u.id AS "id: UserId", u.username, a.name AS "name!", u.first_name, u.last_name, u.display_name, u.bio,
+                  u.created_at AS "created_at: DateTime<Utc>"
+           FROM users u JOIN authors a ON a.id = u.id WHERE u.name_key = $1"#,
+        name_key
+    );
+    let found = row.fetch_optional(db).await?.map(|row| Profile {
+        id: row.id,
+        username: row.username,
+        name: row.name,
+        form: ProfileForm {
+            first_name: row.first_name,
+            last_name: row.last_name,
+            display_name: row.display_name,
+            bio: row.bio,
+        },
+        created_at: row.created_at,
+    });
+    Ok(found)
+}
+
+/// Stores what a person says of themselves.
+pub async fn update_profile(db: impl PgExecutor<'_>, user: UserId, profile: &NewProfile) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE users SET first_name = $2, last_name = $3, display_name = $4, bio = $5,
+                          first_key = $6, last_key = $7, display_key = $8
+         WHERE id = $1",
+        user.0,
+        profile.first_name.as_str(),
+        profile.last_name.as_str(),
+        profile.display_name.as_str(),
+        profile.bio.as_str(),
+        profile.first_name.key(),
+        profile.last_name.key(),
+        profile.display_name.key()
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// How these people are shown.
+pub async fn list_authors(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx::Result<Vec<Author>> {
+    let people: Vec<_> = people.iter().map(|user| user.0).collect();
+    sqlx::query_as!(
+        Author,
+        r#"SELECT id AS "id!: UserId", username AS "username!", name AS "name!" FROM authors WHERE id = ANY($1)"#,
+        &people
+    )
+    .fetch_all(db)
+    .await
+}

@@ -1,0 +1,29 @@
+//! A person's public profile.
+
+use maud::Markup;
+use poem::handler;
+use poem::web::{Data, Path};
+
+use crate::accounts::{MaybeUser, queries};
+use crate::chat::{Open, Shell, views};
+use crate::text::fold;
+use crate::web::Ctx;
+use crate::{App, Error, Result};
+
+/// The page, or for htmx the card alone. It exists for people with an account only.
+#[handler]
+pub async fn show(
+    app: Data<&App>,
+    ctx: Ctx,
+    MaybeUser(user): MaybeUser,
+    Path(username): Path<String>,
+) -> Result<Markup> {
+    let user = user.ok_or(Error::NotFound)?;
+    let found = queries::find_profile(&app.db, &fold(&username)).await?;
+    let found = found.ok_or(Error::NotFound)?;
+    if ctx.htmx {
+        return Ok(views::profile_in_dialog(user.id, &found));
+    }
+    let shell = Shell::load(&app, &ctx, &user, Open::Home).await?;
+    Ok(views::profile(&shell, &found))
+}
