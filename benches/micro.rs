@@ -34,6 +34,7 @@ fn view(seq: i64) -> MessageView {
             id: UserId::new(),
             username: "ada".into(),
             name: "Ada Lovelace".into(),
+            picture: None,
         },
         body: Some(body()),
         created_at: Utc::now() + TimeDelta::seconds(seq),

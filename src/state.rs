@@ -10,6 +10,7 @@ use moka::sync::Cache;
 use sqlx::PgPool;
 use tokio::sync::Notify;
 use tower_sessions::session::Id;
+use uuid::Uuid;
 
 use crate::bus::Bus;
 use crate::config::Config;
@@ -92,6 +93,8 @@ pub struct Login {
     pub name: String,
     /// The name to log in with.
     pub username: String,
+    /// The version of their picture, if they have one.
+    pub picture: Option<Uuid>,
     /// Whether the administration is open to them.
     pub is_admin: bool,
     /// Their data key.
@@ -209,6 +212,7 @@ mod tests {
             user: UserId::new(),
             name: String::new(),
             username: String::new(),
+            picture: None,
             is_admin: false,
             key: KeyId::new(),
             hides_presence: false,

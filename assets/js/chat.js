@@ -23,6 +23,7 @@ import * as announcer from "./announcer.js";
 import * as banner from "./banner.js";
 import * as composer from "./composer.js";
 import * as connection from "./connection.js";
+import { crop } from "./crop.js";
 import * as forms from "./forms.js";
 import { dialog } from "./dialog.js";
 import * as logout from "./logout.js";
@@ -38,6 +39,7 @@ import { toast } from "./toast.js";
 import * as viewport from "./viewport.js";
 
 document.addEventListener("alpine:init", () => {
+  window.Alpine.data("crop", crop);
   window.Alpine.data("dialog", dialog);
   window.Alpine.data("toast", toast);
 });

@@ -61,6 +61,7 @@ impl CurrentUser {
             id: self.id,
             username: self.viewer.username.clone(),
             name: self.viewer.name.clone(),
+            picture: self.viewer.picture,
         }
     }
 
@@ -156,6 +157,7 @@ async fn recognise(app: &App, session: Option<&Session>) -> Result<Option<(Curre
         user: found.user,
         name: found.name,
         username: found.username,
+        picture: found.picture,
         is_admin: Role::parse(&found.role) == Some(Role::Admin),
         key: found.key,
         hides_presence: found.hides_presence,
@@ -185,6 +187,7 @@ impl From<&Login> for CurrentUser {
             id: login.user,
             name: login.name.clone(),
             username: login.username.clone(),
+            picture: login.picture,
             is_admin: login.is_admin,
         };
         Self {

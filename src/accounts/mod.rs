@@ -36,10 +36,12 @@ pub mod model;
 mod password;
 pub mod passwords;
 pub mod privacy;
+mod picture;
 pub mod profile;
 pub mod queries;
 mod sessions;
 pub mod setup;
+mod uploads;
 pub mod views;
 
 use poem::{Route, get, post};
@@ -48,6 +50,7 @@ pub use current_user::{
     Administrator, CurrentUser, MaybeUser, ask_for_consent, lead_to_setup, recognise_user, refuse_before_setup,
 };
 pub use handlers::ask_to_log_in;
+pub use uploads::admit_upload;
 
 /// Sign-up, log-in, setup, consent, and the choice of a theme.
 pub fn routes(route: Route) -> Route {
@@ -81,4 +84,9 @@ pub fn routes(route: Route) -> Route {
             get(handlers::emails::edit).post(handlers::emails::update),
         )
         .at("/appearance", post(handlers::appearance::update))
+}
+
+/// People's pictures.
+pub fn pictures(route: Route) -> Route {
+    route.at("/pictures/:username/:version", get(handlers::pictures::show))
 }

@@ -105,7 +105,10 @@ fn verify_now(password: &Password, stored: &str) -> Result<Verdict> {
 }
 
 /// Runs the work on the blocking threads, as soon as there is a permit for it.
-async fn beside<T: Send + 'static>(permits: &Arc<Semaphore>, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+pub(super) async fn beside<T: Send + 'static>(
+    permits: &Arc<Semaphore>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
     let permit = permits.clone().acquire_owned().await.map_err(Error::internal)?;
     let done = tokio::task::spawn_blocking(move || {
         // Given back when the work is done, also when nobody waits for it any more.

@@ -13,7 +13,7 @@ use crate::rooms::model::AdminRow;
 pub async fn list_people(db: &PgPool, search: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Person>> {
     let mut connection = planning(db).await?;
     let rows = sqlx::query!(
-        r#"SELECT u.id AS "id: UserId", u.username, a.name AS "name!", u.email, u.role,
+        r#"SELECT u.id AS "id: UserId", u.username, a.name AS "name!", a.picture, u.email, u.role,
                   u.created_at AS "created_at: DateTime<Utc>",
                   (SELECT max(s.last_used_at) FROM user_sessions s WHERE s.user_id = u.id)
                       AS "last_used_at: DateTime<Utc>"
@@ -33,6 +33,7 @@ pub async fn list_people(db: &PgPool, search: &str, after: &str, limit: i64) -> 
     let people = rows.into_iter().map(|row| Person {
         id: row.id,
         name: row.name,
+        picture: row.picture,
         username: row.username,
         email: row.email,
         is_admin: Role::parse(&row.role) == Some(Role::Admin),

@@ -9,23 +9,37 @@ use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler};
 
-use crate::accounts::{ask_for_consent, ask_to_log_in, lead_to_setup, recognise_user, refuse_before_setup};
+use crate::accounts::model::MAX_PICTURE;
+use crate::accounts::{
+    admit_upload, ask_for_consent, ask_to_log_in, lead_to_setup, recognise_user, refuse_before_setup,
+};
 use crate::chat::show_unsent;
 use crate::live::Live;
 use crate::realtime::{Sockets, note_request};
 use crate::web::csrf::{check_origin, check_token, check_token_in_header, provide_context};
 use crate::web::errors::{answer_errors, answer_errors_as_problems};
 use crate::web::headers::add_security_headers;
-use crate::web::limits::{Deadlines, buffer_body, within_deadline};
+use crate::web::limits::{Deadlines, LargeBody, buffer_body, buffer_large_body, within_deadline};
 use crate::web::normalise::redirect_to_one_address;
 use crate::{App, accounts, admin, chat, database, live, rooms, settings, site, web};
 
 /// The largest body of a form or of a program's request, in bytes.
 const BODY: usize = 64 << 10;
+/// A form with a picture: somewhat more than the largest, so that the form can say what is wrong with it.
+const PICTURE_BODY: LargeBody = LargeBody {
+    limit: MAX_PICTURE + (1 << 20) + BODY,
+    least_rate: 32_768.0,
+    grace: Duration::from_secs(10),
+};
 /// A page must be there soon; a password in a form may have to wait its turn to be hashed.
 const PAGES: Deadlines = Deadlines {
     reading: Duration::from_millis(4500),
     changing: Duration::from_secs(15),
+};
+/// A picture may come slowly; what is done with it then has the time of a page.
+const PICTURES: Deadlines = Deadlines {
+    reading: PAGES.reading,
+    changing: Duration::from_secs(240),
 };
 /// Programs wait for the same.
 const PROGRAMS: Deadlines = PAGES;
@@ -45,6 +59,7 @@ pub(super) fn routes(app: App, live: Arc<Live>, sockets: Arc<Sockets>) -> impl E
     let groups = Arc::new(Groups {
         pages: pages(live),
         programs: programs(),
+        pictures: pictures(),
         transfers: transfers(),
         plain: plain(),
     });
@@ -59,17 +74,21 @@ pub(super) fn routes(app: App, live: Arc<Live>, sockets: Arc<Sockets>) -> impl E
         .data(sockets)
 }
 
-/// The groups of addresses. An address belongs to one by its first part.
+/// The groups of addresses. An address belongs to one by its first part, but for the one that takes pictures.
 struct Groups {
     pages: Group,
     programs: Group,
+    pictures: Group,
     transfers: Group,
     plain: Group,
 }
 
 impl Groups {
     fn of(&self, request: &Request) -> &Group {
-        match request.uri().path().split('/').nth(1) {
+        let path = request.uri().path();
+        match path.split('/').nth(1) {
+            _ if path == "/settings/picture" => &self.pictures,
+            Some("pictures") => &self.pictures,
             Some("api") => &self.programs,
             Some("files") => &self.transfers,
             Some("assets" | "healthz" | "readyz") => &self.plain,
@@ -120,6 +139,25 @@ fn programs() -> Group {
         |inner, request| within_deadline(inner, request, PROGRAMS),
         |inner, request| buffer_body(inner, request, BODY),
         refuse_before_setup;
+        routes
+    )
+}
+
+/// People's pictures on their way in and out: as for pages, but a larger body is read, of people with an account alone.
+fn pictures() -> Group {
+    let routes = settings::picture(accounts::pictures(Route::new())).boxed();
+    stack!(
+        provide_context,
+        answer_errors,
+        |inner, request| within_deadline(inner, request, PICTURES),
+        lead_to_setup,
+        recognise_user,
+        ask_to_log_in,
+        admit_upload,
+        |inner, request| buffer_large_body(inner, request, PICTURE_BODY),
+        check_origin,
+        check_token,
+        |inner, request| within_deadline(inner, request, PAGES);
         routes
     )
 }

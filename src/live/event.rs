@@ -170,6 +170,7 @@ mod tests {
                 id: UserId::new(),
                 username: "ana".into(),
                 name: "Ana".into(),
+                picture: None,
             },
             body: Some(body.into()),
             created_at: chrono::DateTime::UNIX_EPOCH,

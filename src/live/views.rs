@@ -46,7 +46,7 @@ pub(super) fn resent(shown: &MessageView) -> Markup {
 
 /// How a person is shown: the page's script puts it wherever an element with the same `data-author` stands.
 pub(super) fn author(author: &Author) -> Markup {
-    html! { template data-author=(author.id) { b { (author.name) } (avatar(author.id, &author.name, 36)) } }
+    html! { template data-author=(author.id) { b { (author.name) } (avatar(author.face(), 36)) } }
 }
 
 /// How many people are online in the room.

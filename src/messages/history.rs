@@ -193,6 +193,7 @@ fn view(row: MessageRow, cipher: Option<&MessageCipher>) -> MessageView {
             id: row.author,
             username: row.username,
             name: row.name,
+            picture: row.picture,
         },
         body,
         created_at: row.created_at,

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
+use uuid::Uuid;
 
 use super::model::{NewMessage, Outcome, Stored};
 use crate::accounts::model::Author;
@@ -33,6 +34,8 @@ pub struct MessageRow {
     pub username: String,
     /// The author's name.
     pub name: String,
+    /// The version of the author's picture, if there is one.
+    pub picture: Option<Uuid>,
     /// The author's data key.
     pub author_key: KeyId,
     /// Who wrote the message before it.
@@ -63,7 +66,7 @@ pub async fn list_before(
         r#"SELECT m.room_id AS "room: RoomId", m.seq AS "seq: Seq", m.id AS "id: MessageId",
                   m.client_id AS "client_id: ClientId", m.version, m.body, m.change AS "change: Change",
                   m.created_at AS "created_at: DateTime<Utc>", m.author_id AS "author: UserId",
-                  a.username AS "username!", a.name AS "name!", a.data_key_id AS "author_key!: KeyId",
+                  a.username AS "username!", a.name AS "name!", a.picture, a.data_key_id AS "author_key!: KeyId",
                   m.previous_author AS "previous_author: UserId", m.previous_at AS "previous_at: DateTime<Utc>"
            FROM (
                SELECT *, lead(author_id) OVER newest AS previous_author, lead(created_at) OVER newest AS previous_at
@@ -95,7 +98,7 @@ pub async fn list_changed(
         r#"SELECT m.room_id AS "room: RoomId", m.seq AS "seq: Seq", m.id AS "id: MessageId",
                   m.client_id AS "client_id: ClientId", m.version, m.body, m.change AS "change: Change",
                   m.created_at AS "created_at: DateTime<Utc>", m.author_id AS "author: UserId",
-                  a.username AS "username!", a.name AS "name!", a.data_key_id AS "author_key!: KeyId",
+                  a.username AS "username!", a.name AS "name!", a.picture, a.data_key_id AS "author_key!: KeyId",
                   p.author_id AS "previous_author?: UserId", p.created_at AS "previous_at?: DateTime<Utc>"
            FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) AS s (room_id, begins, after, up_to)
            CROSS JOIN LATERAL (
@@ -129,7 +132,7 @@ pub enum LockedRooms {
 }
 
 /// Stores a batch of messages, each with a client id of its own, in one transaction, and returns the outcomes in their
-/// order; see `store_messages` in `migrations/0008_plans.sql`.
+/// order; see `store_messages` in `migrations/0016_pictures.sql`.
 pub async fn store_messages(
     connection: &mut PgConnection,
     messages: &[&NewMessage],
@@ -143,7 +146,7 @@ pub async fn store_messages(
     let bodies: Vec<_> = messages.iter().map(|message| message.sealed.as_str()).collect();
     let times: Vec<_> = messages.iter().map(|message| message.created_at).collect();
     let rows = sqlx::query!(
-        r#"SELECT seq, change, duplicate AS "duplicate!", locked AS "locked!", username, name
+        r#"SELECT seq, change, duplicate AS "duplicate!", locked AS "locked!", username, name, picture
            FROM store_messages($1, $2, $3, $4, $5, $6, $7, $8)"#,
         &rooms,
         &ids,
@@ -170,6 +173,7 @@ pub async fn store_messages(
                     id: message.author,
                     username,
                     name,
+                    picture: row.picture,
                 },
             ),
             None if row.locked => Outcome::Locked,

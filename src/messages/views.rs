@@ -6,13 +6,13 @@ use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use super::model::{History, Item, MAX_CHARS, MessageView};
-use crate::accounts::model::{Author, profile_path};
+use crate::accounts::model::Author;
 use crate::accounts::views::names;
 use crate::ids::{ClientId, RoomId};
 use crate::rooms::model::path;
 use crate::rooms::views::event;
 use crate::web::Ctx;
-use crate::web::components::{avatar, csrf_field, time};
+use crate::web::components::{avatar, csrf_field, profile_path, time};
 use crate::web::icons::icon;
 
 /// A stored message.
@@ -22,7 +22,7 @@ pub fn message(message: &MessageView) -> Markup {
             data-seq=(message.seq) data-change=(message.change) data-author=(message.author.id) data-client=(message.client_id)
         {
             @if message.new_day { (day(message.created_at)) }
-            @if !message.continued { (avatar(message.author.id, &message.author.name, 36)) }
+            @if !message.continued { (avatar(message.author.face(), 36)) }
             @if message.continued {
                 b.author { (names(&message.author)) }
             } @else {

@@ -3,9 +3,8 @@
 use maud::{Markup, html};
 
 use super::model::{EventKind, RoomEvent};
-use crate::accounts::model::profile_path;
 use crate::accounts::views::names;
-use crate::web::components::time;
+use crate::web::components::{profile_path, time};
 
 /// A line in the stream, like "Ana joined". The same for every reader.
 pub fn event(event: &RoomEvent) -> Markup {

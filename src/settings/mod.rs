@@ -8,13 +8,14 @@ pub mod views;
 
 use poem::{Route, get, post};
 
-use handlers::{appearance, data, email, password, profile, sessions};
+use handlers::{appearance, data, email, password, picture, profile, sessions};
 
 /// Every page of the settings.
 pub fn routes(route: Route) -> Route {
     route
         .at("/settings", get(profile::index))
         .at("/settings/profile", get(profile::show).post(profile::update))
+        .at("/settings/picture/delete", post(picture::destroy))
         .at("/settings/appearance", get(appearance::show).post(appearance::update))
         .at("/settings/data", get(data::index))
         .at("/settings/export", post(data::export))
@@ -24,4 +25,9 @@ pub fn routes(route: Route) -> Route {
         .at("/settings/sessions", get(sessions::index))
         .at("/settings/sessions/end-others", post(sessions::destroy_others))
         .at("/settings/sessions/:id/end", post(sessions::destroy))
+}
+
+/// The one address that takes a file.
+pub fn picture(route: Route) -> Route {
+    route.at("/settings/picture", post(picture::create))
 }

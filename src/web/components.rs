@@ -3,8 +3,10 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use maud::{Markup, html};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
+use uuid::Uuid;
 
 use super::context::{Ctx, Theme};
 use super::icons::icon;
@@ -19,12 +21,42 @@ pub fn csrf_field(ctx: &Ctx) -> Markup {
     html! { input type="hidden" name="csrf_token" value=(ctx.csrf_token); }
 }
 
-/// A round picture of `size` px (18, 24, 32, 36, 40, 48 or 72): initials on a ground in the person's hue.
+/// How a person looks beside their name.
+#[derive(Debug, Clone, Copy)]
+pub struct Face<'a> {
+    /// Who.
+    pub id: UserId,
+    /// The name to log in with, without @.
+    pub username: &'a str,
+    /// The name that they are shown by.
+    pub name: &'a str,
+    /// The version of their picture, if they have one.
+    pub picture: Option<Uuid>,
+}
+
+/// What is encoded in a path: everything that is ASCII and may not stand in a username.
+const OUTSIDE_USERNAMES: AsciiSet = NON_ALPHANUMERIC.remove(b'_').remove(b'.');
+
+/// Where a person's public profile stands.
+pub fn profile_path(username: &str) -> String {
+    format!("/@{}", utf8_percent_encode(username, &OUTSIDE_USERNAMES))
+}
+
+/// A round picture of `size` px (18, 24, 32, 36, 40, 48 or 72): the person's own, else initials on a ground in their hue.
 /// Hidden from screen readers, because the name stands beside it.
-pub fn avatar(user_id: UserId, name: &str, size: u8) -> Markup {
+pub fn avatar(face: Face<'_>, size: u8) -> Markup {
     let letters = if size < 24 { 1 } else { 2 };
+    // Twice as many pixels, for screens that have them.
+    let pixels = if size > 48 { 288 } else { 96 };
     html! {
-        span class={ "avatar avatar-" (size) " hue-" (hue(user_id)) } aria-hidden="true" { (initials(name, letters)) }
+        span class={ "avatar avatar-" (size) " hue-" (hue(face.id)) } aria-hidden="true" {
+            @if let Some(version) = face.picture {
+                img src={ "/pictures/" (utf8_percent_encode(face.username, &OUTSIDE_USERNAMES)) "/" (version) "?size=" (pixels) }
+                    alt="" loading="lazy" decoding="async";
+            } @else {
+                (initials(face.name, letters))
+            }
+        }
     }
 }
 
@@ -169,7 +201,27 @@ pub fn theme_menu(ctx: &Ctx) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
+
+    #[test]
+    fn a_profile_has_an_address_in_any_script() {
+        assert_eq!(profile_path("a_b.c9"), "/@a_b.c9");
+        assert_eq!(profile_path("Ü"), "/@%C3%9C");
+    }
+
+    #[test]
+    fn an_avatar_is_the_picture_where_there_is_one() {
+        let face = Face {
+            id: UserId(Uuid::nil()),
+            username: "Ü",
+            name: "Mara Lindqvist",
+            picture: None,
+        };
+        assert!(avatar(face, 36).0.contains(">ML</span>"));
+        let picture = Some(Uuid::nil());
+        let drawn = avatar(Face { picture, ..face }, 36).0;
+        let source = "/pictures/%C3%9C/00000000-0000-0000-0000-000000000000?size=96";
+        assert!(drawn.contains(source) && !drawn.contains("ML"), "{drawn}");
+    }
 
     #[test]
     fn a_hue_never_changes_and_all_twelve_are_used() {

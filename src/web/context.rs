@@ -3,7 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
+use super::components::Face;
 use super::typed_form::TypedForm;
 use crate::ids::UserId;
 
@@ -66,6 +68,20 @@ pub struct Viewer {
     pub name: String,
     /// The name to log in with, without @.
     pub username: String,
+    /// The version of their picture, if they have one.
+    pub picture: Option<Uuid>,
     /// Whether the administration is open to them.
     pub is_admin: bool,
+}
+
+impl Viewer {
+    /// How they look.
+    pub fn face(&self) -> Face<'_> {
+        Face {
+            id: self.id,
+            username: &self.username,
+            name: &self.name,
+            picture: self.picture,
+        }
+    }
 }

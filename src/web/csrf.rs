@@ -11,11 +11,13 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use poem::http::{HeaderMap, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 use crate::web::Ctx;
 use crate::web::errors::asks_for_page;
+use crate::web::form_data::parts;
 use crate::web::headers::RequestId;
 use crate::web::limits::changes_something;
 use crate::web::session::{cookie, cookie_name, random_bytes, session_cookie, set_cookie, theme};
@@ -85,7 +87,10 @@ pub async fn check_origin<E: Endpoint>(inner: Arc<E>, mut request: Request) -> R
 pub async fn check_token<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
     if changes_something(request.method()) {
         let body = request.take_body().into_bytes().await?;
-        let token = token_in_header(&request).or_else(|| token_in_form(&request, &body));
+        let mut token = token_in_header(&request).or_else(|| token_in_form(&request, &body));
+        if token.is_none() {
+            token = token_in_first_part(&request, &body).await;
+        }
         compare(&request, token)?;
         request.set_body(body);
     }
@@ -152,6 +157,16 @@ fn token_in_form(request: &Request, body: &[u8]) -> Option<String> {
     fields
         .into_iter()
         .find_map(|(name, value)| (name == "csrf_token").then(|| value.into_owned()))
+}
+
+/// The token in the first part of a form with a file.
+async fn token_in_first_part(request: &Request, body: &Bytes) -> Option<String> {
+    let mut parts = parts(request, body.clone())?;
+    let first = parts.next_field().await.ok()??;
+    if first.name() != Some("csrf_token") {
+        return None;
+    }
+    first.text().await.ok()
 }
 
 /// The cookie's value: random bytes and our signature on them.

@@ -3,11 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use poem::http::Method;
+use bytes::BytesMut;
+use futures_util::StreamExt;
+use poem::error::ReadBodyError;
+use poem::http::{Method, StatusCode};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::Error;
+
+/// How large a body may be that is larger than a form, and how slowly it may come.
+#[derive(Debug, Clone, Copy)]
+pub struct LargeBody {
+    /// In bytes.
+    pub limit: usize,
+    /// In bytes a second.
+    pub least_rate: f64,
+    /// How long it may take besides.
+    pub grace: Duration,
+}
 
 /// How long a request may take, its body included.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +56,83 @@ pub async fn buffer_body<E: Endpoint>(inner: Arc<E>, mut request: Request, limit
     inner.call(request).await.map(IntoResponse::into_response)
 }
 
+/// The same for a large body: whoever sends it drop by drop is not waited for.
+pub async fn buffer_large_body<E: Endpoint>(inner: Arc<E>, mut request: Request, large: LargeBody) -> Result<Response> {
+    if changes_something(request.method()) {
+        let mut chunks = request.take_body().into_bytes_stream();
+        let (mut body, start) = (BytesMut::new(), Instant::now());
+        loop {
+            let due = start + large.grace + Duration::from_secs_f64(length(&body) / large.least_rate);
+            let chunk = timeout_at(due, chunks.next()).await;
+            let late = |_| poem::Error::from_string("The file came too slowly.", StatusCode::REQUEST_TIMEOUT);
+            let Some(chunk) = chunk.map_err(late)? else { break };
+            let chunk = chunk.map_err(ReadBodyError::Io)?;
+            if body.len() + chunk.len() > large.limit {
+                return Err(ReadBodyError::PayloadTooLarge.into());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        request.set_body(body.freeze());
+    }
+    inner.call(request).await.map(IntoResponse::into_response)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no body is so long")]
+fn length(body: &[u8]) -> f64 {
+    body.len() as f64
+}
+
 /// Whether a request of this method may change something: then it must come from a page of ours.
 pub fn changes_something(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use bytes::Bytes;
+    use futures_util::stream;
+    use poem::endpoint::make;
+    use poem::{Body, IntoEndpoint};
+
+    use super::*;
+
+    /// What becomes of a body that brings these parts, and ends or not.
+    async fn outcome(parts: &[&'static str], ends: bool) -> StatusCode {
+        let large = LargeBody {
+            limit: 10,
+            least_rate: 1_000.0,
+            grace: Duration::from_millis(50),
+        };
+        let parts: Vec<_> = parts
+            .iter()
+            .map(|part| Ok::<_, Infallible>(Bytes::from_static(part.as_bytes())))
+            .collect();
+        let parts = stream::iter(parts);
+        let body = if ends {
+            Body::from_bytes_stream(parts.map(|part| part.map_err(std::io::Error::other)))
+        } else {
+            Body::from_bytes_stream(
+                parts
+                    .chain(stream::pending())
+                    .map(|part| part.map_err(std::io::Error::other)),
+            )
+        };
+        let request = Request::builder().method(Method::POST).body(body);
+        let inner = Arc::new(
+            make(|mut request: Request| async move { request.take_body().into_bytes().await }).into_endpoint(),
+        );
+        match buffer_large_body(inner, request, large).await {
+            Ok(response) => response.status(),
+            Err(error) => error.status(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_large_body_has_a_limit_and_has_to_come() {
+        assert_eq!(outcome(&["12345", "67890"], true).await, StatusCode::OK);
+        assert_eq!(outcome(&["12345", "678901"], true).await, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(outcome(&["12345"], false).await, StatusCode::REQUEST_TIMEOUT);
+    }
 }

@@ -8,6 +8,7 @@ pub mod csrf;
 pub mod error_page;
 pub mod errors;
 mod fields;
+pub mod form_data;
 pub mod forwarded;
 pub mod headers;
 pub mod htmx;

@@ -31,6 +31,7 @@ mod missed;
 mod model;
 mod nodes;
 mod outages;
+mod pictures;
 mod parsers;
 mod plans;
 mod presence;

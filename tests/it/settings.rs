@@ -168,8 +168,9 @@ async fn who_is_not_logged_in_is_led_to_the_log_in(pool: PgPool) {
         "/settings/export",
         "/settings/email",
         "/settings/password",
+        "/settings/picture",
+        "/settings/picture/delete",
         "/settings/profile",
-        "/settings/appearance",
     ] {
         let answer = visitor.post(path, &[("theme", "dawn")]).await;
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{path}");

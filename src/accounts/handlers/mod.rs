@@ -5,6 +5,7 @@ pub(super) mod consent;
 pub(super) mod emails;
 mod refused;
 pub(super) mod reset;
+pub(super) mod pictures;
 pub(super) mod sessions;
 pub(super) mod setup;
 pub(super) mod users;

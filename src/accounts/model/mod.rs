@@ -7,6 +7,7 @@ mod forms;
 mod profile;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 pub use device::Device;
 pub use fields::{Email, Password, PersonName, Username};
@@ -14,9 +15,10 @@ pub use forms::{
     ConsentForm, EmailForm, LogInForm, NewAccount, NewPasswordForm, PasswordForm, ResetForm, SignUpForm, first_log_in,
     user_inputs,
 };
-pub use profile::{Bio, MAX_BIO, NewProfile, Profile, ProfileForm, profile_path};
+pub use profile::{Bio, Crop, MAX_BIO, MAX_PICTURE, NewProfile, Profile, ProfileForm, SIDES};
 
 use crate::ids::UserId;
+use crate::web::components::Face;
 
 /// The version of the privacy page that people agree to; stored with the time of their consent. It rises with what is said
 /// there: everybody is asked again.
@@ -31,6 +33,20 @@ pub struct Author {
     pub username: String,
     /// The name that they are shown by.
     pub name: String,
+    /// The version of their picture, if they have one.
+    pub picture: Option<Uuid>,
+}
+
+impl Author {
+    /// How they look.
+    pub fn face(&self) -> Face<'_> {
+        Face {
+            id: self.id,
+            username: &self.username,
+            name: &self.name,
+            picture: self.picture,
+        }
+    }
 }
 
 /// What a person may do on the whole server.
@@ -70,6 +86,8 @@ pub struct Person {
     pub username: String,
     /// The name that they are shown by.
     pub name: String,
+    /// The version of their picture, if they have one.
+    pub picture: Option<Uuid>,
     /// Not verified: nobody has shown that it is theirs.
     pub email: Option<String>,
     /// Whether the administration is open to them.
@@ -78,4 +96,16 @@ pub struct Person {
     pub created_at: DateTime<Utc>,
     /// When they were last seen, to the hour; None when none of their log-ins is kept.
     pub last_used_at: Option<DateTime<Utc>>,
+}
+
+impl Person {
+    /// How they look.
+    pub fn face(&self) -> Face<'_> {
+        Face {
+            id: self.id,
+            username: &self.username,
+            name: &self.name,
+            picture: self.picture,
+        }
+    }
 }

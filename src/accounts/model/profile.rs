@@ -1,13 +1,14 @@
 //! What people say of themselves.
 
 use chrono::{DateTime, Utc};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization;
+use uuid::Uuid;
 
 use super::PersonName;
 use crate::error::FieldErrors;
 use crate::ids::UserId;
+use crate::web::components::Face;
 use crate::{Error, Result};
 
 /// The longest text about oneself, in characters.
@@ -83,6 +84,22 @@ impl ProfileForm {
     }
 }
 
+/// The largest file of a picture, in bytes.
+pub const MAX_PICTURE: usize = 5 << 20;
+/// The sides of the squares that are kept of a picture, in pixels.
+pub const SIDES: [u32; 3] = [48, 96, 288];
+
+/// The square to cut out, in pixels of the upright picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Crop {
+    /// Its left edge.
+    pub x: f64,
+    /// Its upper edge.
+    pub y: f64,
+    /// Its side.
+    pub size: f64,
+}
+
 /// What is stored of a person for themselves and others to see.
 #[derive(Debug, Clone)]
 pub struct Profile {
@@ -92,18 +109,24 @@ pub struct Profile {
     pub username: String,
     /// The name that they are shown by.
     pub name: String,
-    /// What it is made of, and what they say of themselves.
+    /// The version of their picture, if they have one.
+    pub picture: Option<Uuid>,
+    /// What their name is made of, and what they say of themselves.
     pub form: ProfileForm,
     /// When they signed up.
     pub created_at: DateTime<Utc>,
 }
 
-/// What is encoded in a path: everything that is ASCII and may not stand in a username.
-const OUTSIDE_USERNAMES: AsciiSet = NON_ALPHANUMERIC.remove(b'_').remove(b'.');
-
-/// Where a person's public profile stands.
-pub fn profile_path(username: &str) -> String {
-    format!("/@{}", utf8_percent_encode(username, &OUTSIDE_USERNAMES))
+impl Profile {
+    /// How they look.
+    pub fn face(&self) -> Face<'_> {
+        Face {
+            id: self.id,
+            username: &self.username,
+            name: &self.name,
+            picture: self.picture,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -133,11 +156,5 @@ mod tests {
         };
         assert_eq!(errors.iter().count(), 4);
         assert!(ProfileForm::default().parse().is_ok(), "nothing has to be said");
-    }
-
-    #[test]
-    fn a_profile_has_an_address_in_any_script() {
-        assert_eq!(profile_path("a_b.c9"), "/@a_b.c9");
-        assert_eq!(profile_path("Ü"), "/@%C3%9C");
     }
 }

@@ -1,7 +1,8 @@
-//! The SQL of what people say of themselves.
+//! The SQL of what people say of themselves, and of their pictures.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
+use uuid::Uuid;
 
 use crate::accounts::model::{Author, NewProfile, Profile, ProfileForm};
 use crate::ids::UserId;
@@ -9,7 +10,7 @@ use crate::ids::UserId;
 /// What the person of that username says of themselves.
 pub async fn find_profile(db: impl PgExecutor<'_>, name_key: &str) -> sqlx::Result<Option<Profile>> {
     let row = sqlx::query!(
-        r#"SELECT u.id AS "id: UserId", u.username, a.name AS "name!", u.first_name, u.last_name, u.display_name, u.bio,
+        r#"SELECT u.id AS "id: UserId", u.username, a.name AS "name!", a.picture, u.first_name, u.last_name, u.display_name, u.bio,
                   u.created_at AS "created_at: DateTime<Utc>"
            FROM users u JOIN authors a ON a.id = u.id WHERE u.name_key = $1"#,
         name_key
@@ -18,6 +19,7 @@ pub async fn find_profile(db: impl PgExecutor<'_>, name_key: &str) -> sqlx::Resu
         id: row.id,
         username: row.username,
         name: row.name,
+        picture: row.picture,
         form: ProfileForm {
             first_name: row.first_name,
             last_name: row.last_name,
@@ -54,9 +56,57 @@ pub async fn list_authors(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx::R
     let people: Vec<_> = people.iter().map(|user| user.0).collect();
     sqlx::query_as!(
         Author,
-        r#"SELECT id AS "id!: UserId", username AS "username!", name AS "name!" FROM authors WHERE id = ANY($1)"#,
+        r#"SELECT id AS "id!: UserId", username AS "username!", name AS "name!", picture FROM authors WHERE id = ANY($1)"#,
         &people
     )
     .fetch_all(db)
     .await
+}
+
+/// Stores a person's picture in place of the one before: the files from the smallest to the largest.
+pub async fn upsert_picture(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    version: Uuid,
+    content_type: &str,
+    [small, medium, large]: &[Vec<u8>; 3],
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO pictures (user_id, version, content_type, small, medium, large) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (user_id) DO UPDATE SET version = $2, content_type = $3, small = $4, medium = $5, large = $6",
+        user.0,
+        version,
+        content_type,
+        small,
+        medium,
+        large
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Deletes a person's picture.
+pub async fn delete_picture(db: impl PgExecutor<'_>, user: UserId) -> sqlx::Result<()> {
+    sqlx::query!("DELETE FROM pictures WHERE user_id = $1", user.0)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// That version of a person's picture, in the size of that side: its type and the file.
+pub async fn find_picture(
+    db: impl PgExecutor<'_>,
+    name_key: &str,
+    version: Uuid,
+    side: u32,
+) -> sqlx::Result<Option<(String, Vec<u8>)>> {
+    let row = sqlx::query!(
+        r#"SELECT p.content_type, CASE $3::bigint WHEN 48 THEN p.small WHEN 96 THEN p.medium ELSE p.large END AS "file!"
+           FROM pictures p JOIN users u ON u.id = p.user_id WHERE u.name_key = $1 AND p.version = $2"#,
+        name_key,
+        version,
+        i64::from(side)
+    );
+    Ok(row.fetch_optional(db).await?.map(|row| (row.content_type, row.file)))
 }

@@ -101,6 +101,8 @@ pub struct LiveSession {
     pub name: String,
     /// What they may do.
     pub role: String,
+    /// The version of their picture, if they have one.
+    pub picture: Option<Uuid>,
     /// Their data key.
     pub key: KeyId,
     /// How long it lasts.
@@ -122,7 +124,7 @@ pub async fn find_session(
     let row = sqlx::query!(
         r#"SELECT s.id AS "id: SessionId", s.user_id AS "user: UserId", s.remember,
                   s.last_used_at AS "last_used_at: DateTime<Utc>", a.role AS "role!",
-                  a.username AS "username!", a.name AS "name!", a.data_key_id AS "key!: KeyId",
+                  a.username AS "username!", a.name AS "name!", a.picture, a.data_key_id AS "key!: KeyId",
                   u.presence_hidden, u.consent_version
            FROM user_sessions s JOIN users u ON u.id = s.user_id JOIN authors a ON a.id = u.id
            WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2"#,
@@ -134,6 +136,7 @@ pub async fn find_session(
         user: row.user,
         username: row.username,
         name: row.name,
+        picture: row.picture,
         role: row.role,
         key: row.key,
         lifetime: lifetime(row.remember),

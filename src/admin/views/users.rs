@@ -89,7 +89,7 @@ fn row(ctx: &Ctx, viewer: &Viewer, person: &Person, admins: i64) -> Markup {
     };
     html! {
         li class="@max-[640px]:flex-wrap" {
-            (avatar(person.id, &person.name, 40))
+            (avatar(person.face(), 40))
             div class="min-w-0 flex-1" {
                 p class="flex flex-wrap items-center gap-x-2 gap-y-0.5" {
                     bdi class="font-600 wrap-anywhere" { (person.name) } span class="text-13 wrap-anywhere text-t3" { "@" (person.username) }

@@ -38,7 +38,7 @@ fn profile_card(reader: UserId, shown: &Profile, action: &Markup) -> Markup {
     html! {
         section.card data-author=(shown.id) class="mx-auto w-full max-w-110 p-6" aria-labelledby="profile-name" {
             div class="flex items-center gap-4" {
-                (avatar(shown.id, &shown.name, 72))
+                (avatar(shown.face(), 72))
                 div class="min-w-0" {
                     h2 #profile-name class="author wrap-anywhere" tabindex="-1" { bdi { (shown.name) } }
                     p class="wrap-anywhere text-t2" { "@" (shown.username) }

@@ -19,6 +19,7 @@ pub fn room(shell: &Shell<'_>, room: &Room, shown: &History, here: usize, draft:
         id: viewer.id,
         username: viewer.username.clone(),
         name: viewer.name.clone(),
+        picture: viewer.picture,
     };
     let is_open = room.archived_at.is_none();
     let socket = is_open.then(|| format!("/ws/chatroom/{}", room.slug));

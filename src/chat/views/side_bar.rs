@@ -81,7 +81,7 @@ fn account(ctx: &Ctx, viewer: &Viewer) -> Markup {
             summary #account class="flex min-h-13 items-center gap-2.5 rounded-row px-2.5 py-1.5 transition-colors hover:bg-hover focus-visible:-outline-offset-2 max-md:size-12 max-md:min-h-0 max-md:rounded-full max-md:p-2" aria-labelledby="account-name" {
                 span #account-name .visually-hidden { span.author { bdi { (viewer.name) } } ", your account" }
                 span.with-dot {
-                    (avatar(viewer.id, &viewer.name, 32))
+                    (avatar(viewer.face(), 32))
                     span class="dot offline:hidden" {} span class="dot hollow hidden offline:inline-block" {}
                 }
                 span class="grid min-w-0 flex-1 max-md:hidden" {

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
+use uuid::Uuid;
 
 use crate::accounts::model::Author;
 use crate::ids::{Change, RoomId, Seq, UserId};
@@ -20,7 +21,7 @@ pub async fn list_events_changed(
         EventRow,
         r#"SELECT e.room_id AS "room: RoomId", e.change AS "change: Change", e.after_seq AS "after_seq: Seq", e.kind,
                   e.at AS "at: DateTime<Utc>", e.actor_id AS "actor: UserId", a.username AS "username!",
-                  a.name AS "name!"
+                  a.name AS "name!", a.picture
            FROM UNNEST((SELECT $1::uuid[]), (SELECT $2::bigint[]), (SELECT $3::bigint[])) AS s (room_id, after, up_to)
          CROSS JOIN LATERAL (
              SELECT * FROM room_events e WHERE e.room_id = s.room_id AND e.change > s.after AND e.change <= s.up_to
@@ -49,7 +50,7 @@ pub async fn list_events_between(
         EventRow,
         r#"SELECT e.room_id AS "room: RoomId", e.change AS "change: Change", e.after_seq AS "after_seq: Seq", e.kind,
                   e.at AS "at: DateTime<Utc>", e.actor_id AS "actor: UserId", a.username AS "username!",
-                  a.name AS "name!"
+                  a.name AS "name!", a.picture
            FROM room_events e JOIN authors a ON a.id = e.actor_id
          WHERE e.room_id = $1 AND e.after_seq >= $2 AND (e.after_seq, e.change) < ($3, $4)
                AND e.change > $5 AND e.change <= $6
@@ -81,6 +82,7 @@ struct EventRow {
     actor: UserId,
     username: String,
     name: String,
+    picture: Option<Uuid>,
 }
 
 impl EventRow {
@@ -94,6 +96,7 @@ impl EventRow {
                 id: self.actor,
                 username: self.username,
                 name: self.name,
+                picture: self.picture,
             },
             at: self.at,
         })

@@ -4,5 +4,6 @@ pub(super) mod appearance;
 pub(super) mod data;
 pub(super) mod email;
 pub(super) mod password;
+pub(super) mod picture;
 pub(super) mod profile;
 pub(super) mod sessions;

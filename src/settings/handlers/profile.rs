@@ -1,4 +1,4 @@
-//! My name, and what I say of myself.
+//! My name, my picture, and what I say of myself.
 
 use maud::Markup;
 use poem::http::StatusCode;
@@ -26,15 +26,11 @@ pub async fn index(app: Data<&App>, ctx: Ctx, user: CurrentUser) -> Result<Marku
     ))
 }
 
-/// The form.
+/// The picture and the form.
 #[handler]
 pub async fn show(app: Data<&App>, ctx: Ctx, user: CurrentUser) -> Result<Markup> {
-    let shell = Shell::load(&app, &ctx, &user, Open::Settings).await?;
-    Ok(views::page(
-        &shell,
-        Section::Profile,
-        &section(&app, &ctx, &user).await?,
-    ))
+    let section = section(&app, &ctx, &user).await?;
+    page(&app, &ctx, &user, &section).await
 }
 
 /// Keeps what the form says.
@@ -42,16 +38,23 @@ pub async fn show(app: Data<&App>, ctx: Ctx, user: CurrentUser) -> Result<Markup
 pub async fn update(app: Data<&App>, ctx: Ctx, user: CurrentUser, Form(form): Form<ProfileForm>) -> Result<Response> {
     match profile::update(&app, user.id, &form).await {
         Ok(()) => {
-            let saved = section(&app, &ctx, &user);
+            let saved = async {
+                let found = stored(&app, &user).await?;
+                Ok(views::profile_form(
+                    &ctx,
+                    found.face(),
+                    &found.form,
+                    &FieldErrors::default(),
+                ))
+            };
             changed(&ctx, "/settings/profile", "Your profile is saved.", saved).await
         }
         Err(Error::Invalid(errors)) => {
-            let typed = views::profile(&ctx, &user.viewer, &form, &errors);
+            let found = stored(&app, &user).await?;
             let answer = if ctx.htmx {
-                typed
+                views::profile_form(&ctx, found.face(), &form, &errors)
             } else {
-                let shell = Shell::load(&app, &ctx, &user, Open::Settings).await?;
-                views::page(&shell, Section::Profile, &typed)
+                page(&app, &ctx, &user, &views::profile(&ctx, found.face(), &form, &errors)).await?
             };
             Ok(answer.with_status(StatusCode::UNPROCESSABLE_ENTITY).into_response())
         }
@@ -59,9 +62,19 @@ pub async fn update(app: Data<&App>, ctx: Ctx, user: CurrentUser, Form(form): Fo
     }
 }
 
-/// The section as it is stored.
-async fn section(app: &App, ctx: &Ctx, user: &CurrentUser) -> Result<Markup> {
+/// The section on its page.
+pub(super) async fn page(app: &App, ctx: &Ctx, user: &CurrentUser, section: &Markup) -> Result<Markup> {
+    let shell = Shell::load(app, ctx, user, Open::Settings).await?;
+    Ok(views::page(&shell, Section::Profile, section))
+}
+
+/// What is stored by now; the log-in may know what was before.
+pub(super) async fn stored(app: &App, user: &CurrentUser) -> Result<Profile> {
     let found = queries::find_profile(&app.db, &fold(&user.viewer.username)).await?;
-    let Profile { form, .. } = found.ok_or(Error::NotFound)?;
-    Ok(views::profile(ctx, &user.viewer, &form, &FieldErrors::default()))
+    found.ok_or(Error::NotFound)
+}
+
+async fn section(app: &App, ctx: &Ctx, user: &CurrentUser) -> Result<Markup> {
+    let found = stored(app, user).await?;
+    Ok(views::profile(ctx, found.face(), &found.form, &FieldErrors::default()))
 }

@@ -13,7 +13,7 @@ pub use appearance::appearance;
 pub use data::{data, switches};
 pub use email::{EmailPage, email};
 pub use password::password;
-pub use profile::profile;
+pub use profile::{picture, profile, profile_form};
 pub use sessions::{SessionsPage, sessions};
 
 use crate::chat::{self, Shell};

@@ -7,12 +7,17 @@ use uuid::Uuid;
 use crate::accounts::model::Author;
 use crate::accounts::views::names;
 use crate::ids::UserId;
-use crate::web::components::{avatar, badge};
+use crate::web::components::{Face, avatar, badge};
 use crate::web::icons::icon;
 
 /// Somebody of the picture, chosen so that their hues differ.
-fn person(number: u128) -> UserId {
-    UserId(Uuid::from_u128(number))
+fn face(number: u128, name: &str) -> Face<'_> {
+    Face {
+        id: UserId(Uuid::from_u128(number)),
+        username: name,
+        name,
+        picture: None,
+    }
 }
 
 /// The picture of a room.
@@ -38,7 +43,7 @@ fn side_bar() -> Markup {
     html! {
         div class="bg-veil max-md:hidden" {
             div class="flex min-h-18 items-center gap-2.5 px-4 pt-3.5 pb-1.5" {
-                (avatar(person(15), "Mara Lindqvist", 32))
+                (avatar(face(15, "Mara Lindqvist"), 32))
                 div {
                     p class="font-600" { "Mara Lindqvist" }
                     p class="text-12 text-t2" { "Online" }
@@ -118,11 +123,12 @@ fn moon() -> Markup {
 
 fn author(number: u128, name: &str, username: &str, at: &str) -> Markup {
     let author = Author {
-        id: person(number),
+        id: UserId(Uuid::from_u128(number)),
         username: username.into(),
         name: name.into(),
+        picture: None,
     };
-    html! { (avatar(author.id, name, 36)) b.author { (names(&author)) } time { (at) } }
+    html! { (avatar(author.face(), 36)) b.author { (names(&author)) } time { (at) } }
 }
 
 fn composer() -> Markup {

@@ -7,7 +7,7 @@ use crate::accounts::model::CONSENT_VERSION;
 use crate::web::{Ctx, Viewer, layout};
 
 /// What is stored, why, and how long.
-const STORED: [(&str, &str, &str); 10] = [
+const STORED: [(&str, &str, &str); 11] = [
     (
         "Your account: username, first and last name, the display name and the lines about you if you give any, the role (member or administrator), and when it was made",
         "So that you can log in, and so that others know who writes.",
@@ -17,6 +17,11 @@ const STORED: [(&str, &str, &str); 10] = [
         "Your e-mail address, if you give one",
         "To log in with it, if you were the first who gave it or among the last two; your username always works. Other people do not see it; administrators do.",
         "As long as the account exists.",
+    ),
+    (
+        "Your picture, if you give one: three small squares of it, not encrypted. The file itself, and what it says of camera and place, is not kept",
+        "So that others recognise you. Whoever has no account here cannot see it.",
+        "Until you remove it or choose another one.",
     ),
     (
         "Your password, only as an Argon2id hash",

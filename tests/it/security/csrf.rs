@@ -7,7 +7,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 27] = [
+const UNSAFE: [(&str, &str); 29] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -18,6 +18,8 @@ const UNSAFE: [(&str, &str); 27] = [
     ("/consent", "consent=on"),
     ("/appearance", "theme=dawn"),
     ("/settings/profile", "display_name=Evil"),
+    ("/settings/picture", ""),
+    ("/settings/picture/delete", ""),
     ("/settings/appearance", "theme=dawn"),
     ("/settings/export", "password=seven+quiet+moons+over+the+bay"),
     ("/settings/privacy", "presence=off&receipts=off"),

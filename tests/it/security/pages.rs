@@ -134,6 +134,8 @@ async fn row_14_every_answer_has_the_security_headers(pool: PgPool) {
         "/@alice",
         "/settings",
         "/settings/profile",
+        "/settings/picture",
+        "/pictures/alice/00000000-0000-0000-0000-000000000000",
         "/settings/appearance",
         "/settings/data",
         "/settings/sessions",
