@@ -23,6 +23,14 @@ pub struct Head {
     pub privacy: Privacy,
 }
 
+/// A person's picture as a file of the archive.
+pub struct Picture {
+    /// What the file is called.
+    pub name: &'static str,
+    /// What stands in it.
+    pub content: Vec<u8>,
+}
+
 /// The account.
 #[derive(Serialize)]
 pub struct Profile {
@@ -34,6 +42,8 @@ pub struct Profile {
     pub display_name: String,
     /// A few lines about oneself; may be empty.
     pub bio: String,
+    /// The file in the archive that holds the picture.
+    pub picture: Option<&'static str>,
     pub email: Option<String>,
     pub email_verified_at: Option<DateTime<Utc>>,
     pub role: String,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
-use super::model::{Consent, Lease, Privacy, Profile, Room, SealedMessage, Session};
+use super::model::{Consent, Lease, Picture, Privacy, Profile, Room, SealedMessage, Session};
 use crate::ids::{ClientId, KeyId, MessageId, RoomId, Seq, SessionId, UserId};
 
 /// Takes the right to export, unless another export of that person has it.
@@ -63,6 +63,7 @@ pub async fn find_account(
         last_name: row.last_name,
         display_name: row.display_name,
         bio: row.bio,
+        picture: None,
         email: row.email,
         email_verified_at: row.email_verified_at,
         role: row.role,
@@ -80,6 +81,20 @@ pub async fn find_account(
         privacy,
         row.key,
     ))
+}
+
+/// The person's picture, in its largest size.
+pub async fn find_picture(db: impl PgExecutor<'_>, user: UserId) -> sqlx::Result<Option<Picture>> {
+    let row = sqlx::query!("SELECT content_type, large FROM pictures WHERE user_id = $1", user.0);
+    let found = row.fetch_optional(db).await?.map(|row| Picture {
+        name: if row.content_type == "image/webp" {
+            "picture.webp"
+        } else {
+            "picture.jpg"
+        },
+        content: row.large,
+    });
+    Ok(found)
 }
 
 /// The person's log-ins after that one, by id.

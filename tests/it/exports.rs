@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use image::ImageFormat;
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use sqlx::PgPool;
@@ -12,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use crate::nodes::{at, two};
+use crate::pictures::{addresses, give, picture};
 use crate::program::Folder;
 use crate::support::{Cast, PASSWORD, Person, config, spawn, spawn_with};
 
@@ -19,8 +21,8 @@ async fn ask(person: &Person, password: &str) -> Response {
     person.post("/settings/export", &[("password", password)]).await
 }
 
-/// What is in the archive, as other programs read it.
-fn read(archive: &[u8]) -> Value {
+/// What is in the archive, as other programs read it: the object, and the files that it names.
+fn read(archive: &[u8]) -> (Value, Vec<Vec<u8>>) {
     let folder = Folder::new();
     let path = folder.path("export.zip");
     std::fs::write(&path, archive).unwrap();
@@ -28,15 +30,27 @@ fn read(archive: &[u8]) -> Value {
     assert!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stdout));
     let script = "import sys, zipfile
 archive = zipfile.ZipFile(sys.argv[1])
-assert archive.testzip() is None and archive.namelist() == ['umbrachat.json'], archive.namelist()
-sys.stdout.buffer.write(archive.read('umbrachat.json'))";
+assert archive.testzip() is None
+archive.extractall(sys.argv[2])
+print(*archive.namelist(), sep='\\n')";
     let python = Command::new("python3")
         .args(["-c", script])
         .arg(&path)
+        .arg(folder.path("files"))
         .output()
         .unwrap();
     assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
-    serde_json::from_slice(&python.stdout).unwrap()
+    let names = String::from_utf8(python.stdout).unwrap();
+    let mut files = names
+        .lines()
+        .map(|name| (name, std::fs::read(folder.path("files").join(name)).unwrap()));
+    let (name, object) = files.next().unwrap();
+    assert_eq!(name, "umbrachat.json");
+    let object: Value = serde_json::from_slice(&object).unwrap();
+    let named = object["profile"]["picture"].as_str();
+    let (names, files): (Vec<_>, Vec<_>) = files.unzip();
+    assert_eq!(names, Vec::from_iter(named));
+    (object, files)
 }
 
 /// Stores so many messages of somebody in General: copies of the first one there, which only open where it stood.
@@ -74,6 +88,7 @@ async fn an_export_holds_what_is_mine_and_nothing_of_others(pool: PgPool) {
         other.write("General", &format!("a secret of {}", other.name)).await;
     }
     alice.post("/settings/privacy", &[("presence", "off")]).await;
+    give(&alice, &picture(ImageFormat::Png)).await;
 
     let answer = ask(&alice, PASSWORD).await;
     assert_eq!(answer.status(), StatusCode::OK);
@@ -83,7 +98,7 @@ async fn an_export_holds_what_is_mine_and_nothing_of_others(pool: PgPool) {
         name.starts_with("attachment; filename=\"umbrachat-2") && name.ends_with(".zip\""),
         "{name}"
     );
-    let data = read(&answer.bytes().await.unwrap());
+    let (data, files) = read(&answer.bytes().await.unwrap());
 
     assert_eq!(
         (&data["format"], &data["version"]),
@@ -98,6 +113,9 @@ async fn an_export_holds_what_is_mine_and_nothing_of_others(pool: PgPool) {
         );
     }
     assert_eq!(data["profile"]["username"], "alice");
+    let address = addresses(&alice.page("/@alice").await).remove(0);
+    let shown = alice.get(&format!("{address}?size=288")).await.bytes().await.unwrap();
+    assert_eq!(files, [shown]);
     assert_eq!(data["consent"]["version"], umbrachat::accounts::model::CONSENT_VERSION);
     assert_eq!(
         data["privacy"],
@@ -211,7 +229,7 @@ async fn there_is_one_export_at_a_time_and_one_that_breaks_off_leaves_nothing(po
     let answer = timeout(Duration::from_secs(60), again)
         .await
         .expect("the first has ended");
-    let data = read(&answer.bytes().await.unwrap());
+    let (data, _) = read(&answer.bytes().await.unwrap());
     let messages = data["messages"].as_array().unwrap();
     assert_eq!(messages.len(), 5_001);
     let readable = messages.iter().filter(|message| !message["body"].is_null());

@@ -54,9 +54,10 @@ async fn people_of_one_name_are_told_apart_by_their_usernames(pool: PgPool) {
         visitor.post("/accounts/signup", &account(username, &names)).await;
         let shown = format!(r#"<bdi>Ana Ferreira</bdi> <span class="username">@{username}</span>"#);
         visitor.join("General").await;
-        at_bob.until(&format!("<p>{shown} joined</p>")).await;
+        let linked = format!(r#"<a class="author" href="/@{username}">{shown}</a>"#);
+        at_bob.until(&format!("{linked} joined</p>")).await;
         visitor.write("General", "hello").await;
-        at_bob.until(&format!(r#"<b class="author">{shown}</b>"#)).await;
+        assert!(at_bob.until("hello").await.contains(&linked));
         let page = visitor.page("/chat/room/General").await;
         let (stream, pending) = page.split_once(r#"id="pending-message""#).unwrap();
         assert!(stream.contains(&shown) && pending.contains(&shown), "{username}");

@@ -13,7 +13,8 @@ use crate::support::{Cast, Person, attributes, spawn};
 
 const BOUNDARY: &str = "umbra-test-boundary";
 
-fn picture(format: ImageFormat) -> Vec<u8> {
+/// A picture whose left half is red and whose right half is black.
+pub fn picture(format: ImageFormat) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
     let drawn: DynamicImage =
         RgbImage::from_fn(400, 200, |x, _| image::Rgb([if x < 200 { 255 } else { 0 }, 0, 0])).into();
@@ -44,13 +45,14 @@ async fn send(person: &Person, body: Vec<u8>) -> Response {
     request.body(body).send().await.unwrap()
 }
 
-async fn give(person: &Person, file: &[u8]) -> Response {
+/// Chooses that file in the settings.
+pub async fn give(person: &Person, file: &[u8]) -> Response {
     let token = person.csrf_token().await;
     send(person, form(&[("csrf_token", &token)], file)).await
 }
 
 /// The addresses of pictures on a page, without their size.
-fn addresses(page: &str) -> Vec<String> {
+pub fn addresses(page: &str) -> Vec<String> {
     let sources = attributes(page, "src").into_iter();
     let pictures = sources.filter(|source| source.starts_with("/pictures/"));
     pictures

@@ -9,7 +9,7 @@ use crate::support::{Cast, Person, spawn};
 /// The name by which somebody is shown as the author of the first message that `reader` sees in General.
 async fn author(reader: &Person) -> String {
     let page = reader.page("/chat/room/General").await;
-    let name = regex::Regex::new(r#"class="author" href="/@[^"]*">([^<]*)<"#).unwrap();
+    let name = regex::Regex::new(r#"class="author" href="/@[^"]*"><bdi>([^<]*)<"#).unwrap();
     name.captures(&page).unwrap()[1].to_owned()
 }
 
@@ -38,7 +38,7 @@ async fn a_person_is_shown_by_the_display_name_or_both_names_or_the_username(poo
         assert_eq!(answer.headers()["location"], "/settings/profile");
         assert_eq!(author(&bob).await, shown);
         for path in ["/@alice", "/settings/profile"] {
-            let side_bar = format!("<span class=\"author\">{shown}</span>, your account");
+            let side_bar = format!("<span class=\"author\"><bdi>{shown}</bdi></span>, your account");
             assert!(alice.page(path).await.contains(&side_bar), "{shown} on {path}, at once");
         }
         let people = admin.page(&format!("/admin/users?q={}", shown.replace(' ', "+"))).await;

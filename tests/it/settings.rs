@@ -168,13 +168,20 @@ async fn who_is_not_logged_in_is_led_to_the_log_in(pool: PgPool) {
         "/settings/export",
         "/settings/email",
         "/settings/password",
-        "/settings/picture",
         "/settings/picture/delete",
         "/settings/profile",
     ] {
         let answer = visitor.post(path, &[("theme", "dawn")]).await;
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{path}");
     }
+    // Of a file nothing is read, so that there is nothing to keep for after the log-in.
+    let answer = visitor.post("/settings/picture", &[("theme", "dawn")]).await;
+    assert!(
+        answer.headers()["location"]
+            .to_str()
+            .unwrap()
+            .starts_with("/accounts/login")
+    );
 }
 
 #[sqlx::test]

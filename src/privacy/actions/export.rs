@@ -83,7 +83,9 @@ async fn keep(app: &App, lease: Lease) -> Error {
 
 async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
     let now = app.now();
-    let (profile, consent, privacy, key) = in_time(queries::find_account(&app.db, user)).await?;
+    let (mut profile, consent, privacy, key) = in_time(queries::find_account(&app.db, user)).await?;
+    let picture = in_time(queries::find_picture(&app.db, user)).await?;
+    profile.picture = picture.as_ref().map(|picture| picture.name);
     let is_large = in_time(queries::has_more_messages(&app.db, user, FEW_MESSAGES)).await?;
     let head = Head {
         format: FORMAT,
@@ -96,7 +98,8 @@ async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
     let mut head = serde_json::to_vec(&head).map_err(Error::internal)?;
     // The lists follow in the same object.
     head.pop();
-    let mut archive = Archive::begin(sender, "umbrachat.json", now, is_large)?;
+    let mut archive = Archive::new(sender, now);
+    archive.start_file("umbrachat.json", is_large)?;
     archive = archive.add(head).await?;
 
     let (mut list, mut after) = (List::begin("sessions"), SessionId(Uuid::nil()));
@@ -121,7 +124,12 @@ async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
         let Some(next) = next else { break };
         after = next;
     }
-    archive.add(b"}\n".to_vec()).await?.finish().await
+    archive = archive.add(b"}\n".to_vec()).await?;
+    if let Some(picture) = picture {
+        archive.start_file(picture.name, false)?;
+        archive = archive.add(picture.content).await?;
+    }
+    archive.finish().await
 }
 
 /// Where the pieces of the archive go, in their order.
@@ -133,6 +141,8 @@ struct Archive {
     zip: Box<ZipWriter<StreamWriter<Compressed>>>,
     compressed: Compressed,
     sender: Sender,
+    /// When it was made.
+    at: DateTime<Utc>,
 }
 
 /// What has been compressed and not been sent yet.
@@ -157,26 +167,29 @@ impl Write for Compressed {
 }
 
 impl Archive {
-    /// An archive with one file. It may be larger than 4 GiB only if that is said.
-    fn begin(sender: Sender, name: &str, at: DateTime<Utc>, is_large: bool) -> Result<Self> {
+    fn new(sender: Sender, at: DateTime<Utc>) -> Self {
         let compressed = Compressed::default();
-        let mut zip = Box::new(ZipWriter::new_stream(compressed.clone()));
+        Self {
+            zip: Box::new(ZipWriter::new_stream(compressed.clone())),
+            compressed,
+            sender,
+            at,
+        }
+    }
+
+    /// Begins the next file. It may be larger than 4 GiB only if that is said.
+    fn start_file(&mut self, name: &str, is_large: bool) -> Result<()> {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .unix_permissions(0o644)
-            .last_modified_time(zip_date(at))
+            .last_modified_time(zip_date(self.at))
             .large_file(is_large);
-        zip.start_file(name, options).map_err(Error::internal)?;
-        Ok(Self {
-            zip,
-            compressed,
-            sender,
-        })
+        self.zip.start_file(name, options).map_err(Error::internal)
     }
 
-    /// Adds text to the file, and sends what comes of it.
-    async fn add(mut self, text: Vec<u8>) -> Result<Self> {
-        let write = move || self.zip.write_all(&text).map(|()| self);
+    /// Adds to the file, and sends what comes of it.
+    async fn add(mut self, content: Vec<u8>) -> Result<Self> {
+        let write = move || self.zip.write_all(&content).map(|()| self);
         let archive = spawn_blocking(write).await.map_err(Error::internal)?;
         let archive = archive.map_err(Error::internal)?;
         archive.send().await?;
@@ -189,6 +202,7 @@ impl Archive {
             zip,
             compressed,
             sender,
+            ..
         } = self;
         zip.finish().map_err(Error::internal)?;
         send(&sender, &compressed).await
