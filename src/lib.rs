@@ -23,6 +23,7 @@ pub mod mail;
 pub mod web;
 
 pub mod accounts;
+pub mod friends;
 pub mod rooms;
 pub mod messages;
 pub mod privacy;

@@ -27,13 +27,16 @@ function say() {
   timer = setTimeout(say, APART_MS);
 }
 
+/** Not the messages of somebody whom the reader blocks: their style sheet marks those. */
+const isHeard = (item) => getComputedStyle(item).getPropertyValue("--folded") === "";
+
 /** New messages of others arrived. */
 export function announce(items) {
   if (items.length === 0) return;
-  for (const item of items) {
+  for (const item of items.filter(isHeard)) {
     heard.push({ author: authorOf(item), text: find(".body", item)?.textContent ?? "" });
   }
-  timer ??= setTimeout(say, 100);
+  if (heard.length > 0) timer ??= setTimeout(say, 100);
   if (document.hidden) {
     unseen += items.length;
     document.title = `(${unseen}) ${title}`;

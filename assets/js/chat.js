@@ -4,7 +4,7 @@
 // What it expects of a room's page:
 //   #room [data-room data-slug data-change data-me]   owns the socket, where something can be written in the room
 //   #inbox [data-me]                        owns it on every other page of the shell
-//   #public-rooms [data-rooms data-open] > li#room-<id>
+//   #public-rooms [data-rooms data-open] > li#room-<id>; #mine [data-mine]: what of the side bar is the reader's own
 //   #connection.banner > p > strong         texts and countdown are written there; a button "Try now"
 //   .disconnected                           set on #room or #inbox while there is no connection: dots go hollow
 //   #room.closed                            set when nothing can be sent any more
@@ -17,7 +17,8 @@
 //   template#pending-message > li           .body, time; .note > .reason, button.retry, button.discard
 //   template#unsent-question                asked in #dialog before a log-out; the focus returns to summary#account
 //
-// It dispatches no events of its own.
+// It dispatches one event: `mine:changed` on the body, when something came that concerns the reader's own people or
+// rooms. What shows more of them than the side bar asks for itself anew.
 
 import * as announcer from "./announcer.js";
 import * as banner from "./banner.js";

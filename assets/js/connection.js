@@ -128,6 +128,7 @@ function beforeConnection(event) {
     for (const [name, value] of Object.entries(position())) url.searchParams.set(name, value);
   }
   if (roomList.shownVersion() !== null) url.searchParams.set("rooms", roomList.shownVersion());
+  if (roomList.shownMine() !== null) url.searchParams.set("mine", roomList.shownMine());
   connection.url = url.href;
 
   attempt = connection.attempt;

@@ -187,7 +187,7 @@ mod tests {
         (squares, read)
     }
 
-    fn is_like(pixel: &Rgba<u8>, colour: Rgb<u8>) -> bool {
+    fn is_like(pixel: Rgba<u8>, colour: Rgb<u8>) -> bool {
         pixel.0.iter().zip(colour.0).all(|(a, b)| a.abs_diff(b) < 40)
     }
 
@@ -197,7 +197,7 @@ mod tests {
             let (squares, shown) = largest(&file(&halves(400, 200), format), None);
             assert_eq!(squares.content_type, "image/jpeg", "{format:?}");
             assert!(
-                is_like(shown.get_pixel(20, 144), RED) && is_like(shown.get_pixel(268, 144), BLUE),
+                is_like(*shown.get_pixel(20, 144), RED) && is_like(*shown.get_pixel(268, 144), BLUE),
                 "{format:?}"
             );
         }
@@ -223,7 +223,7 @@ mod tests {
         let crop = |y| Crop { x: 0.0, y, size: 200.0 };
         for (y, colour) in [(0.0, RED), (200.0, BLUE)] {
             let (squares, shown) = largest(&jpeg, Some(crop(y)));
-            assert!(is_like(shown.get_pixel(144, 144), colour), "{y}");
+            assert!(is_like(*shown.get_pixel(144, 144), colour), "{y}");
             for file in &squares.files {
                 assert!(!file.windows(3).any(|part| part == b"GPS") && !file.windows(4).any(|part| part == b"Exif"));
             }
@@ -242,7 +242,7 @@ mod tests {
                     size: f64::from(side) / 2.0,
                 };
                 assert!(
-                    is_like(largest(&png, Some(crop)).1.get_pixel(144, 144), colour),
+                    is_like(*largest(&png, Some(crop)).1.get_pixel(144, 144), colour),
                     "{side} {x}"
                 );
             }

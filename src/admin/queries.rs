@@ -1,9 +1,10 @@
 //! The SQL that only the administration needs.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, PgPool, Postgres, Transaction};
+use sqlx::{PgExecutor, PgPool};
 
 use crate::accounts::model::{Person, Role};
+use crate::accounts::queries::{first_word, planning};
 use crate::ids::UserId;
 use crate::rooms::model::AdminRow;
 
@@ -56,20 +57,6 @@ pub async fn count_people(db: &PgPool, search: &str) -> sqlx::Result<i64> {
     )
     .fetch_one(&mut *connection)
     .await
-}
-
-/// A transaction whose statements are planned anew for their values: which index serves a search depends on what is
-/// searched for.
-async fn planning(db: &PgPool) -> sqlx::Result<Transaction<'_, Postgres>> {
-    let mut transaction = db.begin().await?;
-    sqlx::query!("SET LOCAL plan_cache_mode = force_custom_plan")
-        .execute(&mut *transaction)
-        .await?;
-    Ok(transaction)
-}
-
-fn first_word(search: &str) -> &str {
-    search.split(' ').next().unwrap_or(search)
 }
 
 /// How many administrators there are.

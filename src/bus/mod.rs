@@ -41,6 +41,11 @@ pub enum Event {
         /// Who.
         user: UserId,
     },
+    /// What these people see in their side bars changed: who asks them, which rooms are theirs.
+    SideBarChanged {
+        /// Who.
+        people: Vec<UserId>,
+    },
     /// Something was revoked: look at `revocations` now instead of in a second.
     Revoked,
     /// These people are online on a node, and nobody else.

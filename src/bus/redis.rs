@@ -103,6 +103,7 @@ impl RedisTask {
                 }
                 Event::RoomListChanged
                 | Event::AuthorChanged { .. }
+                | Event::SideBarChanged { .. }
                 | Event::Revoked
                 | Event::Online { .. }
                 | Event::Moved { .. } => {

@@ -4,10 +4,11 @@
 //! and size with a way to join, and none of its messages.
 
 pub mod handlers;
+pub mod mine;
 mod shell;
 pub mod views;
 
-use poem::{Route, get};
+use poem::{Route, get, post};
 
 pub use handlers::messages::show_unsent;
 pub use shell::{Open, Shell};
@@ -18,6 +19,15 @@ pub fn routes(route: Route) -> Route {
         .at("/chat/", get(handlers::rooms::index))
         .at("/chat/me.css", get(handlers::style::show))
         .at("/@:username", get(handlers::profile::show))
+        .at("/friends", get(handlers::friends::index))
+        .at("/friends/search", get(handlers::friends::search))
+        .at("/friends/requests", post(handlers::friends::create))
+        .at("/friends/requests/:username/accept", post(handlers::friends::accept))
+        .at("/friends/requests/:username/decline", post(handlers::friends::decline))
+        .at("/friends/requests/:username/cancel", post(handlers::friends::cancel))
+        .at("/friends/:username/remove", post(handlers::friends::remove))
+        .at("/people/:username/block", post(handlers::friends::block))
+        .at("/people/:username/unblock", post(handlers::friends::unblock))
         .at("/chat/room/:name", get(handlers::rooms::show))
         .at(
             "/chat/room/:name/messages",

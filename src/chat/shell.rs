@@ -1,5 +1,6 @@
 //! What stands around every page inside the application.
 
+use super::mine::{self, Mine};
 use crate::accounts::CurrentUser;
 use crate::ids::RoomId;
 use crate::rooms::model::RoomList;
@@ -14,6 +15,8 @@ pub enum Open {
     Home,
     /// A room.
     Room(RoomId),
+    /// The people I know.
+    Friends,
     /// The settings.
     Settings,
     /// The administration.
@@ -29,6 +32,8 @@ pub struct Shell<'a> {
     pub viewer: &'a Viewer,
     /// The public rooms.
     pub rooms: RoomList,
+    /// What is the reader's own.
+    pub mine: Mine,
     /// The open entry.
     pub open: Open,
 }
@@ -36,10 +41,14 @@ pub struct Shell<'a> {
 impl<'a> Shell<'a> {
     /// Loads the list of rooms for this page of that person.
     pub async fn load(app: &App, ctx: &'a Ctx, user: &'a CurrentUser, open: Open) -> Result<Self> {
+        let mut connection = app.db.acquire().await?;
+        let rooms = list_public_rooms(&mut *connection, user.id).await?;
+        let mine = mine::load(&mut connection, &[user.id]).await?.remove(&user.id);
         Ok(Self {
             ctx,
             viewer: &user.viewer,
-            rooms: list_public_rooms(&app.db, user.id).await?,
+            rooms,
+            mine: mine.unwrap_or_default(),
             open,
         })
     }

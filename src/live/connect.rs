@@ -23,7 +23,7 @@ use crate::rooms::queries::find_membership;
 use crate::{App, Error, Result};
 
 /// What the page shows.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct Shown {
     /// The newest change.
     after: Option<i64>,
@@ -33,6 +33,8 @@ pub(super) struct Shown {
     room: Option<Uuid>,
     /// The version of the list of public rooms.
     pub(super) rooms: Option<i64>,
+    /// The digest of what of the side bar is the person's own.
+    pub(super) mine: Option<Box<str>>,
 }
 
 /// Connects a page that shows a room.
@@ -115,7 +117,7 @@ async fn open(
     shown: Shown,
 ) -> Option<Box<Socket>> {
     let mut held = HeldConnection::new(app.db.clone());
-    let (user, entry) = match find(&app, &mut held, user, slug, shown).await {
+    let (user, entry) = match find(&app, &mut held, user, slug, &shown).await {
         Ok(found) => found,
         Err(error) => {
             connection.close(close_code(&error)).await;
@@ -148,7 +150,7 @@ async fn find(
     held: &mut HeldConnection,
     user: Option<CurrentUser>,
     slug: Option<String>,
-    shown: Shown,
+    shown: &Shown,
 ) -> Result<(CurrentUser, Option<Entry>)> {
     let user = user.ok_or(Error::Unauthenticated)?;
     let Some(slug) = slug else {

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::command::CommandError;
 use super::views;
 use crate::accounts::model::Author;
+use crate::chat::mine::Mine;
 use crate::ids::{Change, Position, RoomId};
 use crate::messages::model::{Item, MessageView};
 use crate::messages::views::item;
@@ -42,6 +43,8 @@ pub(super) enum Event<'a> {
     MessageResent(&'a MessageView),
     /// A person is shown like this now, wherever their name stands.
     AuthorChanged(&'a Author),
+    /// What of the side bar is the person's own stands like this now.
+    SideBarChanged(&'a Mine),
     /// So many people are online in the room.
     OnlineChanged(usize),
     /// The connection lives, and the room is at this change (where the page shows one): a page that waits for a change
@@ -67,6 +70,7 @@ impl Event<'_> {
         let text = match self {
             Self::MessageResent(message) => views::resent(message).into_string(),
             Self::AuthorChanged(author) => views::author(author).into_string(),
+            Self::SideBarChanged(mine) => views::side_bar(mine).into_string(),
             Self::OnlineChanged(count) => views::online(count).into_string(),
             Self::Heartbeat(Some(change)) => json!({"last_change": change}).to_string(),
             Self::Heartbeat(None) => json!({"heartbeat": true}).to_string(),

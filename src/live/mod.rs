@@ -7,8 +7,8 @@
 //!   others have stored is loaded by `loading`. Either renders once and publishes shared frames.
 //! - `missed`: what a page has not been given, for its socket and for a page whose proxy lets no socket pass.
 //! - `replies`: what became of a page's own messages.
-//! - `room_list`: what changes in the list of public rooms. `authors`: how people are shown. `online`: how many are
-//!   online. `revocations`: log-ins that ended.
+//! - `room_list`: what changes in the list of public rooms. `side_bars`: what in the side bar is one person's own.
+//!   `authors`: how people are shown. `online`: how many are online. `revocations`: log-ins that ended.
 //!
 //! Nobody is sent a room who is not a member: membership is checked when a socket opens, again after it has subscribed,
 //! and whenever the room's members changed before anything later is delivered.
@@ -50,6 +50,7 @@ mod online;
 mod replies;
 mod revocations;
 mod room_list;
+mod side_bars;
 mod socket;
 mod views;
 
@@ -97,6 +98,7 @@ pub async fn run(app: App, live: Arc<Live>) {
         revocations::run(&app),
         room_list::run(&app, &live.room_list),
         authors::run(&app),
+        side_bars::run(&app),
     );
 }
 

@@ -15,6 +15,7 @@ use super::connect::Shown;
 use super::event::{Changes, Event, Placement};
 use super::missed::{self, is_outdated};
 use super::replies::Replies;
+use crate::chat::{mine, views};
 use crate::database::HeldConnection;
 use crate::ids::{Position, RoomId};
 use crate::messages::model::SendError;
@@ -188,6 +189,13 @@ impl Socket {
                 .run(async |db| rooms::queries::list_public_rooms(db, user).await)
                 .await?;
             self.push_to_person(Event::RoomListChanged(&list));
+        }
+        if let Some(digest) = &shown.mine {
+            let user = self.subscriber.user;
+            let loaded = held.run(async |db| mine::load(db, &[user]).await).await?;
+            if let Some(mine) = loaded.get(&user).filter(|mine| views::digest(mine) != **digest) {
+                self.push_to_person(Event::SideBarChanged(mine));
+            }
         }
         if self.room.is_none() {
             self.push_to_person(Event::Heartbeat(None));

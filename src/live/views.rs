@@ -5,7 +5,8 @@ use maud::{Markup, html};
 
 use super::event::Placement;
 use crate::accounts::model::Author;
-use crate::chat::views::{online as online_count, room_row};
+use crate::chat::mine::Mine;
+use crate::chat::views::{digest, mine, online as online_count, room_row};
 use crate::ids::{Change, RoomId};
 use crate::messages::model::MessageView;
 use crate::messages::views::message;
@@ -47,6 +48,11 @@ pub(super) fn resent(shown: &MessageView) -> Markup {
 /// How a person is shown: the page's script puts it wherever an element with the same `data-author` stands.
 pub(super) fn author(author: &Author) -> Markup {
     html! { template data-author=(author.id) { b { (author.name) } (avatar(author.face(), 36)) } }
+}
+
+/// What of the side bar is the person's own.
+pub(super) fn side_bar(shown: &Mine) -> Markup {
+    html! { hx-partial hx-target="#mine" hx-swap="innerHTML" data-mine=(digest(shown)) { (mine(shown, false)) } }
 }
 
 /// How many people are online in the room.

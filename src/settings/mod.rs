@@ -8,7 +8,7 @@ pub mod views;
 
 use poem::{Route, get, post};
 
-use handlers::{appearance, data, email, password, picture, profile, sessions};
+use handlers::{appearance, blocks, data, email, password, picture, profile, sessions};
 
 /// Every page of the settings.
 pub fn routes(route: Route) -> Route {
@@ -17,6 +17,7 @@ pub fn routes(route: Route) -> Route {
         .at("/settings/profile", get(profile::show).post(profile::update))
         .at("/settings/picture/delete", post(picture::destroy))
         .at("/settings/appearance", get(appearance::show).post(appearance::update))
+        .at("/settings/blocks", get(blocks::index))
         .at("/settings/data", get(data::index))
         .at("/settings/export", post(data::export))
         .at("/settings/privacy", post(data::update))

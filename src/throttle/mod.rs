@@ -41,6 +41,10 @@ const SITES: [(u32, NonZeroU32); 2] = [
 /// A person may join and leave rooms this often in a row, and then once a second: it is published to all members of a room.
 const MEMBERSHIP_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
 
+/// A person may search so often in a row, as one who types does, and then this often a second.
+const SEARCH_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(39);
+const SEARCHES_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+
 /// Every limit.
 pub struct Throttle {
     clock: DefaultClock,
@@ -53,6 +57,7 @@ pub struct Throttle {
     devices: DefaultKeyedRateLimiter<u64>,
     messages: DefaultKeyedRateLimiter<UserId>,
     memberships: DefaultKeyedRateLimiter<UserId>,
+    searches: DefaultKeyedRateLimiter<UserId>,
     auth_rate: NonZeroU32,
     /// The limits of log-ins and sign-ups over all nodes, where there are several.
     shared: Option<Shared>,
@@ -72,6 +77,7 @@ impl Throttle {
             devices: RateLimiter::keyed(Quota::per_minute(auth_rate)),
             messages: RateLimiter::keyed(Quota::per_second(message_rate).allow_burst(burst)),
             memberships: RateLimiter::keyed(Quota::per_second(NonZeroU32::MIN).allow_burst(MEMBERSHIP_BURST)),
+            searches: RateLimiter::keyed(Quota::per_second(SEARCHES_PER_SECOND).allow_burst(SEARCH_BURST)),
             auth_rate,
             shared,
         }
@@ -106,8 +112,13 @@ impl Throttle {
         self.check_shared("device", number, self.auth_rate).await
     }
 
-    /// Counts that `user` joins or leaves a room, or hides or shows that they are online; `TooMany` when they did so too
-    /// often.
+    /// Counts that `user` searches; `TooMany` when they did so too often.
+    pub fn check_search(&self, user: UserId) -> Result<()> {
+        self.check(&self.searches, &user)
+    }
+
+    /// Counts that `user` does what others are told of: joins or leaves a room, hides or shows that they are online, asks
+    /// or blocks somebody; `TooMany` when they did so too often.
     pub fn check_membership(&self, user: UserId) -> Result<()> {
         self.check(&self.memberships, &user)
     }
@@ -129,6 +140,7 @@ impl Throttle {
         self.devices.retain_recent();
         self.messages.retain_recent();
         self.memberships.retain_recent();
+        self.searches.retain_recent();
     }
 
     fn check<K: Hash + Eq + Clone>(&self, limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<()> {

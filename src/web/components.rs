@@ -51,7 +51,7 @@ pub fn avatar(face: Face<'_>, size: u8) -> Markup {
     html! {
         span class={ "avatar avatar-" (size) " hue-" (hue(face.id)) } aria-hidden="true" {
             @if let Some(version) = face.picture {
-                img src={ "/pictures/" (utf8_percent_encode(face.username, &OUTSIDE_USERNAMES)) "/" (version) "?size=" (pixels) }
+                img class="size-full rounded-full" src={ "/pictures/" (utf8_percent_encode(face.username, &OUTSIDE_USERNAMES)) "/" (version) "?size=" (pixels) }
                     alt="" loading="lazy" decoding="async";
             } @else {
                 (initials(face.name, letters))

@@ -222,6 +222,16 @@ pub fn way_back(ctx: &Ctx, request: &Request) -> String {
     target.filter(|target| is_local(target)).unwrap_or_default()
 }
 
+/// The page of ours that a form without script was sent from.
+pub fn page_before(request: &Request) -> Option<String> {
+    let before = url::Url::parse(request.header(header::REFERER)?).ok()?;
+    let path = match before.query() {
+        Some(query) => format!("{}?{query}", before.path()),
+        None => before.path().to_owned(),
+    };
+    is_local(&path).then_some(path)
+}
+
 /// Whether it is a page that the request asks for.
 pub(super) fn asks_for_page(ctx: &Ctx, request: &Request) -> bool {
     matches!(wanted(ctx, request), Wanted::Page)

@@ -115,6 +115,16 @@ pub fn shell(ctx: &Ctx, title: &str, side_bar: Markup, sheet: Markup) -> Markup 
     document(ctx, title, "in-shell", true, &body)
 }
 
+/// What a sheet begins with: the way back on a phone, and the title.
+pub fn sheet_header(back: &Markup, title: &str) -> Markup {
+    html! {
+        header class="flex min-h-15 flex-none items-center gap-1 ps-5.5 pe-3 max-md:box-content max-md:min-h-14.5 max-md:ps-2.5 max-md:pt-safe-top" {
+            (back)
+            h1 class="text-16 font-650 tracking-tight" { (title) }
+        }
+    }
+}
+
 /// A short notice, one at a time. The two lines are there from the start, because only what changes in them is
 /// announced: notices when a screen reader pauses, errors at once.
 fn toast() -> Markup {

@@ -15,6 +15,7 @@ pub mod htmx;
 pub mod icons;
 pub mod layout;
 pub mod limits;
+pub mod lists;
 pub mod normalise;
 pub mod session;
 pub mod signature;

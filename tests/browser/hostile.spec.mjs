@@ -24,7 +24,8 @@ const PAYLOADS = [
 async function inert(page) {
   const found = await page.evaluate(() =>
     [...document.querySelectorAll("#messages *, #announcer *")]
-      .filter((one) => ["SCRIPT", "IMG", "IFRAME", "A", "FORM", "TEMPLATE", "SECTION", "TITLE"].includes(one.tagName) && !one.closest("#older")
+      .filter((one) => ["SCRIPT", "IMG", "IFRAME", "A", "FORM", "TEMPLATE", "SECTION", "TITLE"].includes(one.tagName)
+        && !one.closest("#older") && !one.matches("a.author[href^='/@']")
         || [...one.attributes].some(({ name }) => /^(on|x-|@|:|hx-|data-hx-)/.test(name) && one.id !== "older"))
       .map((one) => one.outerHTML),
   );

@@ -47,9 +47,9 @@ print(*archive.namelist(), sep='\\n')";
     let (name, object) = files.next().unwrap();
     assert_eq!(name, "umbrachat.json");
     let object: Value = serde_json::from_slice(&object).unwrap();
-    let named = object["profile"]["picture"].as_str();
+    let pictures = Vec::from_iter(object["profile"]["picture"].as_str());
     let (names, files): (Vec<_>, Vec<_>) = files.unzip();
-    assert_eq!(names, Vec::from_iter(named));
+    assert_eq!(names, pictures);
     (object, files)
 }
 

@@ -15,6 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["mail"],
     &["web"],
     &["accounts"],
+    &["friends"],
     &["rooms"],
     &["messages"],
     &["privacy"],

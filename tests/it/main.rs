@@ -22,6 +22,7 @@ mod conformance;
 mod embedded;
 mod encryption;
 mod exports;
+mod friends;
 mod layers;
 mod links;
 mod log;

@@ -86,7 +86,7 @@ async fn a_picture_is_shown_to_people_with_an_account_until_another_one_comes(po
     alice.write("General", "again").await;
     assert_eq!(
         addresses(&room.until("again").await),
-        [address.clone()],
+        std::slice::from_ref(&address),
         "a message that is pushed"
     );
 

@@ -1,7 +1,7 @@
 //! The SQL of what people say of themselves, and of their pictures.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
+use sqlx::{PgExecutor, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use crate::accounts::model::{Author, NewProfile, Profile, ProfileForm};
@@ -49,6 +49,18 @@ pub async fn update_profile(db: impl PgExecutor<'_>, user: UserId, profile: &New
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// How the person of that username is shown.
+pub async fn find_author(db: impl PgExecutor<'_>, name_key: &str) -> sqlx::Result<Option<Author>> {
+    sqlx::query_as!(
+        Author,
+        r#"SELECT a.id AS "id!: UserId", a.username AS "username!", a.name AS "name!", a.picture
+           FROM users u JOIN authors a ON a.id = u.id WHERE u.name_key = $1"#,
+        name_key
+    )
+    .fetch_optional(db)
+    .await
 }
 
 /// How these people are shown.
@@ -109,4 +121,19 @@ pub async fn find_picture(
         i64::from(side)
     );
     Ok(row.fetch_optional(db).await?.map(|row| (row.content_type, row.file)))
+}
+
+/// A transaction whose statements are planned anew for their values: which index serves a search depends on what is
+/// searched for.
+pub async fn planning(db: &PgPool) -> sqlx::Result<Transaction<'_, Postgres>> {
+    let mut transaction = db.begin().await?;
+    sqlx::query!("SET LOCAL plan_cache_mode = force_custom_plan")
+        .execute(&mut *transaction)
+        .await?;
+    Ok(transaction)
+}
+
+/// What a first name begins with, if the whole name begins with `search`.
+pub fn first_word(search: &str) -> &str {
+    search.split(' ').next().unwrap_or(search)
 }

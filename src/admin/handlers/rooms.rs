@@ -6,7 +6,6 @@ use poem::web::{Data, Form, Path, Query};
 use poem::{IntoResponse, Request, Response, handler};
 use serde::Deserialize;
 
-use super::{limit, page_of};
 use crate::accounts::{Administrator, CurrentUser};
 use crate::admin::queries;
 use crate::admin::views::{self, RoomForm, RoomsPage};
@@ -16,6 +15,7 @@ use crate::rooms::model::{RoomName, Show, Topic};
 use crate::text::fold;
 use crate::web::Ctx;
 use crate::web::htmx::{changed, query_of_page};
+use crate::web::lists::{limit, page_of};
 use crate::{App, Error, Result, rooms};
 
 const LIST: &str = "/admin/rooms";

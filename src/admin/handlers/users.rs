@@ -5,13 +5,13 @@ use poem::handler;
 use poem::web::{Data, Query};
 use serde::Deserialize;
 
-use super::{limit, page_of};
 use crate::accounts::Administrator;
 use crate::admin::queries;
 use crate::admin::views::{self, UsersPage};
 use crate::chat::{Open, Shell};
 use crate::text::fold;
 use crate::web::Ctx;
+use crate::web::lists::{limit, page_of};
 use crate::{App, Result};
 
 /// Whom to look for, and from where on.

@@ -3,13 +3,14 @@
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
-use super::{Tab, ask, choices, list_head, page, show_more};
+use super::{Tab, ask, choices, page};
 use crate::chat::Shell;
 use crate::error::FieldErrors;
 use crate::rooms::model::{AdminRow, Show, path};
 use crate::web::Ctx;
 use crate::web::components::{Field, alert, chip, csrf_field, empty_state, field};
 use crate::web::icons::icon;
+use crate::web::lists::{list_head, show_more};
 use crate::web::words::{ago, counted, number};
 
 /// What was typed into a room's form.

@@ -2,11 +2,12 @@
 
 use maud::{Markup, html};
 
-use super::{Tab, ask, choices, list_head, page, show_more};
+use super::{Tab, ask, choices, page};
 use crate::accounts::model::Person;
 use crate::chat::Shell;
 use crate::web::components::{avatar, chip, csrf_field, empty_state};
 use crate::web::icons::icon;
+use crate::web::lists::{list_head, show_more};
 use crate::web::{Ctx, Viewer};
 
 /// What the users page shows.

@@ -1,5 +1,6 @@
 //! The chat's addresses: rooms, their messages, and the viewer's own style.
 
+pub mod friends;
 pub mod messages;
 pub mod profile;
 pub mod rooms;

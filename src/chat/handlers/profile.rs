@@ -6,6 +6,8 @@ use poem::web::{Data, Path};
 
 use crate::accounts::{MaybeUser, queries};
 use crate::chat::{Open, Shell, views};
+use crate::friends::model::Pair;
+use crate::friends::queries::find_relation;
 use crate::text::fold;
 use crate::web::Ctx;
 use crate::{App, Error, Result};
@@ -21,9 +23,13 @@ pub async fn show(
     let user = user.ok_or(Error::NotFound)?;
     let found = queries::find_profile(&app.db, &fold(&username)).await?;
     let found = found.ok_or(Error::NotFound)?;
+    let relation = match Pair::of(user.id, found.id) {
+        Some(pair) => Some(find_relation(&app.db, user.id, found.id, pair).await?),
+        None => None,
+    };
     if ctx.htmx {
-        return Ok(views::profile_in_dialog(user.id, &found));
+        return Ok(views::profile_in_dialog(&ctx, &found, relation));
     }
     let shell = Shell::load(&app, &ctx, &user, Open::Home).await?;
-    Ok(views::profile(&shell, &found))
+    Ok(views::profile(&shell, &found, relation))
 }

@@ -1,14 +1,16 @@
 //! The chat's pages: the side bar, the home, a room, the page to join one, and people's profiles.
 
+mod friends;
 mod home;
 mod profile;
 mod room;
 mod side_bar;
 
+pub use friends::{Found, Section, found, friends, search};
 pub use home::{home, join};
 pub use profile::{profile, profile_in_dialog};
 pub use room::{lost, online, room, unsent};
-pub use side_bar::room_row;
+pub use side_bar::{digest, mine, room_row};
 
 use maud::{Markup, html};
 

@@ -3,21 +3,21 @@
 use maud::{Markup, html};
 
 use super::page;
-use crate::accounts::model::Profile;
+use crate::accounts::model::{Author, Profile};
 use crate::chat::Shell;
-use crate::ids::UserId;
+use crate::friends::model::Relation;
+use crate::friends::views::actions;
+use crate::web::Ctx;
 use crate::web::components::{avatar, back_to_chats};
+use crate::web::layout;
 
 /// The page at `/@<username>`.
-pub fn profile(shell: &Shell<'_>, shown: &Profile) -> Markup {
+pub fn profile(shell: &Shell<'_>, shown: &Profile, relation: Option<Relation>) -> Markup {
     let sheet = html! {
         div class="flex min-h-0 flex-1 flex-col" {
-            header class="flex min-h-15 flex-none items-center gap-1 border-b border-line ps-5.5 pe-3 max-md:box-content max-md:min-h-14.5 max-md:ps-2.5 max-md:pt-safe-top" {
-                (back_to_chats())
-                h1 class="text-16 font-650 tracking-tight" { "Profile" }
-            }
+            div class="flex-none border-b border-line" { (layout::sheet_header(&back_to_chats(), "Profile")) }
             div class="min-h-0 flex-1 overflow-y-auto overscroll-contain p-6 max-md:p-4" {
-                (profile_card(shell.viewer.id, shown, &html! {}))
+                (profile_card(shell.ctx, shown, relation, &html! {}))
             }
         }
     };
@@ -25,16 +25,23 @@ pub fn profile(shell: &Shell<'_>, shown: &Profile) -> Markup {
 }
 
 /// The same as a card that stands over the page.
-pub fn profile_in_dialog(reader: UserId, shown: &Profile) -> Markup {
+pub fn profile_in_dialog(ctx: &Ctx, shown: &Profile, relation: Option<Relation>) -> Markup {
     profile_card(
-        reader,
+        ctx,
         shown,
+        relation,
         &html! { button.button.ghost type="button" data-close { "Close" } },
     )
 }
 
-fn profile_card(reader: UserId, shown: &Profile, action: &Markup) -> Markup {
-    let is_own = shown.id == reader;
+/// Without a relation it is the reader's own.
+fn profile_card(ctx: &Ctx, shown: &Profile, relation: Option<Relation>, action: &Markup) -> Markup {
+    let person = Author {
+        id: shown.id,
+        username: shown.username.clone(),
+        name: shown.name.clone(),
+        picture: shown.picture,
+    };
     html! {
         section.card data-author=(shown.id) class="mx-auto w-full max-w-110 p-6" aria-labelledby="profile-name" {
             div class="flex items-center gap-4" {
@@ -51,10 +58,11 @@ fn profile_card(reader: UserId, shown: &Profile, action: &Markup) -> Markup {
                 "Here since "
                 time datetime=(shown.created_at.format("%Y-%m-%dT%H:%M:%SZ")) data-format="date" { (shown.created_at.format("%-d %B %Y")) }
             }
-            @if is_own || !action.0.is_empty() {
-                div class="mt-5 flex flex-wrap justify-end gap-2" {
-                    (action)
-                    @if is_own { a.button.secondary href="/settings/profile" { "Edit profile" } }
+            div class="mt-5 flex flex-wrap items-center justify-end gap-2" {
+                (action)
+                @match relation {
+                    Some(relation) => (actions(ctx, &person, relation)),
+                    None => a.button.secondary href="/settings/profile" { "Edit profile" },
                 }
             }
         }

@@ -1,10 +1,13 @@
 //! The side bar; on a phone it is the home page.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use maud::{Markup, html};
 
+use crate::chat::mine::Mine;
 use crate::chat::{Open, Shell};
 use crate::rooms::model::{ListedRoom, path};
-use crate::web::components::{avatar, csrf_field, theme_choice};
+use crate::web::components::{avatar, badge, csrf_field, theme_choice};
 use crate::web::icons::icon;
 use crate::web::layout::mark;
 use crate::web::{Ctx, Viewer};
@@ -14,7 +17,7 @@ pub fn side_bar(shell: &Shell<'_>) -> Markup {
     let Shell { ctx, viewer, open, .. } = *shell;
     let open_room = match open {
         Open::Room(room) => Some(room),
-        Open::Home | Open::Settings | Open::Admin => None,
+        Open::Home | Open::Friends | Open::Settings | Open::Admin => None,
     };
     html! {
         aside class="side-bar ps-safe-left max-md:pe-safe-right max-md:pt-safe-top" aria-label="Side bar" {
@@ -31,6 +34,7 @@ pub fn side_bar(shell: &Shell<'_>) -> Markup {
                         span.row-text { span.row-name { "Administration" } span.row-more { "Rooms and users" } }
                     }
                 }
+                div #mine data-mine=(digest(&shell.mine)) { (mine(&shell.mine, open == Open::Friends)) }
                 h2.side-label { "Public rooms" }
                 ul #public-rooms .peer data-rooms=(shell.rooms.version) data-open=[open_room] {
                     @for room in &shell.rooms.rooms { (row(room, open)) }
@@ -49,6 +53,24 @@ pub fn side_bar(shell: &Shell<'_>) -> Markup {
             }
         }
     }
+}
+
+/// What is the reader's own.
+pub fn mine(mine: &Mine, friends_are_open: bool) -> Markup {
+    html! {
+        a #friends-row class={ "row" @if friends_are_open { " open" } } href="/friends" aria-current=[friends_are_open.then_some("page")] {
+            span.tile { (icon("users")) }
+            span.row-text { span.row-name { "Friends" } }
+            @if mine.requests > 0 { (badge(mine.requests, true)) span.visually-hidden { " waiting" } }
+        }
+    }
+}
+
+/// Says whether a page shows the same as this.
+pub fn digest(shown: &Mine) -> String {
+    let mut hasher = DefaultHasher::new();
+    mine(shown, false).0.hash(&mut hasher);
+    format!("{:x}", hasher.finish())
 }
 
 /// A room as it is pushed to every page: which one is open is for the page to mark.

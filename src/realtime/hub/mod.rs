@@ -148,6 +148,12 @@ impl Hub {
         people.map(|(user, _)| user).collect()
     }
 
+    /// Whether the person has a connection.
+    pub fn is_connected(&self, user: UserId) -> bool {
+        let audience = Audience::User(user);
+        self.shard(audience).contains_key(&audience)
+    }
+
     /// Everybody who is subscribed to the room.
     pub fn people(&self, room: RoomId) -> HashSet<UserId> {
         let audience = Audience::Room(room);

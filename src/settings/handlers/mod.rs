@@ -1,6 +1,7 @@
 //! The pages of the settings: one file per resource.
 
 pub(super) mod appearance;
+pub(super) mod blocks;
 pub(super) mod data;
 pub(super) mod email;
 pub(super) mod password;

@@ -1,6 +1,7 @@
 //! The pages of the settings: a list of sections, and beside it (on a phone: after it) the one that is open.
 
 mod appearance;
+mod blocks;
 mod data;
 mod email;
 mod password;
@@ -10,6 +11,7 @@ mod sessions;
 use maud::{Markup, html};
 
 pub use appearance::appearance;
+pub use blocks::blocks;
 pub use data::{data, switches};
 pub use email::{EmailPage, email};
 pub use password::password;
@@ -19,6 +21,7 @@ pub use sessions::{SessionsPage, sessions};
 use crate::chat::{self, Shell};
 use crate::web::components::back_to_chats;
 use crate::web::icons::icon;
+use crate::web::layout;
 
 /// The sections, in the order of their list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,17 +36,20 @@ pub enum Section {
     Password,
     /// Where I am logged in.
     Sessions,
+    /// Whom I block.
+    Blocks,
     /// What others see of me, and what is stored about me.
     Data,
 }
 
 /// Each section with its address, its icon and its name.
-const SECTIONS: [(Section, &str, &str, &str); 6] = [
+const SECTIONS: [(Section, &str, &str, &str); 7] = [
     (Section::Profile, "/settings/profile", "user", "Profile"),
     (Section::Appearance, "/settings/appearance", "palette", "Appearance"),
     (Section::Email, "/settings/email", "at-sign", "E-mail"),
     (Section::Password, "/settings/password", "key-round", "Password"),
     (Section::Sessions, "/settings/sessions", "monitor", "Sessions"),
+    (Section::Blocks, "/settings/blocks", "user-x", "Blocked people"),
     (Section::Data, "/settings/data", "shield", "Privacy and data"),
 ];
 
@@ -89,10 +95,7 @@ fn frame(
 ) -> Markup {
     let sheet = html! {
         div class="flex min-h-0 flex-1 flex-col" {
-            header class="flex min-h-15 flex-none items-center gap-1 border-b border-line ps-5.5 pe-3 max-md:box-content max-md:min-h-14.5 max-md:ps-2.5 max-md:pt-safe-top" {
-                (back)
-                h1 class="text-16 font-650 tracking-tight" { "Settings" }
-            }
+            div class="flex-none border-b border-line" { (layout::sheet_header(back, "Settings")) }
             div class="flex min-h-0 flex-1" {
                 nav class={ "w-50 flex-none border-e border-line p-2.5 max-md:w-full max-md:border-0 " (list) } aria-label="Settings" {
                     ul class="grid gap-0.5" {

@@ -45,7 +45,7 @@ pub fn picture(ctx: &Ctx, face: Face<'_>, errors: &FieldErrors) -> Markup {
                         }
                     }
                     div class="grid justify-items-start gap-2" hidden x-bind:hidden="closed" {
-                        canvas.crop width="288" height="288" tabindex="0" role="img" x-ref="canvas"
+                        canvas class="size-48 cursor-grab touch-none rounded-full bg-field" width="288" height="288" tabindex="0" role="img" x-ref="canvas"
                             aria-label="The part that others see. Drag it, or move it with the arrow keys; plus and minus zoom."
                             x-on:pointerdown="grab" x-on:pointermove="drag" x-on:pointerup="drop" x-on:pointercancel="drop"
                             x-on:wheel="wheel" x-on:keydown="key" {}

@@ -7,7 +7,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 29] = [
+const UNSAFE: [(&str, &str); 36] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -21,6 +21,13 @@ const UNSAFE: [(&str, &str); 29] = [
     ("/settings/picture", ""),
     ("/settings/picture/delete", ""),
     ("/settings/appearance", "theme=dawn"),
+    ("/friends/requests", "username=bob"),
+    ("/friends/requests/bob/accept", ""),
+    ("/friends/requests/bob/decline", ""),
+    ("/friends/requests/bob/cancel", ""),
+    ("/friends/bob/remove", ""),
+    ("/people/bob/block", ""),
+    ("/people/bob/unblock", ""),
     ("/settings/export", "password=seven+quiet+moons+over+the+bay"),
     ("/settings/privacy", "presence=off&receipts=off"),
     (

@@ -1,0 +1,223 @@
+//! The SQL of friendships and blocks.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgExecutor, PgPool};
+
+use super::model::{Contact, Contacts, Pair, Relation};
+use crate::accounts::model::Author;
+use crate::accounts::queries::{first_word, planning};
+use crate::ids::UserId;
+
+/// Locks both people until the end of the transaction, so that what changes between them changes once at a time.
+pub async fn lock_pair(connection: &mut PgConnection, pair: Pair) -> sqlx::Result<()> {
+    sqlx::query!(
+        "SELECT id FROM users WHERE id IN ($1, $2) ORDER BY id FOR NO KEY UPDATE",
+        pair.lower.0,
+        pair.higher.0
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(())
+}
+
+/// What `other` is to `me`.
+pub async fn find_relation(db: impl PgExecutor<'_>, me: UserId, other: UserId, pair: Pair) -> sqlx::Result<Relation> {
+    let row = sqlx::query!(
+        r#"SELECT EXISTS (SELECT FROM blocks WHERE blocker_id = $3 AND blocked_id = $4) AS "is_blocked!",
+                  f.requester_id AS "requester?: UserId", f.accepted_at IS NOT NULL AS "is_accepted!"
+           FROM (SELECT) one LEFT JOIN friendships f ON f.lower_id = $1 AND f.higher_id = $2"#,
+        pair.lower.0,
+        pair.higher.0,
+        me.0,
+        other.0
+    )
+    .fetch_one(db)
+    .await?;
+    let request = row.requester.map(|requester| (requester, row.is_accepted));
+    Ok(Relation::new(me, request, row.is_blocked))
+}
+
+/// Notes that somebody asked.
+pub async fn insert_request(
+    connection: &mut PgConnection,
+    pair: Pair,
+    requester: UserId,
+    at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO friendships (lower_id, higher_id, requester_id, asked_at) VALUES ($1, $2, $3, $4)",
+        pair.lower.0,
+        pair.higher.0,
+        requester.0,
+        at as _
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes that the other agreed.
+pub async fn update_accepted(connection: &mut PgConnection, pair: Pair, at: DateTime<Utc>) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE friendships SET accepted_at = $3 WHERE lower_id = $1 AND higher_id = $2",
+        pair.lower.0,
+        pair.higher.0,
+        at as _
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Ends a friendship or a request.
+pub async fn delete_friendship(connection: &mut PgConnection, pair: Pair) -> sqlx::Result<()> {
+    sqlx::query!(
+        "DELETE FROM friendships WHERE lower_id = $1 AND higher_id = $2",
+        pair.lower.0,
+        pair.higher.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Blocks somebody; false when they are blocked already.
+pub async fn insert_block(
+    connection: &mut PgConnection,
+    me: UserId,
+    other: UserId,
+    at: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "INSERT INTO blocks (blocker_id, blocked_id, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        me.0,
+        other.0,
+        at as _
+    );
+    Ok(done.execute(connection).await?.rows_affected() == 1)
+}
+
+/// Ends a block; false when there is none.
+pub async fn delete_block(connection: &mut PgConnection, me: UserId, other: UserId) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "DELETE FROM blocks WHERE blocker_id = $1 AND blocked_id = $2",
+        me.0,
+        other.0
+    );
+    Ok(done.execute(connection).await?.rows_affected() == 1)
+}
+
+/// Whom somebody blocks.
+pub async fn list_blocked(db: impl PgExecutor<'_>, blocker: UserId) -> sqlx::Result<Vec<UserId>> {
+    sqlx::query_scalar!(
+        r#"SELECT blocked_id AS "id: UserId" FROM blocks WHERE blocker_id = $1 ORDER BY blocked_id"#,
+        blocker.0
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Of each of these people: how many requests wait for them.
+pub async fn count_requests(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx::Result<Vec<(UserId, i64)>> {
+    let people: Vec<_> = people.iter().map(|user| user.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT p.id AS "user!: UserId", (
+               SELECT count(*) FROM (
+                   SELECT requester_id FROM friendships
+                   WHERE lower_id = p.id AND accepted_at IS NULL AND requester_id = higher_id
+                   UNION ALL
+                   SELECT requester_id FROM friendships
+                   WHERE higher_id = p.id AND accepted_at IS NULL AND requester_id = lower_id
+               ) f WHERE NOT EXISTS (SELECT FROM blocks b WHERE b.blocker_id = p.id AND b.blocked_id = f.requester_id)
+           ) AS "count!"
+           FROM UNNEST($1::uuid[]) AS p (id)"#,
+        &people
+    );
+    let rows = rows.fetch_all(db).await?.into_iter();
+    Ok(rows.map(|row| (row.user, row.count)).collect())
+}
+
+/// A page of somebody's people by username, after the one with key `after`.
+pub async fn list_contacts(
+    db: impl PgExecutor<'_>,
+    me: UserId,
+    list: Contacts,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Contact>> {
+    let rows = sqlx::query!(
+        r#"SELECT u.id AS "id: UserId", u.username, a.name AS "name!", a.picture, f.since AS "since!: DateTime<Utc>"
+           FROM (
+               SELECT other, coalesce(accepted_at, asked_at) AS since FROM (
+                   SELECT higher_id AS other, requester_id, asked_at, accepted_at FROM friendships WHERE lower_id = $1
+                   UNION ALL
+                   SELECT lower_id, requester_id, asked_at, accepted_at FROM friendships WHERE higher_id = $1
+               ) f
+               WHERE CASE $4 WHEN 'friends' THEN accepted_at IS NOT NULL
+                             WHEN 'requested' THEN accepted_at IS NULL AND requester_id = $1
+                             WHEN 'asking' THEN accepted_at IS NULL AND requester_id <> $1
+                                  AND NOT EXISTS (SELECT FROM blocks b WHERE b.blocker_id = $1 AND b.blocked_id = other)
+                             ELSE false END
+               UNION ALL
+               SELECT blocked_id, created_at FROM blocks WHERE blocker_id = $1 AND $4 = 'blocked'
+           ) f JOIN users u ON u.id = f.other JOIN authors a ON a.id = f.other
+           WHERE u.name_key > $2
+           ORDER BY u.name_key LIMIT $3"#,
+        me.0,
+        after,
+        limit,
+        list.as_str()
+    );
+    let rows = rows.fetch_all(db).await?.into_iter();
+    let contacts = rows.map(|row| Contact {
+        person: Author {
+            id: row.id,
+            username: row.username,
+            name: row.name,
+            picture: row.picture,
+        },
+        relation: list.relation(),
+        since: Some(row.since),
+    });
+    Ok(contacts.collect())
+}
+
+/// A page of the people whose username or name begins with `search` (folded), by username, after the one with key
+/// `after`; not `me`. Each condition can use an index: a whole name begins with `search` only if the first name begins
+/// with its first word.
+pub async fn search(db: &PgPool, me: UserId, search: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Contact>> {
+    let mut connection = planning(db).await?;
+    let rows = sqlx::query!(
+        r#"SELECT u.id AS "id: UserId", u.username, a.name AS "name!", a.picture,
+                  f.requester_id AS "requester?: UserId", f.accepted_at IS NOT NULL AS "is_accepted!",
+                  EXISTS (SELECT FROM blocks b WHERE b.blocker_id = $5 AND b.blocked_id = u.id) AS "is_blocked!"
+           FROM users u JOIN authors a ON a.id = u.id
+           LEFT JOIN friendships f ON f.lower_id = LEAST(u.id, $5) AND f.higher_id = GREATEST(u.id, $5)
+           WHERE u.name_key > $2 AND u.id <> $5
+             AND (starts_with(u.name_key, $1) OR starts_with(u.display_key, $1) OR starts_with(u.last_key, $1)
+                  OR starts_with(u.first_key, $4) AND starts_with(u.first_key || ' ' || u.last_key, $1))
+           ORDER BY u.name_key LIMIT $3"#,
+        search,
+        after,
+        limit,
+        first_word(search),
+        me.0
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let contacts = rows.into_iter().map(|row| {
+        let request = row.requester.map(|requester| (requester, row.is_accepted));
+        let person = Author {
+            id: row.id,
+            username: row.username,
+            name: row.name,
+            picture: row.picture,
+        };
+        Contact {
+            person,
+            relation: Relation::new(me, request, row.is_blocked),
+            since: None,
+        }
+    });
+    Ok(contacts.collect())
+}

@@ -1,0 +1,77 @@
+// Finding people, asking them, and what all concerned see of it without a reload.
+
+import { enter, say, message, unique } from "./people.mjs";
+import { expect, test } from "./test.mjs";
+
+const row = (page, person) => page.locator("main li", { hasText: `@${person.person.username}` });
+
+test("a request arrives, is accepted, and a third person sees nothing of it", async ({ person }) => {
+  const [ada, bob, cleo] = [await person("Ada"), await person("Bob"), await person("Cleo")];
+  await bob.goto("/chat/");
+  await cleo.goto("/friends");
+  await ada.goto("/friends");
+  await expect(ada.getByRole("heading", { name: "Nobody yet" })).toBeVisible();
+  await ada.getByRole("searchbox", { name: "Find people" }).pressSequentially(bob.person.username);
+  await ada.getByRole("button", { name: "Add Bob as a friend" }).click();
+  await expect(ada.locator(".toast")).toContainText("Your request is sent.");
+  await expect(ada.locator("#contacts").getByText("Sent by you")).toBeVisible();
+
+  const friends = bob.getByRole("link", { name: /^Friends/ });
+  await expect(friends).toHaveAccessibleName("Friends 1 waiting");
+  await friends.click();
+  await row(bob, ada).getByRole("button", { name: "Accept" }).click();
+  await expect(bob.locator("#contacts").getByRole("heading", { name: "Friends" })).toBeVisible();
+  await expect(friends).toHaveAccessibleName("Friends");
+  await expect(ada.locator("#contacts").getByRole("heading", { name: "Friends" })).toBeVisible();
+  await expect(friends).toHaveAttribute("aria-current", "page");
+
+  await row(bob, ada).getByRole("button", { name: /^Remove/ }).click();
+  await expect(ada.getByRole("heading", { name: "Nobody yet" })).toBeVisible();
+  await expect(cleo.getByRole("heading", { name: "Nobody yet" })).toBeVisible();
+});
+
+test("what is typed into the search stays while lists change around it", async ({ person }) => {
+  const [ada, bob] = [await person("Ada"), await person("Bob")];
+  await bob.goto("/friends");
+  const search = bob.getByRole("searchbox", { name: "Find people" });
+  await search.fill("nobody at all");
+  await expect(bob.getByText("Nobody found.")).toBeVisible();
+  await ada.goto(`/@${bob.person.username}`);
+  await ada.getByRole("button", { name: "Add Bob as a friend" }).click();
+  await expect(row(bob, ada)).toBeVisible();
+  await expect(search).toHaveValue("nobody at all");
+  await expect(search).toBeFocused();
+});
+
+test("messages of somebody who is blocked are folded, for the blocker only", async ({ person, newRoom }) => {
+  const [room, text] = [await newRoom("sky"), unique("hello")];
+  const [ada, bob] = [await person("Ada"), await person("Bob")];
+  await enter(bob, room);
+  await enter(ada, room);
+  await say(ada, text);
+  await expect(message(bob, text)).toBeVisible();
+  await bob.goto(`/@${ada.person.username}`);
+  await bob.getByRole("button", { name: "Block Ada" }).click();
+  await expect(bob.getByRole("button", { name: "Unblock Ada" })).toBeVisible();
+  await bob.goto(`/chat/room/${room}`);
+  const folded = bob.locator("#messages > .message .body").filter({ hasText: text });
+  await expect(folded).toHaveCSS("font-size", "0px");
+  await folded.hover();
+  await expect(folded).not.toHaveCSS("font-size", "0px");
+  await expect(message(ada, text)).toBeVisible();
+});
+
+test("all of it works without script", async ({ person }) => {
+  const ada = await person("Ada");
+  const bob = await person("Bob", { javaScriptEnabled: false });
+  await bob.goto("/friends");
+  await bob.getByRole("searchbox", { name: "Find people" }).fill(ada.person.username);
+  await bob.keyboard.press("Enter");
+  await bob.getByRole("button", { name: "Add Ada as a friend" }).click();
+  await expect(bob).toHaveURL(/\/friends\/search\?q=/);
+  await expect(bob.getByRole("button", { name: "Cancel the request to Ada" })).toBeVisible();
+  await bob.goto("/friends");
+  await bob.getByRole("button", { name: "Cancel the request to Ada" }).click();
+  await expect(bob).toHaveURL(/\/friends$/);
+  await expect(bob.getByRole("heading", { name: "Nobody yet" })).toBeVisible();
+});
