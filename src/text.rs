@@ -48,6 +48,13 @@ pub fn is_mark(c: char) -> bool {
     )
 }
 
+/// Characters that a name on one line must not hold: control characters, and those that turn the direction of
+/// what follows, because they could make a name look like another or spill over what stands beside it.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+}
+
 /// Checks that a name in NFKC is an identifier: letters and digits of any script with their marks, and `signs`; nothing
 /// that cannot be seen, and no mark without a letter before it. The error is a sentence for its field.
 pub fn check_identifier(name: &str, signs: [char; 2]) -> Result<(), String> {

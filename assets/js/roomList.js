@@ -31,7 +31,7 @@ const isHere = (link) => link.pathname === window.location.pathname;
 
 /** Before a frame is put into the page. */
 export function beforeFrame() {
-  focused = document.activeElement?.closest("#public-rooms > li, #mine [id]")?.id ?? null;
+  focused = document.activeElement?.closest("#public-rooms > li, #my-rooms li, #mine [id]")?.id ?? null;
 }
 
 /** After it: the marks are set again, and the focus is where it was. */

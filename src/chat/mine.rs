@@ -4,22 +4,29 @@ use std::collections::HashMap;
 
 use sqlx::PgConnection;
 
-use crate::Result;
-use crate::friends;
 use crate::ids::UserId;
+use crate::rooms::model::MyRoom;
+use crate::{Result, friends, rooms};
 
 /// What stands in one person's side bar beside the public rooms.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mine {
     /// Requests that wait for an answer.
     pub requests: i64,
+    /// Rooms that are not public, the one with the newest message first.
+    pub rooms: Vec<MyRoom>,
 }
 
 /// What is each of these people's own.
 pub async fn load(db: &mut PgConnection, people: &[UserId]) -> Result<HashMap<UserId, Mine>> {
-    let requests = friends::queries::count_requests(db, people).await?;
-    Ok(requests
-        .into_iter()
-        .map(|(user, requests)| (user, Mine { requests }))
-        .collect())
+    let requests = friends::queries::count_requests(&mut *db, people).await?;
+    let with_requests = requests.into_iter().map(|(user, requests)| {
+        let rooms = Vec::new();
+        (user, Mine { requests, rooms })
+    });
+    let mut mine: HashMap<_, _> = with_requests.collect();
+    for (user, room) in rooms::queries::list_own_rooms(db, people).await? {
+        mine.entry(user).or_default().rooms.push(room);
+    }
+    Ok(mine)
 }

@@ -28,6 +28,14 @@ pub fn routes(route: Route) -> Route {
         .at("/friends/:username/remove", post(handlers::friends::remove))
         .at("/people/:username/block", post(handlers::friends::block))
         .at("/people/:username/unblock", post(handlers::friends::unblock))
+        .at(
+            "/chat/rooms",
+            get(handlers::own_rooms::new).post(handlers::own_rooms::create),
+        )
+        .at(
+            "/chat/with/:username",
+            get(handlers::own_rooms::show_direct).post(handlers::own_rooms::create_direct),
+        )
         .at("/chat/room/:name", get(handlers::rooms::show))
         .at(
             "/chat/room/:name/messages",

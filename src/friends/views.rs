@@ -33,6 +33,8 @@ pub fn actions(ctx: &Ctx, person: &Author, relation: Relation) -> Markup {
         )
     };
     let request = |action: &str| of_person("/friends/requests/", action);
+    let direct = of_person("/chat/with/", "");
+    let direct = direct.trim_end_matches('/');
     let name = &person.name;
     html! {
         div class="relation flex flex-none flex-wrap items-center gap-2" {
@@ -49,6 +51,10 @@ pub fn actions(ctx: &Ctx, person: &Author, relation: Relation) -> Markup {
                     (button(ctx, &request("decline"), None, "button small ghost", "", "Decline", &format!("Decline the request of {name}")))
                 }
                 Relation::Friend => {
+                    form method="post" action=(direct) {
+                        (csrf_field(ctx))
+                        button.button.small.secondary type="submit" aria-label={ "Message " (name) } { (icon("message-circle")) span.label { "Message" } }
+                    }
                     (button(ctx, &of_person("/friends/", "remove"), None, "button small ghost", "", "Remove", &format!("Remove {name} from your friends")))
                 }
                 Relation::Blocked => {

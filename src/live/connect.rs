@@ -159,7 +159,7 @@ async fn find(
     let address = shown.address(&slug);
     let enter = async |db: &mut PgConnection| {
         let found = find_membership(&mut *db, user.id, address).await?;
-        let membership = found.filter(Membership::may_write).ok_or(Error::NotFound)?;
+        let membership = found.filter(|membership| membership.may_write).ok_or(Error::NotFound)?;
         let sender = Sender::new(app, db, &membership, user.key).await?;
         Ok::<_, Error>((membership, sender))
     };

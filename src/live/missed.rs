@@ -66,7 +66,7 @@ pub(super) async fn index(
     Query(shown): Query<Shown>,
 ) -> Result<Response> {
     let membership = enter(&app, user.id, shown.address(&slug)).await?;
-    if !membership.may_write() {
+    if !membership.may_write {
         return Err(Error::NotFound);
     }
     let room = &membership.room;

@@ -222,7 +222,7 @@ impl Socket {
         let (user, room, queue) = (subscriber.user, replies.membership.room.id, &subscriber.queue);
         let find = async |db: &mut PgConnection| {
             let found = rooms::queries::find_membership(db, user, RoomAddress::Id(room)).await?;
-            found.filter(Membership::may_write).ok_or(Error::NotFound)
+            found.filter(|membership| membership.may_write).ok_or(Error::NotFound)
         };
         let mut membership = held.run(find).await?;
         if !live.deliveries.start(&membership.room.state()) {

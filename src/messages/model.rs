@@ -61,6 +61,8 @@ pub enum SendError {
     TooFast(Duration),
     /// The sender does not belong to the room (or it was archived).
     NotAMember,
+    /// The other person of a direct chat is no friend of theirs any more.
+    NotFriends,
     /// The server has too much to do.
     Busy,
     /// The database did not confirm it in time: send it again with the same client id.
@@ -76,6 +78,7 @@ impl SendError {
             Self::TooLong => "too_long",
             Self::TooFast(_) => "too_fast",
             Self::NotAMember => "not_a_member",
+            Self::NotFriends => "not_friends",
             Self::Busy => "busy",
             Self::Unavailable => "unavailable",
         }
@@ -89,6 +92,7 @@ impl SendError {
             Self::TooLong => "This is too long. A message has at most 4,000 characters.",
             Self::TooFast(_) => "You are writing too fast. Wait a moment.",
             Self::NotAMember => "You cannot write in this room any more.",
+            Self::NotFriends => "You are not friends any more. Once you are again, you can write to each other.",
             Self::Busy => "The server is busy. Your message waits and is sent again.",
             Self::Unavailable => "The server could not confirm this message. It waits and is sent again.",
         }

@@ -6,13 +6,14 @@ use tokio::sync::oneshot;
 use super::model::{Body, NewMessage, SendError, Stored};
 use super::writer::Answer;
 use crate::ids::{ClientId, KeyId, MessageId, RoomId, UserId};
-use crate::rooms::model::Membership;
+use crate::rooms::model::{Kind, Membership};
 use crate::vault::MessageCipher;
 use crate::{App, Result};
 
 /// What a member needs in order to write in a room, looked up once per socket or request.
 pub struct Sender {
     room: RoomId,
+    is_direct: bool,
     author: UserId,
     author_key: KeyId,
     cipher: MessageCipher,
@@ -25,6 +26,7 @@ impl Sender {
         let cipher = app.vault.message_cipher(db, room_key, author_key).await?;
         Ok(Self {
             room: membership.room.id,
+            is_direct: membership.room.kind == Kind::Direct,
             author: membership.user,
             author_key,
             cipher,
@@ -47,7 +49,17 @@ pub fn send(app: &App, sender: &Sender, body: Body, client_id: ClientId, answer:
         body,
         created_at: app.now(),
     };
-    app.writer.submit(message, answer)
+    if !sender.is_direct {
+        return app.writer.submit(message, answer);
+    }
+    // Nobody leaves a direct chat: what is not taken from its members is not for friends.
+    let answer = move |outcome: Result<Stored, SendError>| {
+        answer(outcome.map_err(|error| match error {
+            SendError::NotAMember => SendError::NotFriends,
+            error => error,
+        }));
+    };
+    app.writer.submit(message, Box::new(answer))
 }
 
 /// The same for whoever waits for the answer.

@@ -9,6 +9,10 @@ use crate::web::components::{profile_path, time};
 /// A line in the stream, like "Ana joined". The same for every reader.
 pub fn event(event: &RoomEvent) -> Markup {
     let did = match event.kind {
+        EventKind::Created => "made this room",
+        EventKind::Added => "added",
+        EventKind::Removed => "removed",
+        EventKind::MadeOwner | EventKind::MadeModerator | EventKind::MadeMember => "made",
         EventKind::Joined => "joined",
         EventKind::Left => "left",
         EventKind::Edited => "changed the name or the topic",
@@ -20,6 +24,17 @@ pub fn event(event: &RoomEvent) -> Markup {
             p data-author=(event.actor.id) {
                 a.author href=(profile_path(&event.actor.username)) { (names(&event.actor)) }
                 " " (did)
+            }
+            @if let Some(subject) = &event.subject {
+                p data-author=(subject.id) {
+                    a.author href=(profile_path(&subject.username)) { (names(subject)) }
+                    @match event.kind {
+                        EventKind::MadeOwner => " an owner",
+                        EventKind::MadeModerator => " a moderator",
+                        EventKind::MadeMember => " a member",
+                        _ => "",
+                    }
+                }
             }
             (time(&event.at))
         }

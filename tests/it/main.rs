@@ -32,6 +32,7 @@ mod missed;
 mod model;
 mod nodes;
 mod outages;
+mod own_rooms;
 mod pictures;
 mod parsers;
 mod plans;

@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use crate::text::{check_identifier, fold, is_mark, is_visible, skeletons};
+use crate::text::{check_identifier, fold, is_hidden, is_mark, is_visible, skeletons};
 
 /// The name to log in with, unique by its key: 3–32 letters (of any script, with their marks), digits, `_` and `.`,
 /// beginning with a letter. It can hold no `@`, so it is never taken for an e-mail address.
@@ -118,13 +118,6 @@ impl PersonName {
     pub fn key(&self) -> String {
         fold(&self.0)
     }
-}
-
-/// Characters that a name on one line must not hold: control characters, and those that turn the direction of
-/// what follows, because they could make a name look like another or spill over what stands beside it.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
 /// A password that somebody chooses: 10–256 characters, no rules of composition (NIST SP 800-63B). Whether it is

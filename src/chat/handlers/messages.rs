@@ -251,7 +251,7 @@ fn answer(refusal: SendError, page: Response) -> Response {
     let status = match refusal {
         SendError::Malformed(_) | SendError::Empty | SendError::TooLong => StatusCode::UNPROCESSABLE_ENTITY,
         SendError::TooFast(_) => StatusCode::TOO_MANY_REQUESTS,
-        SendError::NotAMember => StatusCode::FORBIDDEN,
+        SendError::NotAMember | SendError::NotFriends => StatusCode::FORBIDDEN,
         SendError::Busy | SendError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     };
     let mut response = page.with_status(status).into_response();

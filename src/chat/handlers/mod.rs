@@ -2,6 +2,7 @@
 
 pub mod friends;
 pub mod messages;
+pub mod own_rooms;
 pub mod profile;
 pub mod rooms;
 pub mod style;

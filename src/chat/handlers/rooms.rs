@@ -80,5 +80,5 @@ pub(super) async fn draw(
     } else {
         app.presence.count_with(room, user.id)
     };
-    Ok(views::room(&shell, &membership.room, &history, online, draft))
+    Ok(views::room(&shell, membership, &history, online, draft))
 }

@@ -2,15 +2,17 @@
 
 mod friends;
 mod home;
+mod own_rooms;
 mod profile;
 mod room;
 mod side_bar;
 
 pub use friends::{Found, Section, found, friends, search};
 pub use home::{home, join};
+pub use own_rooms::{RoomForm, new_room};
 pub use profile::{profile, profile_in_dialog};
 pub use room::{lost, online, room, unsent};
-pub use side_bar::{digest, mine, room_row};
+pub use side_bar::{digest, mine, my_rooms, room_row};
 
 use maud::{Markup, html};
 

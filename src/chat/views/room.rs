@@ -7,13 +7,13 @@ use crate::accounts::model::Author;
 use crate::chat::Shell;
 use crate::messages::model::History;
 use crate::messages::views::{Draft, composer, history, pending};
-use crate::rooms::model::{Room, path};
-use crate::web::components::{back_to_chats, csrf_field, empty_state};
+use crate::rooms::model::{Kind, Membership, Room, path};
+use crate::web::components::{avatar, back_to_chats, csrf_field, empty_state, profile_path};
 use crate::web::icons::icon;
 use crate::web::{Ctx, Viewer, layout};
 
 /// The room: header, messages, composer. The script connects it to its socket.
-pub fn room(shell: &Shell<'_>, room: &Room, shown: &History, here: usize, draft: Draft<'_>) -> Markup {
+pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &History, here: usize, draft: Draft<'_>) -> Markup {
     let Shell { ctx, viewer, .. } = *shell;
     let me = Author {
         id: viewer.id,
@@ -21,7 +21,13 @@ pub fn room(shell: &Shell<'_>, room: &Room, shown: &History, here: usize, draft:
         name: viewer.name.clone(),
         picture: viewer.picture,
     };
-    let is_open = room.archived_at.is_none();
+    let Membership {
+        room,
+        may_write: is_open,
+        ..
+    } = membership;
+    let is_open = *is_open;
+    let name = RoomFace::of(shell, room);
     let socket = is_open.then(|| format!("/ws/chatroom/{}", room.slug));
     let sheet = html! {
         section #room .room data-room=(room.id) data-slug=(room.slug) data-change=(room.last_change) data-me=(viewer.id)
@@ -34,7 +40,7 @@ pub fn room(shell: &Shell<'_>, room: &Room, shown: &History, here: usize, draft:
                     button.button.secondary.small type="button" { "Try now" }
                 }
             }
-            (header(ctx, room, here))
+            (header(ctx, membership, name, here))
             div #scroller tabindex="0" role="region" aria-label="Messages" {
                 ol #messages { (history(&room.slug, room.id, shown)) }
                 div.room-empty {
@@ -44,18 +50,24 @@ pub fn room(shell: &Shell<'_>, room: &Room, shown: &History, here: usize, draft:
             div #announcer .visually-hidden aria-live="polite" {}
             button #to-newest .new-messages type="button" hidden { (icon("arrow-down")) span.label { "New messages" } }
             @if is_open {
-                (composer(ctx, &room.slug, &room.title, Draft { room: Some(room.id), ..draft }))
+                (composer(ctx, &room.slug, name.title(), Draft { room: Some(room.id), ..draft }))
             } @else {
-                p.archived { (icon("archive")) "This room is archived. It can be read, but nobody can write in it." }
+                p.archived {
+                    @if room.kind == Kind::Direct {
+                        (icon("info")) "You are not friends any more. What was written stays; to write again, become friends."
+                    } @else {
+                        (icon("archive")) "This room is archived. It can be read, but nobody can write in it."
+                    }
+                }
                 @if !draft.body.is_empty() { (unsendable(draft.body)) }
             }
             template #pending-message { (pending(&me)) }
         }
     };
     if is_open {
-        frame(shell, &room.title, sheet)
+        frame(shell, name.title(), sheet)
     } else {
-        page(shell, &room.title, &sheet)
+        page(shell, name.title(), &sheet)
     }
 }
 
@@ -111,23 +123,62 @@ pub fn online(here: usize) -> Markup {
     html! { span.dot {} (here) " online" }
 }
 
-fn header(ctx: &Ctx, room: &Room, here: usize) -> Markup {
+/// What a room is called for its reader, and the sign before it.
+#[derive(Clone, Copy)]
+enum RoomFace<'a> {
+    Named(&'a str, &'static str),
+    Partner(&'a Author),
+}
+
+impl<'a> RoomFace<'a> {
+    fn of(shell: &'a Shell<'_>, room: &'a Room) -> Self {
+        let own = shell.mine.rooms.iter().find(|own| own.id == room.id);
+        let partner = own.and_then(|own| own.partner.as_ref());
+        partner.map_or_else(|| Self::Named(&room.title, sign(room)), Self::Partner)
+    }
+
+    fn title(self) -> &'a str {
+        match self {
+            Self::Named(title, _) => title,
+            Self::Partner(person) => &person.name,
+        }
+    }
+}
+
+fn sign(room: &Room) -> &'static str {
+    match room.kind {
+        _ if room.archived_at.is_some() => "archive",
+        Kind::Public => "hash",
+        Kind::Private | Kind::Group | Kind::Direct => "lock",
+    }
+}
+
+fn header(ctx: &Ctx, membership: &Membership, name: RoomFace<'_>, here: usize) -> Markup {
+    let room = &membership.room;
     let way_out = format!("{}/leave", path(&room.slug));
     html! {
         header.room-header {
             (back_to_chats())
-            h1.room-title { (icon(if room.archived_at.is_some() { "archive" } else { "hash" })) bdi { (room.title) } }
+            h1.room-title {
+                @match name {
+                    RoomFace::Named(title, sign) => { (icon(sign)) bdi { (title) } }
+                    RoomFace::Partner(person) => {
+                        (avatar(person.face(), 24))
+                        a class="author hover:underline" data-author=(person.id) href=(profile_path(&person.username)) { bdi { (person.name) } }
+                    }
+                }
+            }
             @if !room.topic.is_empty() { p.room-topic dir="auto" title=(room.topic) { (room.topic) } }
             p.presence {
                 // An archived room has no connection, and needs none.
-                @if room.archived_at.is_some() {
-                    "Archived"
+                @if !membership.may_write {
+                    @if room.archived_at.is_some() { "Archived" }
                 } @else {
                     span #online class="inline-flex items-center gap-2 offline:hidden" { (online(here)) }
                     span class="hidden items-center gap-2 offline:inline-flex" { span.dot.hollow {} "Not connected" }
                 }
             }
-            details.popup.room-menu {
+            @if room.kind != Kind::Direct { details.popup.room-menu {
                 summary.icon-button aria-label="Room menu" { (icon("ellipsis-vertical")) }
                 div.menu {
                     @if !room.topic.is_empty() { p class="mb-1 border-b border-line px-2.5 py-2 text-13 wrap-anywhere text-t2 md:hidden" dir="auto" { (room.topic) } }
@@ -136,7 +187,7 @@ fn header(ctx: &Ctx, room: &Room, here: usize) -> Markup {
                         button.quiet-danger type="submit" data-busy="Leaving" { (icon("door-open")) span.label { "Leave room" } }
                     }
                 }
-            }
+            } }
         }
     }
 }

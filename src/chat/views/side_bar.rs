@@ -6,7 +6,8 @@ use maud::{Markup, html};
 
 use crate::chat::mine::Mine;
 use crate::chat::{Open, Shell};
-use crate::rooms::model::{ListedRoom, path};
+use crate::ids::RoomId;
+use crate::rooms::model::{ListedRoom, MyRoom, path};
 use crate::web::components::{avatar, badge, csrf_field, theme_choice};
 use crate::web::icons::icon;
 use crate::web::layout::mark;
@@ -44,6 +45,7 @@ pub fn side_bar(shell: &Shell<'_>) -> Markup {
                     "No rooms yet. "
                     @if viewer.is_admin { a class="underline" href="/admin/rooms" { "Make one" } }
                 }
+                div #my-rooms { (my_rooms(&shell.mine, open_room)) }
             }
             div class="flex min-h-13 items-center justify-between gap-2 ps-5 pe-3 pb-safe-bottom font-600" {
                 (mark())
@@ -66,10 +68,52 @@ pub fn mine(mine: &Mine, friends_are_open: bool) -> Markup {
     }
 }
 
+/// The reader's rooms that are not public, and their direct chats.
+pub fn my_rooms(mine: &Mine, open: Option<RoomId>) -> Markup {
+    let (directs, rooms): (Vec<_>, Vec<_>) = mine.rooms.iter().partition(|room| room.partner.is_some());
+    html! {
+        (label("Rooms", "/chat/rooms", "Make a room"))
+        ul { @for room in &rooms { (my_room(room, open)) } }
+        (label("Direct chats", "/friends", "Find somebody to write to"))
+        ul { @for room in &directs { (my_room(room, open)) } }
+    }
+}
+
+/// The head of a section, with what adds to it.
+fn label(title: &str, href: &str, action: &str) -> Markup {
+    html! {
+        div class="flex items-center justify-between" {
+            h2.side-label { (title) }
+            a class="icon-button size-6.5 touch:size-11" href=(href) aria-label=(action) title=(action) { (icon("plus")) }
+        }
+    }
+}
+
+fn my_room(room: &MyRoom, open: Option<RoomId>) -> Markup {
+    let here = open == Some(room.id);
+    html! {
+        li id={ "room-" (room.id) } data-room=(room.id) data-author=[room.partner.as_ref().map(|partner| partner.id)] {
+            a class={ "row" @if here { " open" } } href=(path(&room.slug)) aria-current=[here.then_some("page")] {
+                @match &room.partner {
+                    Some(partner) => {
+                        (avatar(partner.face(), 24))
+                        span.row-text { span class="row-name author" { bdi { (partner.name) } } }
+                    }
+                    None => {
+                        span.tile { (icon("lock")) }
+                        span.row-text { span.row-name dir="auto" { (room.title) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Says whether a page shows the same as this.
 pub fn digest(shown: &Mine) -> String {
     let mut hasher = DefaultHasher::new();
     mine(shown, false).0.hash(&mut hasher);
+    my_rooms(shown, None).0.hash(&mut hasher);
     format!("{:x}", hasher.finish())
 }
 

@@ -28,12 +28,56 @@ impl Kind {
         }
     }
 
-    /// Where a membership begins that is made while the room is at `now`. A group's new member reads what comes from
-    /// then on, everybody else what was ever written.
+    /// The name in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Private => "private",
+            Self::Group => "group",
+            Self::Direct => "direct",
+        }
+    }
+
+    /// What new members may read, unless the room is set otherwise: in a group what comes from then on, everywhere else
+    /// what was ever written.
+    pub fn usual_history(self) -> History {
+        match self {
+            Self::Group => History::Joined,
+            Self::Public | Self::Private | Self::Direct => History::All,
+        }
+    }
+}
+
+/// What a new member may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum History {
+    /// Whatever was written.
+    All,
+    /// What comes from then on.
+    Joined,
+}
+
+impl History {
+    /// The name in the database and in forms.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Joined => "joined",
+        }
+    }
+
+    /// The choice of that name; None when it is unknown.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::All, Self::Joined]
+            .into_iter()
+            .find(|history| history.as_str() == name)
+    }
+
+    /// Where a membership begins that is made while the room is at `now`.
     pub fn membership_begins(self, now: Position) -> Position {
         match self {
-            Self::Group => now,
-            Self::Public | Self::Private | Self::Direct => Position::default(),
+            Self::Joined => now,
+            Self::All => Position::default(),
         }
     }
 }
@@ -59,6 +103,15 @@ impl MemberRole {
             _ => None,
         }
     }
+
+    /// The name in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Moderator => "moderator",
+            Self::Owner => "owner",
+        }
+    }
 }
 
 /// A room through the membership of one person: the only way to a room's contents, for pages, sockets and programs.
@@ -72,13 +125,8 @@ pub struct Membership {
     pub role: MemberRole,
     /// They may see messages with greater numbers, and events with later changes, than this.
     pub begins: Position,
-}
-
-impl Membership {
-    /// Whether they may write: an archived room can be read only.
-    pub fn may_write(&self) -> bool {
-        self.room.archived_at.is_none()
-    }
+    /// Whether the room takes messages of theirs: not when it is archived, and a direct chat only of friends.
+    pub may_write: bool,
 }
 
 #[cfg(test)]
@@ -92,9 +140,9 @@ mod tests {
             change: Change(7),
             seq: Seq(5),
         };
-        assert_eq!(Kind::Group.membership_begins(now), now);
+        assert_eq!(Kind::Group.usual_history().membership_begins(now), now);
         for kind in [Kind::Public, Kind::Private, Kind::Direct] {
-            assert_eq!(kind.membership_begins(now), Position::default());
+            assert_eq!(kind.usual_history().membership_begins(now), Position::default());
         }
     }
 

@@ -5,11 +5,11 @@ mod names;
 
 use chrono::{DateTime, Utc};
 
-pub use membership::{Kind, MemberRole, Membership};
-pub use names::{RoomName, Topic, path};
+pub use membership::{History, Kind, MemberRole, Membership};
+pub use names::{RoomName, RoomTitle, Topic, path};
 
 use crate::accounts::model::Author;
-use crate::ids::{Change, KeyId, Position, RoomId, Seq};
+use crate::ids::{Change, KeyId, Position, RoomId, Seq, UserId};
 
 /// A part of a room's changes that is to be read.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +51,8 @@ pub struct Room {
     pub members_change: Change,
     /// Since when it can be read only.
     pub archived_at: Option<DateTime<Utc>>,
+    /// What new members may read.
+    pub history: History,
 }
 
 impl Room {
@@ -116,6 +118,18 @@ pub enum EventKind {
     Archived,
     /// It was opened again.
     Restored,
+    /// It was made.
+    Created,
+    /// Somebody was taken in by somebody else.
+    Added,
+    /// Somebody was put out by somebody else.
+    Removed,
+    /// Somebody became an owner.
+    MadeOwner,
+    /// Somebody became a moderator.
+    MadeModerator,
+    /// Somebody became a member like others again.
+    MadeMember,
 }
 
 impl EventKind {
@@ -127,14 +141,36 @@ impl EventKind {
             Self::Edited => "edited",
             Self::Archived => "archived",
             Self::Restored => "restored",
+            Self::Created => "created",
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::MadeOwner => "made_owner",
+            Self::MadeModerator => "made_moderator",
+            Self::MadeMember => "made_member",
         }
     }
 
     /// The kind of that name; None when it is unknown.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Joined, Self::Left, Self::Edited, Self::Archived, Self::Restored]
-            .into_iter()
-            .find(|kind| kind.as_str() == name)
+        let all = [
+            Self::Joined,
+            Self::Left,
+            Self::Edited,
+            Self::Archived,
+            Self::Restored,
+            Self::Created,
+            Self::Added,
+            Self::Removed,
+            Self::MadeOwner,
+            Self::MadeModerator,
+            Self::MadeMember,
+        ];
+        all.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// Whether it changes who belongs to the room.
+    pub fn changes_members(self) -> bool {
+        matches!(self, Self::Joined | Self::Left | Self::Added | Self::Removed)
     }
 }
 
@@ -149,8 +185,49 @@ pub struct RoomEvent {
     pub kind: EventKind,
     /// Who did it.
     pub actor: Author,
+    /// To whom, if that is somebody else.
+    pub subject: Option<Author>,
     /// When.
     pub at: DateTime<Utc>,
+}
+
+/// Something that happens in a room, to be stored.
+#[derive(Debug, Clone, Copy)]
+pub struct NewEvent {
+    /// What happens.
+    pub kind: EventKind,
+    /// Who does it.
+    pub actor: UserId,
+    /// To whom, if that is somebody else.
+    pub subject: Option<UserId>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A room that somebody makes.
+#[derive(Debug)]
+pub struct NewRoom {
+    /// Private or a group.
+    pub kind: Kind,
+    /// Its name.
+    pub title: RoomTitle,
+    /// What it is for; may be empty.
+    pub topic: Topic,
+    /// The usernames of the friends who are in it from the start.
+    pub members: Vec<String>,
+}
+
+/// A room of mine in the side bar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MyRoom {
+    /// Which room.
+    pub id: RoomId,
+    /// Its place in addresses.
+    pub slug: String,
+    /// Its name; empty for a direct chat, which is called by the other person.
+    pub title: String,
+    /// The other person of a direct chat.
+    pub partner: Option<Author>,
 }
 
 /// The public rooms that one person sees in the side bar.

@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::text::{check_identifier, fold, is_visible};
+use crate::text::{check_identifier, fold, is_hidden, is_mark, is_visible};
 
 /// A public room's name: 1 to 64 letters (of any script, with their marks), digits, `-` and `_`, NFKC. It is the room's
 /// slug.
@@ -30,6 +30,41 @@ impl RoomName {
     }
 
     /// What names are compared by.
+    pub fn key(&self) -> String {
+        fold(&self.0)
+    }
+}
+
+/// What a room that people make themselves is called: 1 to 64 characters in one line, of which something can be seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomTitle(String);
+
+impl RoomTitle {
+    /// Checks a typed title; the error is a sentence for the field.
+    pub fn parse(typed: &str) -> Result<Self, String> {
+        use unicode_normalization::UnicodeNormalization;
+        let title: String = typed.trim().nfc().collect();
+        if title.is_empty() {
+            return Err("Give the room a name.".into());
+        }
+        if title.chars().count() > 64 {
+            return Err("Use at most 64 characters.".into());
+        }
+        if title.chars().any(is_hidden) {
+            return Err("Use letters that can be seen only.".into());
+        }
+        if !title.chars().any(|c| is_visible(c) && !is_mark(c)) {
+            return Err("Nothing of this name can be seen. Type it anew.".into());
+        }
+        Ok(Self(title))
+    }
+
+    /// The title as it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What titles are compared by.
     pub fn key(&self) -> String {
         fold(&self.0)
     }

@@ -21,12 +21,13 @@ pub async fn list_events_changed(
         EventRow,
         r#"SELECT e.room_id AS "room: RoomId", e.change AS "change: Change", e.after_seq AS "after_seq: Seq", e.kind,
                   e.at AS "at: DateTime<Utc>", e.actor_id AS "actor: UserId", a.username AS "username!",
-                  a.name AS "name!", a.picture
+                  a.name AS "name!", a.picture, b.id AS "subject?: UserId", b.username AS "subject_username?",
+                  b.name AS "subject_name?", b.picture AS "subject_picture?"
            FROM UNNEST((SELECT $1::uuid[]), (SELECT $2::bigint[]), (SELECT $3::bigint[])) AS s (room_id, after, up_to)
          CROSS JOIN LATERAL (
              SELECT * FROM room_events e WHERE e.room_id = s.room_id AND e.change > s.after AND e.change <= s.up_to
              ORDER BY e.change LIMIT $4
-         ) e JOIN authors a ON a.id = e.actor_id ORDER BY e.room_id, e.change"#,
+         ) e JOIN authors a ON a.id = e.actor_id LEFT JOIN authors b ON b.id = e.subject_id ORDER BY e.room_id, e.change"#,
         &rooms,
         &after,
         &up_to,
@@ -50,8 +51,9 @@ pub async fn list_events_between(
         EventRow,
         r#"SELECT e.room_id AS "room: RoomId", e.change AS "change: Change", e.after_seq AS "after_seq: Seq", e.kind,
                   e.at AS "at: DateTime<Utc>", e.actor_id AS "actor: UserId", a.username AS "username!",
-                  a.name AS "name!", a.picture
-           FROM room_events e JOIN authors a ON a.id = e.actor_id
+                  a.name AS "name!", a.picture, b.id AS "subject?: UserId", b.username AS "subject_username?",
+                  b.name AS "subject_name?", b.picture AS "subject_picture?"
+           FROM room_events e JOIN authors a ON a.id = e.actor_id LEFT JOIN authors b ON b.id = e.subject_id
          WHERE e.room_id = $1 AND e.after_seq >= $2 AND (e.after_seq, e.change) < ($3, $4)
                AND e.change > $5 AND e.change <= $6
          ORDER BY e.after_seq DESC, e.change DESC LIMIT $7"#,
@@ -83,11 +85,22 @@ struct EventRow {
     username: String,
     name: String,
     picture: Option<Uuid>,
+    subject: Option<UserId>,
+    subject_username: Option<String>,
+    subject_name: Option<String>,
+    subject_picture: Option<Uuid>,
 }
 
 impl EventRow {
     /// None for a kind that a newer version wrote.
     fn into_event(self) -> Option<RoomEvent> {
+        let subject = self.subject.zip(self.subject_username).zip(self.subject_name);
+        let subject = subject.map(|((id, username), name)| Author {
+            id,
+            username,
+            name,
+            picture: self.subject_picture,
+        });
         Some(RoomEvent {
             change: self.change,
             after_seq: self.after_seq,
@@ -98,6 +111,7 @@ impl EventRow {
                 name: self.name,
                 picture: self.picture,
             },
+            subject,
             at: self.at,
         })
     }

@@ -1,18 +1,21 @@
-//! The SQL of rooms and members; of what happened in them in `events`, of the list of public rooms in `list`, for
-//! administrators in `admin`.
+//! The SQL of rooms and members; of what happened in them in `events`, of the list of public rooms in `list`, of
+//! direct chats and of what is somebody's own in `direct`, for administrators in `admin`.
 
 mod admin;
+mod direct;
 mod events;
 mod list;
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
+use uuid::Uuid;
 
-use super::model::{EventKind, Kind, MemberRole, Membership, Room, RoomAddress, RoomName, RoomState, Topic};
+use super::model::{History, Kind, MemberRole, Membership, NewEvent, Room, RoomAddress, RoomName, RoomState, Topic};
 use crate::ids::{Change, KeyId, Position, RoomId, Seq, UserId};
 use crate::text::fold;
 
 pub use admin::*;
+pub use direct::*;
 pub use events::*;
 pub use list::*;
 
@@ -28,6 +31,7 @@ struct RoomRow {
     last_change: Change,
     members_change: Change,
     archived_at: Option<DateTime<Utc>>,
+    history: String,
 }
 
 impl RoomRow {
@@ -44,6 +48,7 @@ impl RoomRow {
             last_change: self.last_change,
             members_change: self.members_change,
             archived_at: self.archived_at,
+            history: History::parse(&self.history)?,
         })
     }
 }
@@ -69,13 +74,39 @@ pub async fn insert_public_room(
     Ok(())
 }
 
+/// Stores a new room that people made: under a random slug, with its title (none for a direct chat).
+pub async fn insert_room(
+    connection: &mut PgConnection,
+    id: RoomId,
+    (kind, history): (Kind, History),
+    title: &str,
+    topic: &str,
+    key: KeyId,
+) -> sqlx::Result<()> {
+    let slug = Uuid::new_v4().simple().to_string();
+    sqlx::query!(
+        "INSERT INTO rooms (id, slug, slug_key, title, topic, kind, history, data_key_id)
+         VALUES ($1, $2, $2, $3, $4, $5, $6, $7)",
+        id.0,
+        slug,
+        title,
+        topic,
+        kind.as_str(),
+        history.as_str(),
+        key.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// The public room of that name, archived or not, for an administrator or somebody who wants to join.
 pub async fn find_public_room(db: impl PgExecutor<'_>, slug_key: &str) -> sqlx::Result<Option<Room>> {
     let row = sqlx::query_as!(
         RoomRow,
         r#"SELECT id AS "id: RoomId", kind, slug, title, topic, data_key_id AS "key: KeyId",
                   last_seq AS "last_seq: Seq", last_change AS "last_change: Change",
-                  members_change AS "members_change: Change", archived_at AS "archived_at: DateTime<Utc>"
+                  members_change AS "members_change: Change", archived_at AS "archived_at: DateTime<Utc>", history
            FROM rooms WHERE slug_key = $1 AND kind = 'public'"#,
         slug_key
     );
@@ -94,10 +125,12 @@ struct MembershipRow {
     last_change: Change,
     members_change: Change,
     archived_at: Option<DateTime<Utc>>,
+    history: String,
     user: UserId,
     role: String,
     from_seq: Seq,
     from_change: Change,
+    may_write: bool,
 }
 
 impl MembershipRow {
@@ -118,6 +151,7 @@ impl MembershipRow {
             last_change: self.last_change,
             members_change: self.members_change,
             archived_at: self.archived_at,
+            history: self.history,
         };
         let room = room.into_room()?;
         Some(Membership {
@@ -125,6 +159,7 @@ impl MembershipRow {
             user,
             role,
             begins,
+            may_write: self.may_write,
         })
     }
 }
@@ -143,9 +178,10 @@ pub async fn find_membership(
         MembershipRow,
         r#"SELECT r.id AS "id: RoomId", r.kind, r.slug, r.title, r.topic, r.data_key_id AS "key: KeyId",
                   r.last_seq AS "last_seq: Seq", r.last_change AS "last_change: Change",
-                  r.members_change AS "members_change: Change", r.archived_at AS "archived_at: DateTime<Utc>",
+                  r.members_change AS "members_change: Change", r.archived_at AS "archived_at: DateTime<Utc>", r.history,
                   m.user_id AS "user: UserId", m.role, m.from_seq AS "from_seq: Seq",
-                  m.from_change AS "from_change: Change"
+                  m.from_change AS "from_change: Change",
+                  (r.archived_at IS NULL AND CASE r.kind WHEN 'direct' THEN are_friends(r.id) ELSE true END) AS "may_write!"
            FROM members m JOIN rooms r ON r.id = m.room_id
            WHERE m.user_id = $1 AND m.room_id = coalesce($2, (SELECT id FROM rooms WHERE slug_key = $3))"#,
         user.0,
@@ -168,40 +204,35 @@ pub async fn lock_room(connection: &mut PgConnection, room: RoomId) -> sqlx::Res
         RoomRow,
         r#"SELECT id AS "id: RoomId", kind, slug, title, topic, data_key_id AS "key: KeyId",
                   last_seq AS "last_seq: Seq", last_change AS "last_change: Change",
-                  members_change AS "members_change: Change", archived_at AS "archived_at: DateTime<Utc>"
+                  members_change AS "members_change: Change", archived_at AS "archived_at: DateTime<Utc>", history
            FROM rooms WHERE id = $1 FOR NO KEY UPDATE"#,
         room.0
     );
     Ok(row.fetch_optional(connection).await?.and_then(RoomRow::into_room))
 }
 
-/// Takes the room's next change and stores what happened with it. The room must be locked. A change of `members`
-/// is noted as such, so that nodes look again who may hear the room.
-pub async fn take_change(
-    connection: &mut PgConnection,
-    room: RoomId,
-    kind: EventKind,
-    actor: UserId,
-    at: DateTime<Utc>,
-) -> sqlx::Result<Change> {
-    let members = matches!(kind, EventKind::Joined | EventKind::Left);
+/// Takes the room's next change and stores what happened with it. The room must be locked. A change of members is noted
+/// as such, so that nodes look again who may hear the room.
+pub async fn take_change(connection: &mut PgConnection, room: RoomId, event: NewEvent) -> sqlx::Result<Change> {
     let row = sqlx::query!(
         "UPDATE rooms SET last_change = last_change + 1,
                 members_change = CASE WHEN $2 THEN last_change + 1 ELSE members_change END
          WHERE id = $1 RETURNING last_change, last_seq",
         room.0,
-        members
+        event.kind.changes_members()
     )
     .fetch_one(&mut *connection)
     .await?;
     sqlx::query!(
-        "INSERT INTO room_events (room_id, change, after_seq, kind, actor_id, at) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO room_events (room_id, change, after_seq, kind, actor_id, subject_id, at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         room.0,
         row.last_change,
         row.last_seq,
-        kind.as_str(),
-        actor.0,
-        at as _
+        event.kind.as_str(),
+        event.actor.0,
+        event.subject.map(|subject| subject.0),
+        event.at as _
     )
     .execute(connection)
     .await?;
@@ -213,13 +244,15 @@ pub async fn insert_member(
     connection: &mut PgConnection,
     room: RoomId,
     user: UserId,
+    role: MemberRole,
     begins: Position,
 ) -> sqlx::Result<bool> {
     let done = sqlx::query!(
-        "INSERT INTO members (room_id, user_id, role, from_seq, from_change) VALUES ($1, $2, 'member', $3, $4)
+        "INSERT INTO members (room_id, user_id, role, from_seq, from_change) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT DO NOTHING",
         room.0,
         user.0,
+        role.as_str(),
         begins.seq.0,
         begins.change.0
     );

@@ -7,7 +7,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 36] = [
+const UNSAFE: [(&str, &str); 38] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -22,6 +22,8 @@ const UNSAFE: [(&str, &str); 36] = [
     ("/settings/picture/delete", ""),
     ("/settings/appearance", "theme=dawn"),
     ("/friends/requests", "username=bob"),
+    ("/chat/rooms", "title=Evil"),
+    ("/chat/with/bob", ""),
     ("/friends/requests/bob/accept", ""),
     ("/friends/requests/bob/decline", ""),
     ("/friends/requests/bob/cancel", ""),

@@ -140,6 +140,8 @@ async fn row_14_every_answer_has_the_security_headers(pool: PgPool) {
         "/settings/data",
         "/settings/blocks",
         "/friends",
+        "/chat/rooms",
+        "/chat/with/alice",
         "/friends/search?q=alice",
         "/settings/sessions",
         "/settings/email",

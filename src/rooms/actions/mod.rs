@@ -1,9 +1,12 @@
 //! The way into a room, and what changes rooms: each change locks the room first, stores, and is published after the
 //! commit.
 
+mod own;
+
+pub use own::{create as create_own, find_direct, open_direct};
 use sqlx::PgConnection;
 
-use super::model::{EventKind, Membership, Room, RoomAddress, RoomName, Topic};
+use super::model::{EventKind, Kind, MemberRole, Membership, NewEvent, Room, RoomAddress, RoomName, Topic};
 use super::queries;
 use crate::bus::Event;
 use crate::error::{FieldErrors, ResultExt};
@@ -40,7 +43,7 @@ pub async fn edit(app: &App, actor: UserId, slug: &str, name: RoomName, topic: T
     queries::update_room(&mut tx, room.id, &name, &topic)
         .await
         .on_constraint("rooms_slug_key_unique", name_taken)?;
-    let change = queries::take_change(&mut tx, room.id, EventKind::Edited, actor, app.now()).await?;
+    let change = queries::take_change(&mut tx, room.id, event(app, EventKind::Edited, actor)).await?;
     queries::advance_room_list(&mut tx, room.id).await?;
     tx.commit().await?;
     publish_change(app, room.id, change);
@@ -70,7 +73,7 @@ async fn set_archived(app: &App, actor: UserId, slug: &str, archived: bool) -> R
         (EventKind::Restored, None)
     };
     queries::update_archived(&mut tx, room.id, at).await?;
-    let change = queries::take_change(&mut tx, room.id, kind, actor, app.now()).await?;
+    let change = queries::take_change(&mut tx, room.id, event(app, kind, actor)).await?;
     queries::advance_room_list(&mut tx, room.id).await?;
     tx.commit().await?;
     publish_change(app, room.id, change);
@@ -104,9 +107,9 @@ pub async fn join(app: &App, user: UserId, slug: &str) -> Result<Room> {
     if room.archived_at.is_some() {
         return Err(Error::NotFound);
     }
-    let begins = room.kind.membership_begins(room.state().position());
-    if queries::insert_member(&mut tx, room.id, user, begins).await? {
-        let change = queries::take_change(&mut tx, room.id, EventKind::Joined, user, app.now()).await?;
+    let begins = room.history.membership_begins(room.state().position());
+    if queries::insert_member(&mut tx, room.id, user, MemberRole::Member, begins).await? {
+        let change = queries::take_change(&mut tx, room.id, event(app, EventKind::Joined, user)).await?;
         tx.commit().await?;
         publish_change(app, room.id, change);
     }
@@ -117,14 +120,18 @@ pub async fn join(app: &App, user: UserId, slug: &str) -> Result<Room> {
 pub async fn leave(app: &App, user: UserId, slug: &str) -> Result<()> {
     app.throttle.check_membership(user)?;
     let membership = enter(app, user, RoomAddress::Slug(slug)).await?;
+    if membership.room.kind == Kind::Direct {
+        return Err(Error::Conflict("A direct chat stays with both of you.".into()));
+    }
     let mut tx = app.db.begin().await?;
     let room = queries::lock_room(&mut tx, membership.room.id)
         .await?
         .ok_or(Error::NotFound)?;
     if queries::delete_member(&mut tx, room.id, user).await? {
-        let change = queries::take_change(&mut tx, room.id, EventKind::Left, user, app.now()).await?;
+        let change = queries::take_change(&mut tx, room.id, event(app, EventKind::Left, user)).await?;
         tx.commit().await?;
         publish_change(app, room.id, change);
+        app.bus.publish(Event::SideBarChanged { people: vec![user] });
     }
     Ok(())
 }
@@ -134,6 +141,16 @@ async fn lock_public(tx: &mut PgConnection, slug: &str) -> Result<Room> {
         .await?
         .ok_or(Error::NotFound)?;
     queries::lock_room(tx, found.id).await?.ok_or(Error::NotFound)
+}
+
+/// What somebody does now, to nobody else.
+fn event(app: &App, kind: EventKind, actor: UserId) -> NewEvent {
+    NewEvent {
+        kind,
+        actor,
+        subject: None,
+        at: app.now(),
+    }
 }
 
 fn publish_change(app: &App, room: RoomId, change: Change) {

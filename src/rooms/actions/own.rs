@@ -1,0 +1,114 @@
+//! Rooms that people make themselves, and direct chats.
+
+use super::{event, publish_change};
+use crate::accounts::model::Author;
+use crate::accounts::queries::find_author;
+use crate::bus::Event;
+use crate::error::FieldErrors;
+use crate::friends;
+use crate::friends::model::{Pair, Relation};
+use crate::ids::{RoomId, UserId};
+use crate::rooms::model::{EventKind, Kind, MemberRole, NewEvent, NewRoom, Room};
+use crate::rooms::queries;
+use crate::text::fold;
+use crate::{App, Error, Result};
+
+/// Makes a room, of which `owner` is the owner, with the friends who were chosen.
+pub async fn create(app: &App, owner: UserId, new: NewRoom) -> Result<Room> {
+    app.throttle.check_membership(owner)?;
+    let mut members = Vec::with_capacity(new.members.len());
+    for username in &new.members {
+        let (person, relation) = friends::actions::find(app, owner, username)
+            .await
+            .map_err(not_a_friend)?;
+        if relation != Relation::Friend {
+            return Err(not_a_friend(Error::NotFound));
+        }
+        members.push(person.id);
+    }
+    members.sort_unstable();
+    members.dedup();
+    let mut tx = app.db.begin().await?;
+    let key = app.vault.create_data_key(&mut tx).await?;
+    let id = RoomId::new();
+    let history = new.kind.usual_history();
+    queries::insert_room(
+        &mut tx,
+        id,
+        (new.kind, history),
+        new.title.as_str(),
+        new.topic.as_str(),
+        key,
+    )
+    .await?;
+    let room = queries::lock_room(&mut tx, id).await?.ok_or(Error::NotFound)?;
+    let begins = room.state().position();
+    queries::insert_member(&mut tx, id, owner, MemberRole::Owner, begins).await?;
+    let mut change = queries::take_change(&mut tx, id, event(app, EventKind::Created, owner)).await?;
+    for member in &members {
+        queries::insert_member(&mut tx, id, *member, MemberRole::Member, begins).await?;
+        let added = NewEvent {
+            subject: Some(*member),
+            ..event(app, EventKind::Added, owner)
+        };
+        change = queries::take_change(&mut tx, id, added).await?;
+    }
+    tx.commit().await?;
+    publish_change(app, id, change);
+    members.push(owner);
+    app.bus.publish(Event::SideBarChanged { people: members });
+    Ok(room)
+}
+
+/// The place of the direct chat with the person of that username, which is made if there is none: only friends have one.
+pub async fn open_direct(app: &App, me: UserId, username: &str) -> Result<String> {
+    let (person, pair) = partner(app, me, username).await?;
+    let mut tx = app.db.begin().await?;
+    friends::queries::lock_pair(&mut tx, pair).await?;
+    if let Some(slug) = queries::find_direct(&mut *tx, pair).await? {
+        return Ok(slug);
+    }
+    let relation = friends::queries::find_relation(&mut *tx, me, person.id, pair).await?;
+    if relation != Relation::Friend {
+        let sentence = format!(
+            "You and {} are not friends. Once both of you agreed you can write to each other.",
+            person.name
+        );
+        return Err(Error::Conflict(sentence));
+    }
+    let key = app.vault.create_data_key(&mut tx).await?;
+    let id = RoomId::new();
+    let history = Kind::Direct.usual_history();
+    queries::insert_room(&mut tx, id, (Kind::Direct, history), "", "", key).await?;
+    queries::insert_direct(&mut tx, pair, id).await?;
+    let room = queries::lock_room(&mut tx, id).await?.ok_or(Error::NotFound)?;
+    for user in [pair.lower, pair.higher] {
+        let begins = room.state().position();
+        queries::insert_member(&mut tx, id, user, MemberRole::Member, begins).await?;
+    }
+    tx.commit().await?;
+    app.bus.publish(Event::SideBarChanged {
+        people: vec![pair.lower, pair.higher],
+    });
+    Ok(room.slug)
+}
+
+/// The place of the direct chat with the person of that username, if there is one.
+pub async fn find_direct(app: &App, me: UserId, username: &str) -> Result<Option<String>> {
+    let (_, pair) = partner(app, me, username).await?;
+    Ok(queries::find_direct(&app.db, pair).await?)
+}
+
+async fn partner(app: &App, me: UserId, username: &str) -> Result<(Author, Pair)> {
+    let person = find_author(&app.db, &fold(username)).await?.ok_or(Error::NotFound)?;
+    let pair = Pair::of(me, person.id).ok_or(Error::NotFound)?;
+    Ok((person, pair))
+}
+
+/// Whoever is chosen has to be a friend; whether there is such a person makes no difference.
+fn not_a_friend(error: Error) -> Error {
+    match error {
+        Error::NotFound => Error::Invalid(FieldErrors::one("members", "Choose people among your friends.")),
+        error => error,
+    }
+}
