@@ -73,7 +73,7 @@ fn rendering(criterion: &mut Criterion) {
         b.iter(|| views::message(black_box(&one)).render());
     });
     criterion.bench_function("render a page of 50", |b| {
-        b.iter(|| views::history("General", room, black_box(&page)).render());
+        b.iter(|| views::history("General", room, black_box(&page), None).render());
     });
 }
 

@@ -37,6 +37,7 @@ import * as theme from "./theme.js";
 import * as timeline from "./timeline.js";
 import * as times from "./times.js";
 import { toast } from "./toast.js";
+import * as unread from "./unread.js";
 import * as viewport from "./viewport.js";
 
 document.addEventListener("alpine:init", () => {
@@ -49,5 +50,6 @@ document.addEventListener("alpine:init", () => {
 // list last: by then all that is drawn is drawn.
 const parts = [
   logout, forms, menus, profiles, password, theme, viewport, times, banner, outbox, composer, announcer, timeline, connection, scroll,
+  unread,
 ];
 for (const part of parts) part.start();

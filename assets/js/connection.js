@@ -10,7 +10,7 @@
 import * as authors from "./authors.js";
 import { leadsTo, position, reached, shownChange } from "./cursor.js";
 import { find, list, owner, room, roomId } from "./dom.js";
-import { askForChanges, post } from "./plain.js";
+import { askForChanges, markRead, post } from "./plain.js";
 import { isReadable, reload, toReadOnly } from "./reload.js";
 import * as roomList from "./roomList.js";
 import * as storage from "./storage.js";
@@ -58,7 +58,7 @@ let polls = Promise.resolve(false);
  */
 const status = { kind: "connecting", nextTry: null, since: Date.now(), turnedAway: false, away: false };
 
-const watchers = { status: [], refusal: [] };
+const watchers = { status: [], refusal: [], data: [], frame: [] };
 /** Whether the server is being asked what has become of the room. */
 let asking = false;
 
@@ -66,6 +66,11 @@ let asking = false;
 export const onStatus = (callback) => watchers.status.push(callback);
 /** Calls back with each refusal of the server: `{code, message, client_id, retry_after}`. */
 export const onRefusal = (callback) => watchers.refusal.push(callback);
+
+/** Calls back with every other frame of JSON. */
+export const onData = (callback) => watchers.data.push(callback);
+/** Calls back after each frame that is in the page. */
+export const onFrame = (callback) => watchers.frame.push(callback);
 
 const tell = (kind, value) => watchers[kind].forEach((callback) => callback(value));
 const ended = () => asking || status.kind === "signed-out" || status.kind === "closed";
@@ -82,7 +87,8 @@ function become(kind, nextTry = null) {
 /** Sends a message; false when there is no way. A true is no promise: only the echo is. */
 export function send(value) {
   if (status.kind === "polling") {
-    sendByForm(value);
+    if (value.type === "read") markRead(value.seq);
+    else sendByForm(value);
     return true;
   }
   const socket = current()?.socket;
@@ -187,6 +193,7 @@ function afterFrame(event) {
   reached(inWork.get(message));
   roomList.afterFrame(message.data);
   authors.afterFrame(message.data);
+  tell("frame", message.data);
   if (roomList.hasMoved()) reload();
 }
 
@@ -203,7 +210,7 @@ function heard(text) {
   else if (Number.isSafeInteger(data.last_change)) {
     if (data.last_change <= shownChange()) behindSince = null;
     else behindSince ??= { change: data.last_change, at: Date.now() };
-  }
+  } else tell("data", data);
 }
 
 function closed(event) {

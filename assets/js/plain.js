@@ -37,6 +37,12 @@ export function askForChanges() {
   return request(`${roomPath()}/changes?${new URLSearchParams({ ...position(), room: roomId })}`);
 }
 
+/** Says what was read. */
+export function markRead(seq) {
+  const token = find("#composer [name=csrf_token]").value;
+  return request(`${roomPath()}/read`, { method: "POST", body: new URLSearchParams({ seq, csrf_token: token }) });
+}
+
 /** Sends a message. */
 export function post({ body, client_id }) {
   const form = find("#composer");

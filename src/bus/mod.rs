@@ -15,13 +15,30 @@ use tokio::sync::{broadcast, mpsc};
 
 pub use self::redis::RedisTask;
 
-use crate::ids::{Change, NodeId, RoomId, UserId};
+use crate::ids::{Change, NodeId, RoomId, Seq, UserId};
 
 /// Events that a slow subscriber may lag behind before it receives a resync instead.
 const BACKLOG: usize = 4096;
 
 /// People by the room that they are in; without a room are those on other pages.
 pub type People = Vec<(Option<RoomId>, Vec<UserId>)>;
+
+/// How far somebody has read has moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadMove {
+    /// Where.
+    pub room: RoomId,
+    /// Who.
+    pub user: UserId,
+    /// Messages of others that they have not read now; 100 stands for more.
+    pub count: i64,
+    /// The newest message that was counted or passed over.
+    pub last_seq: Seq,
+    /// How often they marked something as unread.
+    pub version: i64,
+    /// What the other person of a direct chat may know of it: up to which message.
+    pub receipt: Option<Seq>,
+}
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +57,11 @@ pub enum Event {
     AuthorChanged {
         /// Who.
         user: UserId,
+    },
+    /// How far people have read rooms has moved.
+    ReadMoved {
+        /// Who, where, and what waits there now.
+        moves: Vec<ReadMove>,
     },
     /// What these people see in their side bars changed: who asks them, which rooms are theirs.
     SideBarChanged {

@@ -104,6 +104,7 @@ impl RedisTask {
                 Event::RoomListChanged
                 | Event::AuthorChanged { .. }
                 | Event::SideBarChanged { .. }
+                | Event::ReadMoved { .. }
                 | Event::Revoked
                 | Event::Online { .. }
                 | Event::Moved { .. } => {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use sqlx::PgConnection;
 
-use crate::ids::UserId;
-use crate::rooms::model::MyRoom;
+use crate::ids::{RoomId, UserId};
+use crate::rooms::model::{MyRoom, Unread};
 use crate::{Result, friends, rooms};
 
 /// What stands in one person's side bar beside the public rooms.
@@ -15,18 +15,26 @@ pub struct Mine {
     pub requests: i64,
     /// Rooms that are not public, the one with the newest message first.
     pub rooms: Vec<MyRoom>,
+    /// What waits in each room of theirs, public ones too.
+    pub unread: HashMap<RoomId, Unread>,
 }
 
 /// What is each of these people's own.
 pub async fn load(db: &mut PgConnection, people: &[UserId]) -> Result<HashMap<UserId, Mine>> {
     let requests = friends::queries::count_requests(&mut *db, people).await?;
     let with_requests = requests.into_iter().map(|(user, requests)| {
-        let rooms = Vec::new();
-        (user, Mine { requests, rooms })
+        let mine = Mine {
+            requests,
+            ..Mine::default()
+        };
+        (user, mine)
     });
     let mut mine: HashMap<_, _> = with_requests.collect();
-    for (user, room) in rooms::queries::list_own_rooms(db, people).await? {
+    for (user, room) in rooms::queries::list_own_rooms(&mut *db, people).await? {
         mine.entry(user).or_default().rooms.push(room);
+    }
+    for (user, unread) in rooms::queries::list_unread(db, people).await? {
+        mine.entry(user).or_default().unread.insert(unread.room, unread);
     }
     Ok(mine)
 }

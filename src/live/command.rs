@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::ids::ClientId;
+use crate::ids::{ClientId, Seq};
 use crate::messages::model::{Body, SendError};
 use crate::realtime::Incoming;
 
@@ -22,6 +22,13 @@ pub enum Command {
         body: Body,
         /// The page's id for it.
         client_id: ClientId,
+    },
+    /// Note that the person has read the room.
+    Read {
+        /// Up to which message.
+        seq: Seq,
+        /// How often they had marked something as unread, as far as the page knows.
+        version: Option<i64>,
     },
 }
 
@@ -78,6 +85,12 @@ struct Envelope<'a> {
 }
 
 #[derive(Deserialize)]
+struct ReadFrame {
+    seq: i64,
+    version: Option<i64>,
+}
+
+#[derive(Deserialize)]
 struct SendFrame<'a> {
     #[serde(borrow)]
     body: Cow<'a, str>,
@@ -110,11 +123,18 @@ impl Command {
                 let client_id = client_id.unwrap_or_else(ClientId::new);
                 Ok(Self::Send { body, client_id })
             }
+            "read" => {
+                let frame = serde_json::from_str(text);
+                let ReadFrame { seq, version } = frame.map_err(|_| malformed(READ_FORM))?;
+                Ok(Self::Read { seq: Seq(seq), version })
+            }
             unknown => Err(refuse(Reason::UnknownType(unknown.chars().take(SHOWN_TYPE).collect()))),
         }
     }
 }
 
+/// How a page says what was read.
+const READ_FORM: &str = r#"Send JSON like {"type": "read", "seq": 7}."#;
 /// How a message is sent.
 const SEND_FORM: &str = r#"Send JSON like {"body": "Hello", "client_id": "<uuid>"}."#;
 /// Characters of an unknown type that the answer repeats.
@@ -138,9 +158,26 @@ mod tests {
             r#"{"body":"hi","client_id":"0193a1b2-0000-7000-8000-000000000001"}"#,
             r#"{"type":"send","body":"hi","client_id":"0193a1b2-0000-7000-8000-000000000001","headers":{}}"#,
         ] {
-            let Command::Send { body, client_id } = parse(text).unwrap();
+            let Command::Send { body, client_id } = parse(text).unwrap() else {
+                unreachable!("{text} sends");
+            };
             assert_eq!(body.as_str(), "hi");
             assert_eq!(client_id.to_string(), "0193a1b2-0000-7000-8000-000000000001");
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_a_number() {
+        let parsed = parse(r#"{"type":"read","seq":7,"version":2}"#);
+        assert!(matches!(
+            parsed,
+            Ok(Command::Read {
+                seq: Seq(7),
+                version: Some(2)
+            })
+        ));
+        for bad in [r#"{"type":"read"}"#, r#"{"type":"read","seq":"7"}"#] {
+            assert_eq!(code(bad), "invalid_json", "{bad}");
         }
     }
 

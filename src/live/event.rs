@@ -1,5 +1,6 @@
 //! What may be said to a page over its socket: each event, and the frames that carry it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use maud::Markup;
@@ -8,12 +9,13 @@ use serde_json::json;
 use super::command::CommandError;
 use super::views;
 use crate::accounts::model::Author;
+use crate::bus::ReadMove;
 use crate::chat::mine::Mine;
-use crate::ids::{Change, Position, RoomId};
+use crate::ids::{Change, Position, RoomId, Seq, UserId};
 use crate::messages::model::{Item, MessageView};
 use crate::messages::views::item;
 use crate::realtime::{Covers, Frame};
-use crate::rooms::model::{ListedRoom, RoomList, path};
+use crate::rooms::model::{ListedRoom, RoomList, Unread, path};
 
 /// A frame takes no further line once its fragments have this many bytes, so that a slow reader gets on frame by frame.
 const FRAME_BYTES: usize = 48 << 10;
@@ -45,6 +47,14 @@ pub(super) enum Event<'a> {
     AuthorChanged(&'a Author),
     /// What of the side bar is the person's own stands like this now.
     SideBarChanged(&'a Mine),
+    /// So much waits in each of the person's rooms.
+    UnreadCounted(&'a HashMap<RoomId, Unread>),
+    /// How far the person has read a room has moved: so much waits there now.
+    ReadMoved(&'a ReadMove),
+    /// The other person of a direct chat has read up to there.
+    ReceiptMoved(RoomId, UserId, Seq),
+    /// So many messages of others came in rooms of the person, and so far these are: `{"<room>": [count, seq]}`.
+    RoomsActive(&'a str),
     /// So many people are online in the room.
     OnlineChanged(usize),
     /// The connection lives, and the room is at this change (where the page shows one): a page that waits for a change
@@ -71,6 +81,21 @@ impl Event<'_> {
             Self::MessageResent(message) => views::resent(message).into_string(),
             Self::AuthorChanged(author) => views::author(author).into_string(),
             Self::SideBarChanged(mine) => views::side_bar(mine).into_string(),
+            Self::UnreadCounted(unread) => {
+                let rooms: HashMap<_, _> = unread
+                    .iter()
+                    .map(|(room, unread)| (room, (unread.count, unread.last_seq, unread.version)))
+                    .collect();
+                json!({"unread": rooms}).to_string()
+            }
+            Self::ReadMoved(moved) => {
+                let unread = (moved.count, moved.last_seq, moved.version);
+                json!({"unread": {moved.room.to_string(): unread}}).to_string()
+            }
+            Self::ReceiptMoved(room, reader, seq) => {
+                json!({"receipt": {"room": room, "author": reader, "seq": seq}}).to_string()
+            }
+            Self::RoomsActive(rooms) => format!("{{\"active\":{{{rooms}}}}}"),
             Self::OnlineChanged(count) => views::online(count).into_string(),
             Self::Heartbeat(Some(change)) => json!({"last_change": change}).to_string(),
             Self::Heartbeat(None) => json!({"heartbeat": true}).to_string(),
@@ -163,7 +188,7 @@ impl Changes<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{ClientId, Seq, UserId};
+    use crate::ids::ClientId;
 
     fn view(seq: i64, change: i64, body: &str) -> MessageView {
         MessageView {

@@ -8,7 +8,7 @@
 //! - `missed`: what a page has not been given, for its socket and for a page whose proxy lets no socket pass.
 //! - `replies`: what became of a page's own messages.
 //! - `room_list`: what changes in the list of public rooms. `side_bars`: what in the side bar is one person's own.
-//!   `authors`: how people are shown. `online`: how many are online. `revocations`: log-ins that ended.
+//!   `authors`: how people are shown. `activity`: what was written where people are not. `reads`: how far they have read. `online`: how many are online. `revocations`: log-ins that ended.
 //!
 //! Nobody is sent a room who is not a member: membership is checked when a socket opens, again after it has subscribed,
 //! and whenever the room's members changed before anything later is delivered.
@@ -39,6 +39,7 @@
 //! The delivery is forgotten when nobody is subscribed any more, when the room is deleted, and when the database has gone
 //! back. The next one of the same room is another generation, which a guard that is still held does not touch.
 
+mod activity;
 mod authors;
 mod command;
 mod connect;
@@ -47,6 +48,7 @@ mod event;
 mod loading;
 mod missed;
 mod online;
+mod reads;
 mod replies;
 mod revocations;
 mod room_list;
@@ -62,6 +64,7 @@ use tokio::sync::mpsc;
 pub use command::{Command, CommandError};
 
 use self::deliveries::Deliveries;
+use self::reads::Reads;
 use self::room_list::RoomListVersion;
 use crate::App;
 use crate::messages::model::StoredBatch;
@@ -71,6 +74,7 @@ use crate::messages::model::StoredBatch;
 pub struct Live {
     deliveries: Arc<Deliveries>,
     room_list: RoomListVersion,
+    reads: Reads,
 }
 
 impl Live {
@@ -99,6 +103,9 @@ pub async fn run(app: App, live: Arc<Live>) {
         room_list::run(&app, &live.room_list),
         authors::run(&app),
         side_bars::run(&app),
+        activity::run(&app),
+        reads::run(&app, &live.reads),
+        reads::publish(&app),
     );
 }
 

@@ -46,8 +46,9 @@ async fn publish(app: &App, mut changed: Vec<UserId>) -> Result<()> {
     }
     let loaded = within_limit(&app.db, async |db| mine::load(db, &changed).await).await?;
     for (user, mine) in &loaded {
-        let frame = PageEvent::SideBarChanged(mine).frame();
-        app.hub.publish(Audience::User(*user), &frame).await;
+        for event in [PageEvent::SideBarChanged(mine), PageEvent::UnreadCounted(&mine.unread)] {
+            app.hub.publish(Audience::User(*user), &event.frame()).await;
+        }
     }
     Ok(())
 }

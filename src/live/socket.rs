@@ -21,7 +21,7 @@ use crate::ids::{Position, RoomId};
 use crate::messages::model::SendError;
 use crate::messages::sending::{Sender, send};
 use crate::realtime::{Audience, CloseCode, Connection, Disconnected, Incoming, Slot, Step, Subscriber};
-use crate::rooms::model::{Membership, RoomAddress};
+use crate::rooms::model::{Membership, Read, RoomAddress};
 use crate::state::LookUp;
 use crate::{App, Error, Result, accounts, rooms};
 
@@ -195,6 +195,7 @@ impl Socket {
             let loaded = held.run(async |db| mine::load(db, &[user]).await).await?;
             if let Some(mine) = loaded.get(&user).filter(|mine| views::digest(mine) != **digest) {
                 self.push_to_person(Event::SideBarChanged(mine));
+                self.push_to_person(Event::UnreadCounted(&mine.unread));
             }
         }
         if self.room.is_none() {
@@ -304,7 +305,21 @@ impl Socket {
     }
 
     fn carry_out(&self, command: Command) -> Result<(), CommandError> {
-        let Command::Send { body, client_id } = command;
+        let (body, client_id) = match command {
+            Command::Send { body, client_id } => (body, client_id),
+            Command::Read { seq, version } => {
+                if let Some(room) = &self.room {
+                    let (room, user) = (room.id(), self.subscriber.user);
+                    self.live.reads.note(Read {
+                        room,
+                        user,
+                        seq,
+                        version,
+                    });
+                }
+                return Ok(());
+            }
+        };
         let refuse = |error| CommandError {
             client_id: Some(client_id),
             reason: Reason::Send(error),

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::model::{History, Item, MAX_CHARS, MessageView};
 use crate::accounts::model::Author;
 use crate::accounts::views::names;
-use crate::ids::{ClientId, RoomId};
+use crate::ids::{ClientId, RoomId, Seq, UserId};
 use crate::rooms::model::path;
 use crate::rooms::views::event;
 use crate::web::Ctx;
@@ -46,8 +46,31 @@ pub fn item(item: &Item) -> Markup {
     }
 }
 
+/// Where what somebody has not read begins.
+#[derive(Debug, Clone, Copy)]
+pub struct UnreadLine {
+    /// Who.
+    pub reader: UserId,
+    /// The last message that they have read.
+    pub read: Seq,
+    /// How many of others follow it; 100 stands for more.
+    pub count: i64,
+}
+
+impl UnreadLine {
+    /// The item before which the line stands.
+    fn place(self, history: &History) -> Option<usize> {
+        let is_new = |one: &Item| match one {
+            Item::Message(message) => message.seq > self.read && message.author.id != self.reader,
+            Item::Altered(_) | Item::Event(_) => false,
+        };
+        history.items.iter().position(is_new).filter(|_| self.count > 0)
+    }
+}
+
 /// A page of the stream, oldest first, led by the way to what is older.
-pub fn history(slug: &str, room: RoomId, history: &History) -> Markup {
+pub fn history(slug: &str, room: RoomId, history: &History, unread: Option<UnreadLine>) -> Markup {
+    let line = unread.and_then(|line| Some((line.place(history)?, line.count)));
     html! {
         @if let Some(older) = history.older {
             @let address = format!("{}/messages?{}&room={room}", path(slug), older.query());
@@ -57,7 +80,21 @@ pub fn history(slug: &str, room: RoomId, history: &History) -> Markup {
                 a href=(address) { "Older messages" }
             }
         }
-        @for one in &history.items { (item(one)) }
+        @for (place, one) in history.items.iter().enumerate() {
+            @if let Some((_, count)) = line.filter(|(at, _)| *at == place) { (unread_line(count)) }
+            (item(one))
+        }
+    }
+}
+
+fn unread_line(count: i64) -> Markup {
+    let shown = match count {
+        1 => "1 new message".to_owned(),
+        2..=99 => format!("{count} new messages"),
+        _ => "99+ new messages".to_owned(),
+    };
+    html! {
+        li #unread-line class="flex items-center gap-3 py-2 text-12 font-600 text-accent before:h-px before:flex-1 before:bg-accent/40 before:content-[''] after:h-px after:flex-1 after:bg-accent/40 after:content-['']" { (shown) }
     }
 }
 

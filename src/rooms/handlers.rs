@@ -1,13 +1,15 @@
-//! The viewer's membership: joining creates it, leaving ends it.
+//! The viewer's membership: joining creates it, leaving ends it, reading moves it on.
 
-use poem::web::{Data, Path};
+use poem::web::{Data, Form, Path};
 use poem::{Response, handler};
+use serde::Deserialize;
 
 use super::actions;
-use super::model::path;
+use super::model::{Read, RoomAddress, path};
 use crate::accounts::CurrentUser;
-use crate::web::Ctx;
+use crate::ids::Seq;
 use crate::web::htmx::lead_to;
+use crate::web::{Ctx, see_other};
 use crate::{App, Result};
 
 /// Joins, and leads into the room.
@@ -21,5 +23,43 @@ pub async fn create(app: Data<&App>, ctx: Ctx, user: CurrentUser, Path(slug): Pa
 #[handler]
 pub async fn destroy(app: Data<&App>, ctx: Ctx, user: CurrentUser, Path(slug): Path<String>) -> Result<Response> {
     actions::leave(&app, user.id, &slug).await?;
+    Ok(lead_to(&ctx, "/chat/"))
+}
+
+/// A message of the room.
+#[derive(Deserialize)]
+pub struct At {
+    seq: i64,
+}
+
+/// Notes that the viewer has read up to there, and leads back to the room.
+#[handler]
+pub async fn read(
+    app: Data<&App>,
+    user: CurrentUser,
+    Path(slug): Path<String>,
+    Form(At { seq }): Form<At>,
+) -> Result<Response> {
+    let room = actions::enter(&app, user.id, RoomAddress::Slug(&slug)).await?.room;
+    let read = Read {
+        room: room.id,
+        user: user.id,
+        seq: Seq(seq),
+        version: None,
+    };
+    actions::note_read(&app, &[read]).await?;
+    Ok(see_other(&path(&room.slug)))
+}
+
+/// Makes that message the first unread one, and leads to the chat home, where it waits.
+#[handler]
+pub async fn unread(
+    app: Data<&App>,
+    ctx: Ctx,
+    user: CurrentUser,
+    Path(slug): Path<String>,
+    Form(At { seq }): Form<At>,
+) -> Result<Response> {
+    actions::mark_unread(&app, user.id, &slug, Seq(seq)).await?;
     Ok(lead_to(&ctx, "/chat/"))
 }

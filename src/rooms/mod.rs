@@ -19,4 +19,6 @@ pub fn routes(route: Route) -> Route {
     route
         .at("/chat/room/:name/join", post(handlers::create))
         .at("/chat/room/:name/leave", post(handlers::destroy))
+        .at("/chat/room/:name/read", post(handlers::read))
+        .at("/chat/room/:name/unread", post(handlers::unread))
 }

@@ -124,3 +124,10 @@ export async function sayMany(page, room, count, text = (n) => `Message ${n}`) {
     { room, texts },
   );
 }
+
+/** Makes two people friends. */
+export async function befriend(one, other) {
+  for (const [page, asked] of [[one, other], [other, one]]) {
+    await post(page.context(), "/friends", "/friends/requests", { username: asked.person.username });
+  }
+}

@@ -45,6 +45,7 @@ mod sent_twice;
 mod settings;
 mod setup;
 mod unfit;
+mod unread;
 mod storms;
 mod subscriptions;
 mod writer;

@@ -109,7 +109,7 @@ pub async fn index(
         return Ok(see_other(&format!("{}{query}", path(&membership.room.slug))));
     }
     let history = history::page(&app, &membership, end).await?;
-    Ok(views::history(&membership.room.slug, membership.room.id, &history).into_response())
+    Ok(views::history(&membership.room.slug, membership.room.id, &history, None).into_response())
 }
 
 /// Sends without a socket: the stored message for htmx, the room for everybody else.

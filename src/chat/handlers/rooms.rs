@@ -6,10 +6,11 @@ use poem::{IntoResponse, Response, handler};
 
 use super::Page;
 use crate::accounts::CurrentUser;
+use crate::chat::views::Shown;
 use crate::chat::{Open, Shell, views};
 use crate::messages::history;
 use crate::messages::model::Cursor;
-use crate::messages::views::Draft;
+use crate::messages::views::{Draft, UnreadLine};
 use crate::rooms::actions::enter;
 use crate::rooms::model::{Membership, RoomAddress, path};
 use crate::rooms::queries;
@@ -80,5 +81,20 @@ pub(super) async fn draw(
     } else {
         app.presence.count_with(room, user.id)
     };
-    Ok(views::room(&shell, membership, &history, online, draft))
+    let (read, receipt) = queries::find_read(&app.db, user.id, room).await?.unwrap_or_default();
+    let count = shell.mine.unread.get(&room).map_or(0, |unread| unread.count);
+    let line = UnreadLine {
+        reader: user.id,
+        read,
+        count,
+    };
+    let shown = Shown {
+        history,
+        // Whoever looks back has not come to read on.
+        unread: end.is_none().then_some(line),
+        read,
+        receipt,
+        online,
+    };
+    Ok(views::room(&shell, membership, &shown, draft))
 }

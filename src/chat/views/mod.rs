@@ -11,7 +11,7 @@ pub use friends::{Found, Section, found, friends, search};
 pub use home::{home, join};
 pub use own_rooms::{RoomForm, new_room};
 pub use profile::{profile, profile_in_dialog};
-pub use room::{lost, online, room, unsent};
+pub use room::{Shown, lost, online, room, unsent};
 pub use side_bar::{digest, mine, my_rooms, room_row};
 
 use maud::{Markup, html};

@@ -5,15 +5,31 @@ use maud::{Markup, html};
 use super::{frame, page};
 use crate::accounts::model::Author;
 use crate::chat::Shell;
+use crate::ids::Seq;
 use crate::messages::model::History;
-use crate::messages::views::{Draft, composer, history, pending};
+use crate::messages::views::{Draft, UnreadLine, composer, history, pending};
 use crate::rooms::model::{Kind, Membership, Room, path};
 use crate::web::components::{avatar, back_to_chats, csrf_field, empty_state, profile_path};
 use crate::web::icons::icon;
 use crate::web::{Ctx, Viewer, layout};
 
+/// What of the room the page begins with.
+#[derive(Debug)]
+pub struct Shown {
+    /// A page of messages.
+    pub history: History,
+    /// Where what the reader has not read begins.
+    pub unread: Option<UnreadLine>,
+    /// The last message that the reader has read.
+    pub read: Seq,
+    /// The last one that the other person of a direct chat has read, if both let it be seen.
+    pub receipt: Option<Seq>,
+    /// How many members are here now.
+    pub online: usize,
+}
+
 /// The room: header, messages, composer. The script connects it to its socket.
-pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &History, here: usize, draft: Draft<'_>) -> Markup {
+pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Draft<'_>) -> Markup {
     let Shell { ctx, viewer, .. } = *shell;
     let me = Author {
         id: viewer.id,
@@ -31,6 +47,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &History, here: u
     let socket = is_open.then(|| format!("/ws/chatroom/{}", room.slug));
     let sheet = html! {
         section #room .room data-room=(room.id) data-slug=(room.slug) data-change=(room.last_change) data-me=(viewer.id)
+            data-read=(shown.read) data-receipt=[shown.receipt]
             hx-ws:connect=[socket] hx-trigger="load, chat:reconnect" hx-swap="none"
         {
             @if is_open {
@@ -40,9 +57,9 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &History, here: u
                     button.button.secondary.small type="button" { "Try now" }
                 }
             }
-            (header(ctx, membership, name, here))
+            (header(ctx, membership, name, shown.online))
             div #scroller tabindex="0" role="region" aria-label="Messages" {
-                ol #messages { (history(&room.slug, room.id, shown)) }
+                ol #messages { (history(&room.slug, room.id, &shown.history, shown.unread)) }
                 div.room-empty {
                     (empty_state("Nobody has written here yet", "Write the first message. Everybody in the room sees it at once.", &html! {}))
                 }

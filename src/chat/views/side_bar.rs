@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use crate::chat::mine::Mine;
 use crate::chat::{Open, Shell};
 use crate::ids::RoomId;
-use crate::rooms::model::{ListedRoom, MyRoom, path};
+use crate::rooms::model::{ListedRoom, MyRoom, Unread, path};
 use crate::web::components::{avatar, badge, csrf_field, theme_choice};
 use crate::web::icons::icon;
 use crate::web::layout::mark;
@@ -38,7 +38,7 @@ pub fn side_bar(shell: &Shell<'_>) -> Markup {
                 div #mine data-mine=(digest(&shell.mine)) { (mine(&shell.mine, open == Open::Friends)) }
                 h2.side-label { "Public rooms" }
                 ul #public-rooms .peer data-rooms=(shell.rooms.version) data-open=[open_room] {
-                    @for room in &shell.rooms.rooms { (row(room, open)) }
+                    @for room in &shell.rooms.rooms { (row(room, open, shell.mine.unread.get(&room.id))) }
                 }
                 // Shown while the list above is empty.
                 p class="px-3 py-1.5 text-t3 peer-has-[li]:hidden max-md:text-15" {
@@ -73,9 +73,9 @@ pub fn my_rooms(mine: &Mine, open: Option<RoomId>) -> Markup {
     let (directs, rooms): (Vec<_>, Vec<_>) = mine.rooms.iter().partition(|room| room.partner.is_some());
     html! {
         (label("Rooms", "/chat/rooms", "Make a room"))
-        ul { @for room in &rooms { (my_room(room, open)) } }
+        ul { @for room in &rooms { (my_room(room, open, mine.unread.get(&room.id))) } }
         (label("Direct chats", "/friends", "Find somebody to write to"))
-        ul { @for room in &directs { (my_room(room, open)) } }
+        ul { @for room in &directs { (my_room(room, open, mine.unread.get(&room.id))) } }
     }
 }
 
@@ -89,10 +89,10 @@ fn label(title: &str, href: &str, action: &str) -> Markup {
     }
 }
 
-fn my_room(room: &MyRoom, open: Option<RoomId>) -> Markup {
+fn my_room(room: &MyRoom, open: Option<RoomId>, unread: Option<&Unread>) -> Markup {
     let here = open == Some(room.id);
     html! {
-        li id={ "room-" (room.id) } data-room=(room.id) data-author=[room.partner.as_ref().map(|partner| partner.id)] {
+        li id={ "room-" (room.id) } data-room=(room.id) data-author=[room.partner.as_ref().map(|partner| partner.id)] data-unread=[counts(unread)] {
             a class={ "row" @if here { " open" } } href=(path(&room.slug)) aria-current=[here.then_some("page")] {
                 @match &room.partner {
                     Some(partner) => {
@@ -104,7 +104,32 @@ fn my_room(room: &MyRoom, open: Option<RoomId>) -> Markup {
                         span.row-text { span.row-name dir="auto" { (room.title) } }
                     }
                 }
+                (waiting(unread, room.partner.is_some()))
             }
+        }
+    }
+}
+
+/// How many messages wait, for the script to add to: the count, the newest message, and how often something was marked as
+/// unread.
+fn counts(unread: Option<&Unread>) -> Option<String> {
+    unread.map(
+        |Unread {
+             count,
+             last_seq,
+             version,
+             ..
+         }| format!("{count} {last_seq} {version}"),
+    )
+}
+
+/// The badge of a room in which something waits; in a direct chat it is meant for the reader. The script draws the same.
+fn waiting(unread: Option<&Unread>, is_direct: bool) -> Markup {
+    let count = unread.map_or(0, |unread| unread.count);
+    html! {
+        @if count > 0 {
+            span.badge.mine[is_direct] { @if count > 99 { "99+" } @else { (count) } }
+            span.visually-hidden { " unread" }
         }
     }
 }
@@ -114,18 +139,25 @@ pub fn digest(shown: &Mine) -> String {
     let mut hasher = DefaultHasher::new();
     mine(shown, false).0.hash(&mut hasher);
     my_rooms(shown, None).0.hash(&mut hasher);
+    let mut public: Vec<_> = shown
+        .unread
+        .values()
+        .filter_map(|unread| Some((unread.room, counts(Some(unread))?)))
+        .collect();
+    public.sort_unstable();
+    public.hash(&mut hasher);
     format!("{:x}", hasher.finish())
 }
 
 /// A room as it is pushed to every page: which one is open is for the page to mark.
 pub fn room_row(room: &ListedRoom) -> Markup {
-    row(room, Open::Home)
+    row(room, Open::Home, None)
 }
 
-fn row(room: &ListedRoom, open: Open) -> Markup {
+fn row(room: &ListedRoom, open: Open, unread: Option<&Unread>) -> Markup {
     let here = open == Open::Room(room.id);
     html! {
-        li id={ "room-" (room.id) } data-room=(room.id) data-key=(room.key) {
+        li id={ "room-" (room.id) } data-room=(room.id) data-key=(room.key) data-unread=[counts(unread)] {
             a class={ "row" @if !room.joined { " other" } @if here { " open" } } href=(path(&room.slug))
                 aria-current=[here.then_some("page")]
             {
@@ -135,6 +167,7 @@ fn row(room: &ListedRoom, open: Open) -> Markup {
                     @if !room.topic.is_empty() { span.row-more dir="auto" { (room.topic) } }
                 }
                 @if !room.joined { span.row-hint { "Join" } }
+                (waiting(unread, false))
             }
         }
     }

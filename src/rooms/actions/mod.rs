@@ -2,8 +2,10 @@
 //! commit.
 
 mod own;
+mod reading;
 
 pub use own::{create as create_own, find_direct, open_direct};
+pub use reading::{mark_unread, note_read};
 use sqlx::PgConnection;
 
 use super::model::{EventKind, Kind, MemberRole, Membership, NewEvent, Room, RoomAddress, RoomName, Topic};

@@ -204,6 +204,32 @@ pub struct NewEvent {
     pub at: DateTime<Utc>,
 }
 
+/// What waits for somebody in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unread {
+    /// Which room.
+    pub room: RoomId,
+    /// Messages of others that they have not read; 100 stands for more.
+    pub count: i64,
+    /// The newest message that was counted or passed over.
+    pub last_seq: Seq,
+    /// How often they marked something as unread.
+    pub version: i64,
+}
+
+/// How far somebody says that they have read.
+#[derive(Debug, Clone, Copy)]
+pub struct Read {
+    /// Where.
+    pub room: RoomId,
+    /// Who.
+    pub user: UserId,
+    /// Up to which message.
+    pub seq: Seq,
+    /// How often they had marked something as unread, as far as the page knows.
+    pub version: Option<i64>,
+}
+
 /// A room that somebody makes.
 #[derive(Debug)]
 pub struct NewRoom {

@@ -5,6 +5,7 @@ mod admin;
 mod direct;
 mod events;
 mod list;
+mod unread;
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
@@ -18,6 +19,7 @@ pub use admin::*;
 pub use direct::*;
 pub use events::*;
 pub use list::*;
+pub use unread::*;
 
 /// A room as the queries below select it.
 struct RoomRow {
@@ -239,7 +241,7 @@ pub async fn take_change(connection: &mut PgConnection, room: RoomId, event: New
     Ok(Change(row.last_change))
 }
 
-/// Makes the person a member who sees what comes after `begins`; false when they are one already.
+/// Makes the person a member, who sees what comes after `begins` and for whom nothing is new; false when they are one already.
 pub async fn insert_member(
     connection: &mut PgConnection,
     room: RoomId,
@@ -248,7 +250,8 @@ pub async fn insert_member(
     begins: Position,
 ) -> sqlx::Result<bool> {
     let done = sqlx::query!(
-        "INSERT INTO members (room_id, user_id, role, from_seq, from_change) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO members (room_id, user_id, role, from_seq, from_change, read_seq)
+         VALUES ($1, $2, $3, $4, $5, (SELECT last_seq FROM rooms WHERE id = $1))
          ON CONFLICT DO NOTHING",
         room.0,
         user.0,

@@ -7,7 +7,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 38] = [
+const UNSAFE: [(&str, &str); 40] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -22,6 +22,8 @@ const UNSAFE: [(&str, &str); 38] = [
     ("/settings/picture/delete", ""),
     ("/settings/appearance", "theme=dawn"),
     ("/friends/requests", "username=bob"),
+    ("/chat/room/General/read", "seq=1"),
+    ("/chat/room/General/unread", "seq=1"),
     ("/chat/rooms", "title=Evil"),
     ("/chat/with/bob", ""),
     ("/friends/requests/bob/accept", ""),

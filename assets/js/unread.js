@@ -1,0 +1,112 @@
+// What waits in the reader's rooms. The side bar comes with the counts; the server says when others wrote, which is added
+// up here, and what waits once the reader has read, which replaces it. This page says what was read when it is looked at:
+// visible, with the focus, and at the end of the list.
+
+import { position } from "./cursor.js";
+import { ensure, find, list, me, room, roomId } from "./dom.js";
+import { onData, onFrame, onStatus, send } from "./connection.js";
+import { follows } from "./scroll.js";
+
+/** More are shown as "99+". */
+const MOST = 99;
+/** What was read is said once in this time. */
+const APART_MS = 1_000;
+
+/** By room: how many wait, the newest message that is known of, and how often the reader marked something as unread. */
+const rooms = new Map();
+/** Up to where the other person of a direct chat has read. */
+let receipt = Number(room?.dataset.receipt ?? 0);
+/** Up to where this page said that it was read. */
+let said = Number(room?.dataset.read ?? 0);
+let timer = null;
+
+const rowOf = (id) => document.getElementById(`room-${id}`);
+
+function learn() {
+  for (const row of document.querySelectorAll("[data-room][data-unread]")) {
+    const [count, seq, version] = row.dataset.unread.split(" ").map(Number);
+    if (!rooms.has(row.dataset.room)) rooms.set(row.dataset.room, { count, seq, version });
+  }
+}
+
+/** Draws a room's badge, as the server does. */
+function draw(id) {
+  const link = find("a", rowOf(id) ?? document.createElement("p"));
+  const waiting = rooms.get(id);
+  if (!link || !waiting) return;
+  find(".badge", link)?.remove();
+  find(".visually-hidden", link)?.remove();
+  if (waiting.count === 0) return;
+  const badge = ensure(link, ".badge", "span", rowOf(id).dataset.author ? "badge mine" : "badge");
+  badge.textContent = waiting.count > MOST ? `${MOST}+` : waiting.count;
+  ensure(link, ".visually-hidden", "span", "visually-hidden").textContent = " unread";
+}
+
+/** The room with the newest message comes first. */
+function moveUp(id) {
+  const row = rowOf(id);
+  if (!row?.closest("#my-rooms") || !row.previousElementSibling || row.contains(document.activeElement)) return;
+  row.parentElement.prepend(row);
+}
+
+function heard(data) {
+  for (const [id, [count, seq, version]] of Object.entries(data.unread ?? {})) {
+    const known = rooms.get(id);
+    if (known && known.version > version) continue;
+    rooms.set(id, { count, seq: Math.max(seq, known?.version === version ? known.seq : 0), version });
+    draw(id);
+  }
+  for (const [id, [count, from, seq]] of Object.entries(data.active ?? {})) {
+    const known = rooms.get(id);
+    if (!known || seq <= known.seq) continue;
+    // What came before is missing here, or a part of it is known.
+    known.count += known.seq <= from ? from - known.seq + count : Math.min(count, seq - known.seq);
+    known.seq = seq;
+    draw(id);
+    moveUp(id);
+  }
+  if (data.receipt?.room === roomId && data.receipt.author !== me) {
+    receipt = Math.max(receipt, data.receipt.seq);
+    tick();
+  }
+  read();
+}
+
+/** Marks the reader's own messages that the other person has read. */
+function tick() {
+  if (receipt === 0) return;
+  for (const item of list.querySelectorAll(`.message[data-author="${CSS.escape(me)}"]:not(.read)`)) {
+    if (item.dataset.seq && Number(item.dataset.seq) <= receipt) item.classList.add("read");
+  }
+}
+
+/** Says what was read, if it was. */
+function read() {
+  if (!list || timer !== null || document.hidden || !document.hasFocus() || !follows()) return;
+  const { seq } = position();
+  if (seq <= said) return;
+  timer = setTimeout(() => {
+    timer = null;
+    read();
+  }, APART_MS);
+  if (send({ type: "read", seq, version: rooms.get(roomId)?.version })) said = seq;
+}
+
+/** After something came for the side bar or the list. */
+function afterFrame() {
+  learn();
+  for (const id of rooms.keys()) if (!find(".badge", rowOf(id) ?? document)) draw(id);
+  if (list) tick();
+  read();
+}
+
+export function start() {
+  learn();
+  onData(heard);
+  onFrame(afterFrame);
+  if (!list) return;
+  tick();
+  onStatus(({ kind }) => kind === "open" && read());
+  for (const name of ["focus", "visibilitychange"]) window.addEventListener(name, read, true);
+  find("#scroller")?.addEventListener("scroll", read, { passive: true });
+}

@@ -1,0 +1,20 @@
+-- How far somebody has read a room. `receipt_seq` only grows; `read_seq` is what "mark as unread" moves back, with a new
+-- `read_version`, so that what another tab says late does not undo it. Neither is in an index, and there is room on each
+-- page for what changes often.
+ALTER TABLE members
+    ADD read_seq     bigint NOT NULL DEFAULT 0,
+    ADD receipt_seq  bigint NOT NULL DEFAULT 0,
+    ADD read_version bigint NOT NULL DEFAULT 0,
+    SET (fillfactor = 70);
+
+-- What was written before there were counts is not new.
+UPDATE members m SET read_seq = r.last_seq FROM rooms r WHERE r.id = m.room_id;
+
+-- How many messages wait for somebody in a room after that one, counted to 100 at most: more is shown as "99+".
+CREATE FUNCTION count_unread(room uuid, reader uuid, after_seq bigint) RETURNS bigint
+LANGUAGE sql STABLE
+AS $$
+    SELECT count(*) FROM (
+        SELECT FROM messages s WHERE s.room_id = room AND s.seq > after_seq AND s.author_id <> reader LIMIT 100
+    ) s
+$$;

@@ -1,0 +1,187 @@
+//! Tells people on this node that something was written in rooms of theirs, wherever they are: at most once a second a
+//! small frame, with all of their rooms in which something was. Pages add it up. Where it is not known what a page has
+//! been told, because the room or the person was not known here, the counts themselves are sent.
+//!
+//! Who of the people here belongs to an active room is remembered, and asked again when the room's members changed and
+//! for people who came since.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::event::Event as PageEvent;
+use crate::bus::{BusEvent, Event};
+use crate::database::within_limit;
+use crate::ids::{Change, RoomId, Seq, UserId};
+use crate::realtime::Audience;
+use crate::rooms::model::{RoomState, Unread};
+use crate::rooms::queries::{count_written, list_members_of, list_room_states, list_unread_in};
+use crate::{App, Error, Result};
+
+const TELL_INTERVAL: Duration = Duration::from_secs(1);
+/// Rooms that are remembered at most; then all are asked for anew.
+const REMEMBERED: usize = 10_000;
+
+/// What is known of the rooms in which something was written lately.
+#[derive(Default)]
+struct Known {
+    rooms: HashMap<RoomId, Room>,
+    /// For whom it is known whether they belong to those rooms.
+    people: HashSet<UserId>,
+}
+
+struct Room {
+    /// People were told of everything up to here; None when they were told of nothing yet.
+    told: Option<Seq>,
+    members_change: Change,
+    /// Those of the people who belong to it.
+    members: HashSet<UserId>,
+}
+
+/// Receives which rooms changed, and tells their members who are connected here.
+pub(super) async fn run(app: &App) {
+    let mut bus = app.bus.subscribe();
+    let mut tell = interval(TELL_INTERVAL);
+    tell.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut known, mut changed) = (Known::default(), HashSet::new());
+    loop {
+        tokio::select! {
+            _ = tell.tick(), if !changed.is_empty() => {
+                let rooms: Vec<_> = changed.drain().collect();
+                if let Err(error) = publish(app, &mut known, &rooms).await {
+                    tracing::warn!(%error, "people could not be told of what was written");
+                    changed.extend(rooms);
+                }
+            }
+            received = bus.next() => match received {
+                Some(BusEvent::Event(Event::RoomChanged { room, .. })) => drop(changed.insert(room)),
+                Some(BusEvent::Event(_) | BusEvent::Resync) => {}
+                None => return,
+            },
+        }
+    }
+}
+
+async fn publish(app: &App, known: &mut Known, rooms: &[RoomId]) -> Result<()> {
+    let people = app.hub.connected_people();
+    if people.is_empty() {
+        *known = Known::default();
+        return Ok(());
+    }
+    let load = async |db: &mut PgConnection| {
+        let states = list_room_states(&mut *db, rooms).await?;
+        let came = known.update(db, &states, &people).await?;
+        let (active, new): (Vec<_>, Vec<_>) = known.of(&states).partition(|(_, room)| room.told.is_some());
+        let added_up: Vec<_> = active.iter().filter_map(|(id, room)| Some((*id, room.told?))).collect();
+        let written = count_written(&mut *db, &added_up).await?;
+        let ids = |rooms: &[(RoomId, &Room)]| rooms.iter().map(|(id, _)| *id).collect::<Vec<_>>();
+        let mut counted = list_unread_in(&mut *db, &ids(&new), &people).await?;
+        counted.extend(list_unread_in(db, &ids(&active), &came).await?);
+        Ok::<_, Error>((states, came, written, counted))
+    };
+    let (states, came, written, counted) = within_limit(&app.db, load).await?;
+    let mut exact: HashMap<UserId, HashMap<RoomId, Unread>> = HashMap::new();
+    for (user, unread) in counted {
+        exact.entry(user).or_default().insert(unread.room, unread);
+    }
+    for (user, unread) in exact {
+        let frame = PageEvent::UnreadCounted(&unread).frame();
+        app.hub.publish(Audience::User(user), &frame).await;
+    }
+    for (user, line) in known.add_up(&states, &came, &written)? {
+        let frame = PageEvent::RoomsActive(&line).frame();
+        app.hub.publish(Audience::User(user), &frame).await;
+    }
+    Ok(())
+}
+
+impl Known {
+    /// Those of the rooms that have members here and in which something was written.
+    fn of<'a>(&'a self, states: &'a [RoomState]) -> impl Iterator<Item = (RoomId, &'a Room)> {
+        let room = |state: &'a RoomState| Some((state, self.rooms.get(&state.id)?));
+        let found = states.iter().filter_map(room);
+        let active = found.filter(|(state, room)| Some(state.last_seq) > room.told && !room.members.is_empty());
+        active.map(|(state, room)| (state.id, room))
+    }
+
+    /// What each member has to be told who knows what was before, and notes that all have been told.
+    fn add_up(
+        &mut self,
+        states: &[RoomState],
+        came: &[UserId],
+        written: &[(RoomId, UserId, i64)],
+    ) -> Result<HashMap<UserId, String>> {
+        let (mut all, mut by_author) = (HashMap::new(), HashMap::new());
+        for (room, author, count) in written {
+            *all.entry(*room).or_insert(0) += count;
+            by_author.insert((*room, *author), *count);
+        }
+        let mut lines: HashMap<UserId, String> = HashMap::new();
+        for state in states {
+            let Some(room) = self.rooms.get_mut(&state.id) else {
+                continue;
+            };
+            let told = room.told.replace(state.last_seq);
+            let (Some(told), Some(count)) = (told, all.get(&state.id)) else {
+                continue;
+            };
+            for member in room.members.iter().filter(|member| !came.contains(member)) {
+                let count = count - by_author.get(&(state.id, *member)).copied().unwrap_or_default();
+                let line = lines.entry(*member).or_default();
+                let comma = if line.is_empty() { "" } else { "," };
+                write!(line, "{comma}\"{}\":[{count},{told},{}]", state.id, state.last_seq).map_err(Error::internal)?;
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Makes it true for these rooms, as they are now, and these people; returns who of them was not known.
+    async fn update(&mut self, db: &mut PgConnection, states: &[RoomState], people: &[UserId]) -> Result<Vec<UserId>> {
+        if self.rooms.len() > REMEMBERED {
+            *self = Self::default();
+        }
+        let here: HashSet<_> = people.iter().copied().collect();
+        let came: Vec<_> = here.difference(&self.people).copied().collect();
+        let is_stale = |state: &&RoomState| {
+            let room = self.rooms.get(&state.id);
+            room.is_none_or(|room| room.members_change != state.members_change)
+        };
+        let stale: HashMap<_, _> = states.iter().filter(is_stale).map(|state| (state.id, state)).collect();
+        let fresh: Vec<_> = self
+            .rooms
+            .keys()
+            .filter(|room| !stale.contains_key(room))
+            .copied()
+            .collect();
+        let mut members = Vec::new();
+        if !came.is_empty() && !fresh.is_empty() {
+            members = list_members_of(&mut *db, &fresh, &came).await?;
+        }
+        if !stale.is_empty() {
+            let rooms: Vec<_> = stale.keys().copied().collect();
+            members.extend(list_members_of(db, &rooms, people).await?);
+        }
+        for (id, state) in stale {
+            let told = self.rooms.get(&id).and_then(|room| room.told);
+            let room = Room {
+                told,
+                members_change: state.members_change,
+                members: HashSet::new(),
+            };
+            self.rooms.insert(id, room);
+        }
+        for room in self.rooms.values_mut() {
+            room.members.retain(|user| here.contains(user));
+        }
+        for (room, user) in members {
+            if let Some(room) = self.rooms.get_mut(&room) {
+                room.members.insert(user);
+            }
+        }
+        self.people = here;
+        Ok(came)
+    }
+}

@@ -1,0 +1,30 @@
+//! How far people have read.
+
+use super::enter;
+use crate::bus::Event;
+use crate::ids::{Seq, UserId};
+use crate::rooms::model::{Read, RoomAddress};
+use crate::rooms::queries;
+use crate::{App, Error, Result};
+
+/// Notes how far people have read, each in a room of theirs, and tells their other pages. What was read before stays so.
+pub async fn note_read(app: &App, reads: &[Read]) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    let moves = queries::update_read(&mut tx, reads).await?;
+    tx.commit().await?;
+    if !moves.is_empty() {
+        app.bus.publish(Event::ReadMoved { moves });
+    }
+    Ok(())
+}
+
+/// Makes that message of a room the first one that somebody has not read, and tells their other pages.
+pub async fn mark_unread(app: &App, user: UserId, slug: &str, seq: Seq) -> Result<()> {
+    let room = enter(app, user, RoomAddress::Slug(slug)).await?.room.id;
+    let mut db = app.db.acquire().await?;
+    let moved = queries::update_unread(&mut db, user, room, seq)
+        .await?
+        .ok_or(Error::NotFound)?;
+    app.bus.publish(Event::ReadMoved { moves: vec![moved] });
+    Ok(())
+}

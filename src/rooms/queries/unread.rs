@@ -1,0 +1,184 @@
+//! The SQL of how far people have read.
+
+use sqlx::{PgConnection, PgExecutor};
+
+use crate::bus::ReadMove;
+use crate::ids::{RoomId, Seq, UserId};
+use crate::rooms::model::{Read, Unread};
+
+/// Of each of these people: what waits in each of their rooms.
+pub async fn list_unread(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx::Result<Vec<(UserId, Unread)>> {
+    let people: Vec<_> = people.iter().map(|user| user.0).collect();
+    let rows = sqlx::query_as!(
+        UnreadRow,
+        r#"SELECT m.user_id AS "user: UserId", m.room_id AS "room: RoomId", r.last_seq AS "last_seq: Seq", m.read_version,
+                  CASE WHEN r.last_seq > m.read_seq
+                       THEN count_unread(m.room_id, m.user_id, GREATEST(m.read_seq, m.from_seq)) ELSE 0 END AS "count!"
+           FROM members m JOIN rooms r ON r.id = m.room_id
+           WHERE m.user_id = ANY($1)"#,
+        &people
+    );
+    Ok(rows
+        .fetch_all(db)
+        .await?
+        .into_iter()
+        .map(UnreadRow::into_unread)
+        .collect())
+}
+
+/// The same in some rooms only.
+pub async fn list_unread_in(
+    db: impl PgExecutor<'_>,
+    rooms: &[RoomId],
+    people: &[UserId],
+) -> sqlx::Result<Vec<(UserId, Unread)>> {
+    if rooms.is_empty() || people.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rooms: Vec<_> = rooms.iter().map(|room| room.0).collect();
+    let people: Vec<_> = people.iter().map(|user| user.0).collect();
+    let rows = sqlx::query_as!(
+        UnreadRow,
+        r#"SELECT m.user_id AS "user: UserId", m.room_id AS "room: RoomId", r.last_seq AS "last_seq: Seq", m.read_version,
+                  CASE WHEN r.last_seq > m.read_seq
+                       THEN count_unread(m.room_id, m.user_id, GREATEST(m.read_seq, m.from_seq)) ELSE 0 END AS "count!"
+           FROM members m JOIN rooms r ON r.id = m.room_id
+           WHERE m.room_id = ANY($1) AND m.user_id = ANY($2)"#,
+        &rooms,
+        &people
+    );
+    Ok(rows
+        .fetch_all(db)
+        .await?
+        .into_iter()
+        .map(UnreadRow::into_unread)
+        .collect())
+}
+
+struct UnreadRow {
+    user: UserId,
+    room: RoomId,
+    last_seq: Seq,
+    read_version: i64,
+    count: i64,
+}
+
+impl UnreadRow {
+    fn into_unread(self) -> (UserId, Unread) {
+        let unread = Unread {
+            room: self.room,
+            count: self.count,
+            last_seq: self.last_seq,
+            version: self.read_version,
+        };
+        (self.user, unread)
+    }
+}
+
+/// Moves on how far these people have read, each in one room, and returns those that moved. A page that knows of an older
+/// version than the one that is stored does not move it.
+pub async fn update_read(connection: &mut PgConnection, reads: &[Read]) -> sqlx::Result<Vec<ReadMove>> {
+    let rooms: Vec<_> = reads.iter().map(|read| read.room.0).collect();
+    let people: Vec<_> = reads.iter().map(|read| read.user.0).collect();
+    let seqs: Vec<_> = reads.iter().map(|read| read.seq.0).collect();
+    let versions: Vec<_> = reads.iter().map(|read| read.version).collect();
+    // Locked in one order, so that two nodes do not wait for each other.
+    sqlx::query!(
+        "SELECT FROM members m JOIN UNNEST($1::uuid[], $2::uuid[]) AS g (room_id, user_id)
+             ON m.room_id = g.room_id AND m.user_id = g.user_id
+         ORDER BY m.room_id, m.user_id FOR NO KEY UPDATE OF m",
+        &rooms,
+        &people
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query_as!(
+        ReadMove,
+        r#"WITH moved AS (
+               UPDATE members m SET read_seq = LEAST(g.seq, r.last_seq),
+                                    receipt_seq = GREATEST(m.receipt_seq, LEAST(g.seq, r.last_seq))
+               FROM UNNEST($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) AS g (room_id, user_id, seq, version)
+               JOIN rooms r ON r.id = g.room_id
+               WHERE m.room_id = g.room_id AND m.user_id = g.user_id AND m.read_seq < LEAST(g.seq, r.last_seq)
+                     AND m.read_version = coalesce(g.version, m.read_version)
+               RETURNING m.room_id, m.user_id, m.read_seq, m.receipt_seq, m.from_seq, m.read_version, r.last_seq, r.kind
+           )
+           SELECT room_id AS "room: RoomId", user_id AS "user: UserId", last_seq AS "last_seq: Seq",
+                  read_version AS version, count_unread(room_id, user_id, GREATEST(read_seq, from_seq)) AS "count!",
+                  CASE WHEN kind = 'direct' AND NOT EXISTS (
+                           SELECT FROM members o JOIN users u ON u.id = o.user_id
+                           WHERE o.room_id = moved.room_id AND u.receipts_hidden
+                       ) THEN receipt_seq END AS "receipt: Seq"
+           FROM moved"#,
+        &rooms,
+        &people,
+        &seqs,
+        &versions as &[Option<i64>]
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Makes that message the first unread one of a member; None when they are no member.
+pub async fn update_unread(
+    connection: &mut PgConnection,
+    user: UserId,
+    room: RoomId,
+    seq: Seq,
+) -> sqlx::Result<Option<ReadMove>> {
+    sqlx::query_as!(
+        ReadMove,
+        r#"WITH moved AS (
+               UPDATE members m SET read_seq = LEAST(GREATEST($3::bigint - 1, 0), r.last_seq), read_version = read_version + 1
+               FROM rooms r WHERE r.id = $2 AND m.room_id = r.id AND m.user_id = $1
+               RETURNING m.room_id, m.user_id, m.read_seq, m.from_seq, m.read_version, r.last_seq
+           )
+           SELECT room_id AS "room: RoomId", user_id AS "user: UserId", last_seq AS "last_seq: Seq",
+                  read_version AS version, count_unread(room_id, user_id, GREATEST(read_seq, from_seq)) AS "count!",
+                  NULL::bigint AS "receipt: Seq"
+           FROM moved"#,
+        user.0,
+        room.0,
+        seq.0
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Up to which message somebody has read a room, and the other person of a direct chat, if both let it be seen.
+pub async fn find_read(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    room: RoomId,
+) -> sqlx::Result<Option<(Seq, Option<Seq>)>> {
+    let row = sqlx::query!(
+        r#"SELECT m.read_seq AS "read: Seq", (
+               SELECT o.receipt_seq FROM members o JOIN users u ON u.id = o.user_id JOIN users me ON me.id = m.user_id
+               WHERE o.room_id = m.room_id AND o.user_id <> m.user_id AND r.kind = 'direct'
+                     AND NOT u.receipts_hidden AND NOT me.receipts_hidden
+           ) AS "receipt: Seq"
+           FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND m.room_id = $2"#,
+        user.0,
+        room.0
+    );
+    Ok(row.fetch_optional(db).await?.map(|row| (row.read, row.receipt)))
+}
+
+/// How many messages each author wrote in each of these rooms after that message.
+pub async fn count_written(
+    db: impl PgExecutor<'_>,
+    rooms: &[(RoomId, Seq)],
+) -> sqlx::Result<Vec<(RoomId, UserId, i64)>> {
+    let after: Vec<_> = rooms.iter().map(|(_, seq)| seq.0).collect();
+    let rooms: Vec<_> = rooms.iter().map(|(room, _)| room.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT s.room_id AS "room: RoomId", s.author_id AS "author: UserId", count(*) AS "count!"
+           FROM UNNEST($1::uuid[], $2::bigint[]) AS g (room_id, after_seq)
+           JOIN messages s ON s.room_id = g.room_id AND s.seq > g.after_seq
+           GROUP BY s.room_id, s.author_id"#,
+        &rooms,
+        &after
+    );
+    let rows = rows.fetch_all(db).await?.into_iter();
+    Ok(rows.map(|row| (row.room, row.author, row.count)).collect())
+}

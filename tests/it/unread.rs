@@ -1,0 +1,199 @@
+//! How many messages wait in a room, on every device of a person, and who sees what was read.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde_json::Value;
+use sqlx::PgPool;
+use tokio::time::timeout;
+
+use crate::nodes::{at, two};
+use crate::own_rooms::{befriend, open_direct};
+use crate::support::{Cast, Person, Socket, attributes, spawn};
+
+/// How many wait in that room, as the side bar of a new page shows it.
+async fn waiting(person: &Person, slug: &str) -> u32 {
+    let page = person.page("/chat/").await;
+    let row = page
+        .split("<li id=\"room-")
+        .find(|row| row.contains(&format!("/chat/room/{slug}\"")));
+    let counts = attributes(row.unwrap(), "data-unread").remove(0);
+    let count = counts.split(' ').next().unwrap().parse().unwrap();
+    let is_drawn = row.unwrap().contains(&format!("badge\">{count}</span>"));
+    let is_drawn = is_drawn || row.unwrap().contains(&format!("badge mine\">{count}</span>"));
+    assert_eq!(is_drawn, count > 0);
+    count
+}
+
+/// The next frame with that member.
+async fn frame(socket: &mut Socket, name: &str) -> Value {
+    let text = socket.until(&format!("{{\"{name}\":")).await;
+    serde_json::from_str::<Value>(&text).unwrap()[name].take()
+}
+
+/// Waits until the socket says that so many wait.
+async fn until_count(socket: &mut Socket, count: i64) {
+    let said = async {
+        loop {
+            let rooms = frame(socket, "unread").await;
+            if rooms.as_object().unwrap().values().any(|room| room[0] == count) {
+                return;
+            }
+        }
+    };
+    timeout(Duration::from_secs(10), said)
+        .await
+        .unwrap_or_else(|_| panic!("nobody says {count}"));
+}
+
+fn read(seq: i64) -> String {
+    format!(r#"{{"type":"read","seq":{seq}}}"#)
+}
+
+#[sqlx::test]
+async fn what_others_write_waits_until_it_is_read_on_any_device(pool: PgPool) {
+    let (first, second) = two(pool).await;
+    let Cast {
+        alice, bob, charlie, ..
+    } = first.cast().await;
+    let bob_elsewhere = at(bob, &second);
+    let mut phone = bob_elsewhere.inbox("").await;
+    let mut strangers = charlie.inbox("").await;
+    assert_eq!(waiting(&bob_elsewhere, "General").await, 0);
+    let mut seq = 0;
+    for n in 0..3 {
+        seq = alice.write("General", &format!("message {n}")).await;
+    }
+    assert_eq!(waiting(&bob_elsewhere, "General").await, 3);
+    assert_eq!(waiting(&alice, "General").await, 0, "one's own do not wait");
+    until_count(&mut phone, 3).await;
+
+    let mut laptop = bob_elsewhere.socket("General").await;
+    laptop.send(read(seq - 1)).await;
+    until_count(&mut phone, 1).await;
+    laptop.send(read(seq - 2)).await;
+    laptop.send(read(seq)).await;
+    until_count(&mut phone, 0).await;
+    assert_eq!(waiting(&bob_elsewhere, "General").await, 0);
+    // From now on only what comes is told.
+    alice.write("General", "one more").await;
+    let active = frame(&mut phone, "active").await;
+    assert_eq!(active.as_object().unwrap().values().next().unwrap()[0], 1);
+    strangers.hears_nothing_of("unread").await;
+}
+
+#[sqlx::test]
+async fn what_is_marked_as_unread_stays_so_whatever_another_tab_says_late(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { alice, bob, .. } = server.cast().await;
+    for n in 0..5 {
+        alice.write("General", &format!("message {n}")).await;
+    }
+    let mut room = bob.socket("General").await;
+    room.send(r#"{"type":"read","seq":5,"version":0}"#).await;
+    until_count(&mut room, 0).await;
+    let answer = bob.post("/chat/room/General/unread", &[("seq", "3")]).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    until_count(&mut room, 3).await;
+    room.send(r#"{"type":"read","seq":5,"version":0}"#).await;
+    room.hears_nothing_of(":[0,").await;
+    assert_eq!(waiting(&bob, "General").await, 3);
+    room.send(r#"{"type":"read","seq":4,"version":1}"#).await;
+    until_count(&mut room, 1).await;
+    // A form knows of no version.
+    bob.post("/chat/room/General/read", &[("seq", "99")]).await;
+    assert_eq!(waiting(&bob, "General").await, 0);
+    alice.write("General", "one more").await;
+    assert_eq!(
+        waiting(&bob, "General").await,
+        1,
+        "nothing is read before it is written"
+    );
+}
+
+#[sqlx::test]
+async fn only_members_read_and_say_so(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { alice, charlie, .. } = server.cast().await;
+    alice.write("General", "hello").await;
+    for path in ["read", "unread"] {
+        let path = format!("/chat/room/General/{path}");
+        assert_eq!(
+            charlie.post(&path, &[("seq", "1")]).await.status(),
+            StatusCode::NOT_FOUND
+        );
+        assert_eq!(
+            server.visitor().post(&path, &[("seq", "1")]).await.status(),
+            StatusCode::UNAUTHORIZED
+        );
+        assert_eq!(
+            alice.post(&path, &[("seq", "x")]).await.status(),
+            StatusCode::BAD_REQUEST
+        );
+    }
+    charlie.join("General").await;
+    assert_eq!(
+        waiting(&charlie, "General").await,
+        0,
+        "what was written before is not new"
+    );
+}
+
+#[sqlx::test]
+async fn a_page_draws_a_line_before_what_is_new(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { alice, bob, .. } = server.cast().await;
+    for n in 1..=4 {
+        alice.write("General", &format!("message {n}")).await;
+    }
+    bob.post("/chat/room/General/read", &[("seq", "2")]).await;
+    let page = bob.page("/chat/room/General").await;
+    let (before, after) = page.split_once("unread-line").unwrap();
+    assert!(before.contains("message 2") && !before.contains("message 3"));
+    assert!(after.contains(">2 new messages<") && after.contains("message 3"));
+    bob.write("General", "my own").await;
+    let page = bob.page("/chat/room/General").await;
+    assert!(page.contains(">2 new messages<"));
+    bob.post("/chat/room/General/read", &[("seq", "5")]).await;
+    assert!(!bob.page("/chat/room/General").await.contains("unread-line"));
+    for sql in [
+        "INSERT INTO messages (room_id, seq, id, author_id, client_id, body, change, created_at)
+         SELECT r.id, r.last_seq + n, gen_random_uuid(), u.id, gen_random_uuid(), 'x', r.last_change + n, now()
+         FROM rooms r, users u, generate_series(1, 101) n WHERE r.slug = 'General' AND u.name_key = 'alice'",
+        "UPDATE rooms SET last_seq = last_seq + 101, last_change = last_change + 101 WHERE slug = 'General'",
+    ] {
+        sqlx::query(sql).execute(&server.pool).await.unwrap();
+    }
+    assert!(bob.page("/chat/").await.contains(">99+</span>"));
+}
+
+#[sqlx::test]
+async fn in_a_direct_chat_the_other_sees_what_was_read_unless_either_hides_it(pool: PgPool) {
+    let (first, second) = two(pool).await;
+    let Cast { alice, bob, .. } = first.cast().await;
+    befriend(&alice, &bob).await;
+    let slug = open_direct(&alice, "bob").await;
+    let bob = at(bob, &second);
+    let (mut at_alice, mut at_bob) = (alice.socket(&slug).await, bob.socket(&slug).await);
+    let seq = alice.write(&slug, "have you seen this?").await;
+    at_bob.send(read(seq)).await;
+    let receipt = frame(&mut at_alice, "receipt").await;
+    assert_eq!(receipt["seq"], seq);
+    let path = format!("/chat/room/{slug}");
+    assert_eq!(attributes(&alice.page(&path).await, "data-receipt"), [seq.to_string()]);
+    bob.post(&format!("{path}/unread"), &[("seq", "1")]).await;
+    assert_eq!(
+        attributes(&alice.page(&path).await, "data-receipt"),
+        [seq.to_string()],
+        "what was seen was seen"
+    );
+    for person in [&alice, &bob] {
+        person.post("/settings/privacy", &[("receipts", "off")]).await;
+        let seq = alice.write(&slug, "and this?").await;
+        at_bob.send(read(seq)).await;
+        until_count(&mut at_bob, 0).await;
+        at_alice.hears_nothing_of("receipt").await;
+        assert!(attributes(&alice.page(&path).await, "data-receipt").is_empty());
+        person.post("/settings/privacy", &[("receipts", "on")]).await;
+    }
+}
