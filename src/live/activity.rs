@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::PgConnection;
@@ -41,23 +42,42 @@ struct Room {
     members: HashSet<UserId>,
 }
 
-/// Receives which rooms changed, and tells their members who are connected here.
-pub(super) async fn run(app: &App) {
+/// The rooms in which something was since people were told last.
+#[derive(Debug, Default)]
+pub(super) struct ActiveRooms(Mutex<HashSet<RoomId>>);
+
+impl ActiveRooms {
+    /// Notes that something was in the room.
+    pub(super) fn note(&self, room: RoomId) {
+        self.lock().insert(room);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<RoomId>> {
+        // No code panics while it holds the lock, so a poisoned set is whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Receives which rooms changed on other nodes, and tells the members of all that did who are connected here.
+pub(super) async fn run(app: &App, active: &ActiveRooms) {
     let mut bus = app.bus.subscribe();
     let mut tell = interval(TELL_INTERVAL);
     tell.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut known, mut changed) = (Known::default(), HashSet::new());
+    let mut known = Known::default();
     loop {
         tokio::select! {
-            _ = tell.tick(), if !changed.is_empty() => {
-                let rooms: Vec<_> = changed.drain().collect();
+            _ = tell.tick() => {
+                let rooms: Vec<_> = active.lock().drain().collect();
+                if rooms.is_empty() {
+                    continue;
+                }
                 if let Err(error) = publish(app, &mut known, &rooms).await {
                     tracing::warn!(%error, "people could not be told of what was written");
-                    changed.extend(rooms);
+                    active.lock().extend(rooms);
                 }
             }
             received = bus.next() => match received {
-                Some(BusEvent::Event(Event::RoomChanged { room, .. })) => drop(changed.insert(room)),
+                Some(BusEvent::Event(Event::RoomChanged { room, .. })) => active.note(room),
                 Some(BusEvent::Event(_) | BusEvent::Resync) => {}
                 None => return,
             },

@@ -63,6 +63,7 @@ use tokio::sync::mpsc;
 
 pub use command::{Command, CommandError};
 
+use self::activity::ActiveRooms;
 use self::deliveries::Deliveries;
 use self::reads::Reads;
 use self::room_list::RoomListVersion;
@@ -75,6 +76,7 @@ pub struct Live {
     deliveries: Arc<Deliveries>,
     room_list: RoomListVersion,
     reads: Reads,
+    active_rooms: ActiveRooms,
 }
 
 impl Live {
@@ -103,7 +105,7 @@ pub async fn run(app: App, live: Arc<Live>) {
         room_list::run(&app, &live.room_list),
         authors::run(&app),
         side_bars::run(&app),
-        activity::run(&app),
+        activity::run(&app, &live.active_rooms),
         reads::run(&app, &live.reads),
         reads::publish(&app),
     );
@@ -118,6 +120,7 @@ pub async fn load(app: App, live: Arc<Live>) {
 /// rooms.
 pub async fn deliver(app: App, live: Arc<Live>, mut batches: mpsc::Receiver<StoredBatch>) {
     while let Some(batch) = batches.recv().await {
+        live.active_rooms.note(batch.room);
         live.deliveries.deliver(&app, batch).await;
     }
 }

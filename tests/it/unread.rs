@@ -83,6 +83,30 @@ async fn what_others_write_waits_until_it_is_read_on_any_device(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn what_is_written_on_the_same_node_is_told_at_once(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { alice, bob, .. } = server.cast().await;
+    let (mut inbox, mut own) = (bob.inbox("").await, alice.inbox("").await);
+    alice.write("General", "the first").await;
+    until_count(&mut inbox, 1).await;
+    for n in 0..3 {
+        alice.write("General", &format!("message {n}")).await;
+    }
+    let mut told = 0;
+    while told < 3 {
+        let rooms = frame(&mut inbox, "active").await;
+        told += rooms.as_object().unwrap().values().next().unwrap()[0].as_i64().unwrap();
+    }
+    assert_eq!(told, 3);
+    let rooms = frame(&mut own, "active").await;
+    assert_eq!(
+        rooms.as_object().unwrap().values().next().unwrap()[0],
+        0,
+        "one's own do not wait"
+    );
+}
+
+#[sqlx::test]
 async fn what_is_marked_as_unread_stays_so_whatever_another_tab_says_late(pool: PgPool) {
     let server = spawn(pool).await;
     let Cast { alice, bob, .. } = server.cast().await;
