@@ -5,10 +5,10 @@
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -196,8 +196,10 @@ fn is_ready(pid_file: &Path, pid: u32) -> bool {
 
 /// Passes PostgreSQL's own log on. What goes wrong on a connection its client hears anyway, so only what takes all of
 /// them down is loud.
-fn log(stderr: ChildStderr, last_words: &Mutex<String>) {
-    for line in BufReader::new(stderr).lines().map_while(std::result::Result::ok) {
+fn log(stderr: impl Read, last_words: &Mutex<String>) {
+    // It quotes in the database's encoding, and what it quotes from elsewhere may have any.
+    for line in BufReader::new(stderr).split(b'\n').map_while(std::result::Result::ok) {
+        let line = String::from_utf8_lossy(&line).into_owned();
         if line.starts_with("PANIC:") {
             tracing::error!(target: "postgres", "{line}");
         } else {
@@ -272,5 +274,17 @@ fn prepare(user: Option<(u32, u32)>, _parent: u32) -> std::io::Result<()> {
     match user {
         None => Ok(()),
         Some(_) => Err(std::io::Error::other("run it as an ordinary user, not as root")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_not_utf8_does_not_end_the_log() {
+        let words = Mutex::default();
+        log(&b"LOG:  \xe4\xf6\xfc\nFATAL:  no \xe4\nLOG:  bye\n"[..], &words);
+        assert_eq!(words.into_inner().unwrap(), "FATAL:  no \u{fffd}");
     }
 }
