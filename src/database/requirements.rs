@@ -1,9 +1,15 @@
-//! What a database must be, seen at the start: text in UTF-8, and each connection a session of its own.
+//! What a database must be, seen at the start: PostgreSQL that is new enough, text in UTF-8, and each connection a session
+//! of its own.
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 use uuid::Uuid;
 
+/// The oldest PostgreSQL that will do.
+const OLDEST: u32 = 15;
+/// How often the two connections are asked in turn. A pooler that deals sessions at random is let pass about once in 250
+/// starts at the worst.
+const ROUNDS: u32 = 4;
 /// What a session was told to remember, or nothing.
 const REMEMBERED: &str = "SELECT coalesce(current_setting('umbrachat.start', true), '')";
 
@@ -13,6 +19,14 @@ const REMEMBERED: &str = "SELECT coalesce(current_setting('umbrachat.start', tru
 /// words, or not at all.
 pub(super) async fn check(options: &PgConnectOptions) -> sqlx::Result<()> {
     let mut first = options.connect().await?;
+    // 150018 is 15.18.
+    let version = ask(&mut first, "SHOW server_version_num").await?;
+    if version.parse().is_ok_and(|number: u32| number / 10_000 < OLDEST) {
+        let version = ask(&mut first, "SHOW server_version").await?;
+        return Err(unfit(format!(
+            "it is PostgreSQL {version}, and UmbraChat needs {OLDEST} or newer"
+        )));
+    }
     let encoding = ask(&mut first, "SHOW server_encoding").await?;
     if encoding != "UTF8" {
         return Err(unfit(format!(
@@ -21,8 +35,8 @@ pub(super) async fn check(options: &PgConnectOptions) -> sqlx::Result<()> {
         )));
     }
 
-    // Where sessions are shared, the next transaction gets the session that the first connection has just used; if
-    // somebody else was quicker, that one is not the first connection's any more. Where they are not shared, neither
+    // Where sessions are shared, a transaction gets the one that was used last, or each in turn: sooner or later the second
+    // connection gets the session that the first has marked, or the first another one. Where they are not shared, neither
     // can be: nobody else knows the mark.
     let mark = Uuid::new_v4().to_string();
     ask(
@@ -31,8 +45,10 @@ pub(super) async fn check(options: &PgConnectOptions) -> sqlx::Result<()> {
     )
     .await?;
     let mut second = options.connect().await?;
-    let is_shared =
-        ask(&mut second, &format!("BEGIN; {REMEMBERED}")).await? == mark || ask(&mut first, REMEMBERED).await? != mark;
+    let mut is_shared = false;
+    for _ in 0..ROUNDS {
+        is_shared |= ask(&mut first, REMEMBERED).await? != mark || ask(&mut second, REMEMBERED).await? == mark;
+    }
     second.close().await?;
     first.close().await?;
     if is_shared {

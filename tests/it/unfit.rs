@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use fernet::Fernet;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgPool};
+use url::Url;
 use uuid::Uuid;
 
-use crate::pooler::Pooler;
+use crate::pooler::{Pooler, start_old_postgres};
 use crate::program::{Folder, command, finish, refused};
 
 /// `migrate` on the database of that address.
@@ -51,9 +52,20 @@ async fn a_database_that_is_not_utf8_is_refused(pool: PgPool) {
 async fn a_pooler_that_shares_sessions_is_refused(pool: PgPool) {
     let options = PgConnectOptions::clone(&pool.connect_options());
     let direct = options.to_url_lossy();
-    let pooler = Pooler::start(options.clone()).await;
-    let pooled = options.host("127.0.0.1").port(pooler.port()).to_url_lossy();
+    for sessions in [1, 2, 3, 5] {
+        let pooler = Pooler::start(options.clone(), sessions).await;
+        let pooled = options.clone().host("127.0.0.1").port(pooler.port()).to_url_lossy();
+        is_refused(pooled).await;
+    }
+    tokio::task::spawn_blocking(move || {
+        let output = finish(&mut migrate(&Folder::new(), direct.as_str()));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    })
+    .await
+    .unwrap();
+}
 
+async fn is_refused(pooled: Url) {
     let mut through = PgConnectOptions::from_url(&pooled).unwrap().connect().await.unwrap();
     let one: String = sqlx::Row::get(&sqlx::raw_sql("SELECT 'one'").fetch_one(&mut through).await.unwrap(), 0);
     assert_eq!(one, "one", "the pooler passes on what it is asked");
@@ -64,9 +76,17 @@ async fn a_pooler_that_shares_sessions_is_refused(pool: PgPool) {
         let line = refused_at_once(migrate(&folder, pooled.as_str()));
         assert!(line.starts_with("the database cannot be used: "), "{line}");
         assert!(line.contains("pool_mode"), "{line}");
-        let output = finish(&mut migrate(&folder, direct.as_str()));
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     })
     .await
     .unwrap();
+}
+
+#[tokio::test]
+async fn a_postgresql_that_is_too_old_is_refused() {
+    let url = format!("postgres://somebody@127.0.0.1:{}/db", start_old_postgres().await);
+    let line = tokio::task::spawn_blocking(move || refused_at_once(migrate(&Folder::new(), &url)));
+    assert_eq!(
+        line.await.unwrap(),
+        "the database cannot be used: it is PostgreSQL 14.19, and UmbraChat needs 15 or newer"
+    );
 }
