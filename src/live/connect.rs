@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::FutureExt;
 use poem::http::{StatusCode, header};
 use poem::web::{Data, Path, Query};
-use poem::{IntoResponse, Request, Response, handler};
+use poem::{IntoResponse, Request, Response, Upgraded, handler};
 use serde::Deserialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -89,8 +89,8 @@ fn connect(
     tokio::spawn(async move {
         // What is needed only now and then is boxed, here and below: there may be many thousand sockets.
         let opened = async move {
-            let connection = upgraded.await?;
-            open(app, live, connection, user, slug, shown).await
+            let upgraded = upgraded.await?;
+            open(app, live, upgraded, user, slug, shown).await
         };
         if let Some(mut socket) = opened.boxed().await {
             socket.serve().await;
@@ -107,11 +107,12 @@ fn refuse(status: StatusCode) -> Response {
         .into_response()
 }
 
-/// Opens the page's socket; whoever may not have one is told so by the code with which the connection is closed.
+/// Opens the page's socket; whoever may not have one is told so by the code with which the connection is closed, and so
+/// long holds one of the connections of their address.
 async fn open(
     app: App,
     live: Arc<Live>,
-    mut connection: Connection,
+    (mut connection, http): (Connection, Upgraded),
     user: Option<CurrentUser>,
     slug: Option<String>,
     shown: Shown,
@@ -133,6 +134,7 @@ async fn open(
         connection.close(CloseCode::TryAgain).await;
         return None;
     };
+    drop(http);
     let mut socket = Box::new(Socket::new(
         app,
         live,
