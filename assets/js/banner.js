@@ -6,8 +6,18 @@ import { ensure, find, owner } from "./dom.js";
 
 /** Shorter breaks than this pass without a banner. */
 const PATIENCE_MS = 1_500;
+/** No socket yet, and a next try to come. */
+const TRYING = ["connecting", "down", "polling"];
+
+/** The origins whose pages the server takes something from. */
+const origins = owner?.dataset.origins.split(" ") ?? [];
+const isForeign = !origins.includes(location.origin);
 
 const TEXTS = {
+  foreign: [
+    "The server is not meant to be opened at this address.",
+    `What you write is kept, but not sent: the server takes it from ${origins[0]} only. Whoever runs it can set PUBLIC_URL to ${location.origin}.`,
+  ],
   down: ["You are not connected.", "What you write is kept and sent when you are."],
   offline: ["You are offline.", "What you write is kept and sent when you are back."],
   away: ["The server cannot be reached.", "What you write is kept and sent when it is back."],
@@ -40,7 +50,9 @@ function setText(element, text) {
 }
 
 /** Why the page is not connected, as far as it is known. */
-function cause({ turnedAway, away }) {
+function cause({ kind, turnedAway, away }) {
+  if (isForeign) return "foreign";
+  if (kind === "polling") return kind;
   if (!navigator.onLine) return "offline";
   if (turnedAway) return "turned-away";
   return away ? "away" : "down";
@@ -54,7 +66,7 @@ function draw(banner, status) {
   banner.hidden = !(shown || slow);
   if (banner.hidden) return;
 
-  const [title, text] = TEXTS[kind === "down" || kind === "connecting" ? cause(status) : kind];
+  const [title, text] = TEXTS[TRYING.includes(kind) ? cause(status) : kind];
   const line = find("p", banner) ?? banner;
   setText(ensure(line, "strong", "strong"), title);
   setText(ensure(line, ".banner-text", "span", "banner-text"), text);
@@ -64,7 +76,7 @@ function draw(banner, status) {
   setText(timer, kind === "down" ? countdown(status) : "");
 
   const button = find("button", banner);
-  if (button) button.hidden = !["down", "polling", "connecting"].includes(kind);
+  if (button) button.hidden = !TRYING.includes(kind);
   const link = ensure(banner, "a", "a", "button secondary");
   link.hidden = kind !== "signed-out" && kind !== "closed";
   if (kind === "signed-out") {

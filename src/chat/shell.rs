@@ -30,6 +30,8 @@ pub struct Shell<'a> {
     pub ctx: &'a Ctx,
     /// The reader.
     pub viewer: &'a Viewer,
+    /// The origins whose pages may send.
+    pub origins: &'a [String],
     /// The public rooms.
     pub rooms: RoomList,
     /// What is the reader's own.
@@ -40,13 +42,14 @@ pub struct Shell<'a> {
 
 impl<'a> Shell<'a> {
     /// Loads the list of rooms for this page of that person.
-    pub async fn load(app: &App, ctx: &'a Ctx, user: &'a CurrentUser, open: Open) -> Result<Self> {
+    pub async fn load(app: &'a App, ctx: &'a Ctx, user: &'a CurrentUser, open: Open) -> Result<Self> {
         let mut connection = app.db.acquire().await?;
         let rooms = list_public_rooms(&mut *connection, user.id).await?;
         let mine = mine::load(&mut connection, &[user.id]).await?.remove(&user.id);
         Ok(Self {
             ctx,
             viewer: &user.viewer,
+            origins: &app.origins,
             rooms,
             mine: mine.unwrap_or_default(),
             open,

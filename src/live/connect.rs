@@ -22,6 +22,10 @@ use crate::rooms::model::{Membership, RoomAddress};
 use crate::rooms::queries::find_membership;
 use crate::{App, Error, Result};
 
+/// Who opens the server at the wrong address, or names the wrong one, learns it from this.
+const FOREIGN: &str = "a page of another origin than the server's own gets no WebSocket and can send nothing; if that is where \
+    people open the server, set PUBLIC_URL to it";
+
 /// What the page shows.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Shown {
@@ -74,6 +78,11 @@ fn connect(
 ) -> Result<Response> {
     let origin = request.header(header::ORIGIN);
     if !origin.is_some_and(|origin| app.origins.iter().any(|own| own == origin)) {
+        if let Some(origin) = origin
+            && live.origin_warnings.may_warn()
+        {
+            tracing::warn!(?origin, own = ?app.origins, "{FOREIGN}");
+        }
         return Err(Error::Forbidden(
             "This address is not one of the server's own. Set PUBLIC_URL to the one you use.",
         ));

@@ -69,6 +69,7 @@ use self::reads::Reads;
 use self::room_list::RoomListVersion;
 use crate::App;
 use crate::messages::model::StoredBatch;
+use crate::realtime::Warnings;
 
 /// What the sockets of this node have been sent.
 #[derive(Debug, Default)]
@@ -77,6 +78,8 @@ pub struct Live {
     room_list: RoomListVersion,
     reads: Reads,
     active_rooms: ActiveRooms,
+    /// About pages that come from elsewhere.
+    origin_warnings: Warnings,
 }
 
 impl Live {

@@ -27,4 +27,4 @@ pub use handshake::accept;
 pub use hub::{Audience, Hub, Subscriber};
 pub use presence::{Place, Presence};
 pub use queue::{Disconnected, Queue, Slot, Wake};
-pub use tcp::{Acceptor, Limits, Sockets, note_request};
+pub use tcp::{Acceptor, Limits, Sockets, Warnings, note_request};

@@ -169,3 +169,23 @@ test("it hears that the log-in is over", async ({ pair: { ada }, expectComplaint
   await other.locator("form[action='/accounts/logout'] button").evaluate((button) => button.form.requestSubmit());
   await expect(ada.locator("#connection")).toContainText("You are signed out.");
 });
+
+test("opened at another address than PUBLIC_URL it says so, and so does the log", async ({ front, pair: { ada, bob }, expectComplaint }) => {
+  expectComplaint(STATUS(403));
+  expectComplaint(STATUS(502));
+  const { nginx, server } = front;
+  await nginx.run(server.port, { websockets: true });
+  await server.stop();
+  server.settings.PUBLIC_URL = "http://127.0.0.1:1";
+  await server.run();
+  await bob.close();
+  await ada.reload();
+  const banner = ada.locator("#connection");
+  await expect(banner).toContainText("not meant to be opened at this address");
+  await expect(banner).toContainText(`PUBLIC_URL to ${nginx.url}.`);
+  await expect.poll(() => server.output.match(/set PUBLIC_URL/g)?.length).toBe(1);
+  // Also once it knows that plain requests are answered.
+  await say(ada, "kept");
+  await expect(ada.locator("#messages > .failed .reason")).toContainText("set PUBLIC_URL");
+  await expect(banner).toContainText("not meant to be opened at this address");
+});

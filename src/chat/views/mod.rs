@@ -22,8 +22,8 @@ use crate::web::layout;
 /// A page inside the application: the sheet beside the side bar, whose rows come through the inbox.
 pub fn page(shell: &Shell<'_>, title: &str, sheet: &Markup) -> Markup {
     let sheet = html! {
-        div #inbox hidden data-me=(shell.viewer.id) hx-ws:connect="/ws/inbox" hx-trigger="load, chat:reconnect"
-            hx-swap="none" {}
+        div #inbox hidden data-me=(shell.viewer.id) data-origins=(shell.origins.join(" ")) hx-ws:connect="/ws/inbox"
+            hx-trigger="load, chat:reconnect" hx-swap="none" {}
         (sheet)
     };
     frame(shell, title, sheet)

@@ -47,7 +47,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
     let socket = is_open.then(|| format!("/ws/chatroom/{}", room.slug));
     let sheet = html! {
         section #room .room data-room=(room.id) data-slug=(room.slug) data-change=(room.last_change) data-me=(viewer.id)
-            data-read=(shown.read) data-receipt=[shown.receipt]
+            data-read=(shown.read) data-receipt=[shown.receipt] data-origins=(shell.origins.join(" "))
             hx-ws:connect=[socket] hx-trigger="load, chat:reconnect" hx-swap="none"
         {
             @if is_open {

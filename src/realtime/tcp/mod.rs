@@ -115,11 +115,11 @@ impl Sockets {
 
 /// Decides whether to warn of what strangers cause: not each time, or they fill the log.
 #[derive(Debug, Default)]
-pub(super) struct Warnings(Mutex<Option<Instant>>);
+pub struct Warnings(Mutex<Option<Instant>>);
 
 impl Warnings {
     /// Whether the last warning is long enough ago.
-    pub(super) fn may_warn(&self) -> bool {
+    pub fn may_warn(&self) -> bool {
         let mut warned_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let may = warned_at.is_none_or(|at| at.elapsed() >= WARN_INTERVAL);
         if may {
