@@ -151,8 +151,8 @@ impl LoginCache {
         }
     }
 
-    /// Whether no log-in has ended since, as far as this node has received. What it receives later closes the sockets that are
-    /// connected by then.
+    /// Whether no log-in has ended since, as far as this node has received. What it receives later closes the sockets
+    /// that are connected by then.
     pub fn is_current(&self, look_up: LookUp) -> bool {
         self.is_listening.load(Ordering::SeqCst) && self.begin_look_up() == look_up
     }
@@ -173,8 +173,8 @@ impl LoginCache {
         }
     }
 
-    /// Removes all of them, after some have ended on this node or on another, after somebody began to hide, or has another name. On this one,
-    /// to be called after the change is committed.
+    /// Removes all of them, after some have ended on this node or on another, after somebody began to hide, or has
+    /// another name. On this one, to be called after the change is committed.
     pub fn clear(&self) {
         self.endings.fetch_add(1, Ordering::SeqCst);
         self.logins.invalidate_all();

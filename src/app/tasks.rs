@@ -3,8 +3,8 @@
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// Running tasks. One that ends early ends the program, so that whoever watches it starts
-/// it again: a chat that looks alive and delivers nothing is worse.
+/// Running tasks. One that ends early ends the program, so that whoever watches it starts it again: a chat that looks
+/// alive and delivers nothing is worse.
 pub(super) struct Tasks {
     running: JoinSet<()>,
     /// Ends the tasks.

@@ -1,5 +1,5 @@
-//! What a database must be, seen at the start: PostgreSQL that is new enough, text in UTF-8, and each connection a session
-//! of its own.
+//! What a database must be, seen at the start: PostgreSQL that is new enough, text in UTF-8, and each connection a
+//! session of its own.
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, Row};
@@ -35,9 +35,9 @@ pub(super) async fn check(options: &PgConnectOptions) -> sqlx::Result<()> {
         )));
     }
 
-    // Where sessions are shared, a transaction gets the one that was used last, or each in turn: sooner or later the second
-    // connection gets the session that the first has marked, or the first another one. Where they are not shared, neither
-    // can be: nobody else knows the mark.
+    // Where sessions are shared, a transaction gets the one that was used last, or each in turn: sooner or later the
+    // second connection gets the session that the first has marked, or the first another one. Where they are not
+    // shared, neither can be: nobody else knows the mark.
     let mark = Uuid::new_v4().to_string();
     ask(
         &mut first,

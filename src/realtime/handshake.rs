@@ -19,10 +19,10 @@ const NOT_PASSED: &str = "WebSocket handshakes arrive without `Upgrade`: the pro
     for what is new every few seconds instead. In nginx these lines are missing: proxy_http_version 1.1; \
     proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\";";
 
-/// Answers a WebSocket handshake (RFC 6455, section 4.2): the response to return, and what becomes the connection
-/// once that response is out, which is read at no more than that rate. With it comes HTTP's end: until that is dropped the
-/// connection counts as one of its address, as it is to do while nobody has let it in. Origin and session are the caller's to check. One
-/// that a proxy has made an ordinary request is logged, with what helps.
+/// Answers a WebSocket handshake (RFC 6455, section 4.2): the response to return, and what becomes the connection once
+/// that response is out, which is read at no more than that rate. With it comes HTTP's end: until that is dropped the
+/// connection counts as one of its address, as it is to do while nobody has let it in. Origin and session are the
+/// caller's to check. One that a proxy has made an ordinary request is logged, with what helps.
 pub fn accept(
     request: &Request,
     sockets: &Sockets,

@@ -1,13 +1,12 @@
 //! Limits on how often something may be done: log-ins and sign-ups by address, by account and by browser, messages,
-//! joining and leaving by person.
-//! Each limit is a bucket that refills steadily (GCRA), so nobody is ever locked out for good: after a pause the bucket
-//! is full again.
+//! joining and leaving by person. Each limit is a bucket that refills steadily (GCRA), so nobody is ever locked out for
+//! good: after a pause the bucket is full again.
 //!
 //! Every bucket is in this process's memory (the `governor` crate). Those of log-ins and sign-ups are in Redis as well
 //! where there are several nodes, and an attempt needs room in both: one who is too quick for this node does not
-//! trouble Redis, and while Redis is away the node's own bucket stands as it was. Those of
-//! messages and of joining and leaving are not: they bound what one person gives one node to do, and a message shall not
-//! cost a way to Redis and back.
+//! trouble Redis, and while Redis is away the node's own bucket stands as it was. Those of messages and of joining and
+//! leaving are not: they bound what one person gives one node to do, and a message shall not cost a way to Redis and
+//! back.
 
 mod shared;
 
@@ -162,8 +161,8 @@ fn account_rate(auth_rate: NonZeroU32) -> NonZeroU32 {
     auth_rate.saturating_mul(ACCOUNT_FACTOR)
 }
 
-/// What counts as one address: a whole /64 of IPv6, because one household has all of it; an IPv4 address
-/// written as IPv6 is the IPv4 address.
+/// What counts as one address: a whole /64 of IPv6, because one household has all of it; an IPv4 address written as
+/// IPv6 is the IPv4 address.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => prefix(v6, 64),

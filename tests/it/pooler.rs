@@ -1,5 +1,5 @@
-//! A pooler like PgBouncer in its mode `transaction`: its connections to PostgreSQL carry everybody's transactions, each in
-//! turn (`server_round_robin`).
+//! A pooler like PgBouncer in its mode `transaction`: its connections to PostgreSQL carry everybody's transactions,
+//! each in turn (`server_round_robin`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

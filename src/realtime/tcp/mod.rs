@@ -6,9 +6,9 @@
 //! request, so that one task ends them all, instead of a timer for each.
 //!
 //! Whoever connects is a stranger until a request has been read, and with a socket until that is let in. What they cost
-//! until then is bounded here: how many connections come from one address, how long a head may take, and how long it may
-//! be. HTTP/2 is refused: its streams would be many requests at once on a connection that nobody reads. A proxy speaks it
-//! to browsers.
+//! until then is bounded here: how many connections come from one address, how long a head may take, and how long it
+//! may be. HTTP/2 is refused: its streams would be many requests at once on a connection that nobody reads. A proxy
+//! speaks it to browsers.
 
 mod acceptor;
 mod stream;
