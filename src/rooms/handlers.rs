@@ -1,7 +1,8 @@
 //! The viewer's membership: joining creates it, leaving ends it, reading moves it on.
 
+use poem::http::StatusCode;
 use poem::web::{Data, Form, Path};
-use poem::{Response, handler};
+use poem::{IntoResponse, Response, handler};
 use serde::Deserialize;
 
 use super::actions;
@@ -32,10 +33,11 @@ pub struct At {
     seq: i64,
 }
 
-/// Notes that the viewer has read up to there, and leads back to the room.
+/// Notes that the viewer has read up to there; without script it leads back to the room.
 #[handler]
 pub async fn read(
     app: Data<&App>,
+    ctx: Ctx,
     user: CurrentUser,
     Path(slug): Path<String>,
     Form(At { seq }): Form<At>,
@@ -48,6 +50,9 @@ pub async fn read(
         version: None,
     };
     actions::note_read(&app, &[read]).await?;
+    if ctx.htmx {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     Ok(see_other(&path(&room.slug)))
 }
 
