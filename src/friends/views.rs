@@ -4,7 +4,6 @@ use maud::{Markup, html};
 
 use super::model::{Contact, Relation};
 use crate::accounts::model::Author;
-use crate::accounts::views::names;
 use crate::web::Ctx;
 use crate::web::components::{avatar, chip, csrf_field, profile_path};
 use crate::web::icons::icon;
@@ -13,10 +12,13 @@ use crate::web::icons::icon;
 pub fn contact(ctx: &Ctx, contact: &Contact, more: &Markup) -> Markup {
     let Contact { person, relation, .. } = contact;
     html! {
-        li id={ "person-" (person.id) } class="@max-[560px]:flex-wrap" data-author=(person.id) {
+        li id={ "person-" (person.id) } class="@max-[640px]:flex-wrap" data-author=(person.id) {
             (avatar(person.face(), 40))
-            div class="min-w-0 flex-1" {
-                p class="wrap-anywhere" { a class="author named font-600 hover:underline" href=(profile_path(&person.username)) { (names(person)) } }
+            div class="min-w-0 flex-1 @max-[640px]:basis-3/5" {
+                p class="wrap-anywhere" {
+                    a class="author font-600 text-t1 hover:underline" href=(profile_path(&person.username)) { bdi { (person.name) } }
+                    " " span class="text-13 text-t3" { "@" (person.username) }
+                }
                 @if !more.0.is_empty() { p class="mt-0.5 text-13 text-t3" { (more) } }
             }
             (actions(ctx, person, *relation))
@@ -37,7 +39,7 @@ pub fn actions(ctx: &Ctx, person: &Author, relation: Relation) -> Markup {
     let direct = direct.trim_end_matches('/');
     let name = &person.name;
     html! {
-        div class="relation flex flex-none flex-wrap items-center gap-2" {
+        div class="relation flex flex-none flex-wrap items-center gap-2 @max-[640px]:ps-13" {
             @match relation {
                 Relation::Stranger => {
                     (button(ctx, "/friends/requests", Some(&person.username), "button small secondary", "user-plus", "Add friend", &format!("Add {name} as a friend")))

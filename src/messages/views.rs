@@ -152,9 +152,9 @@ pub fn composer(ctx: &Ctx, slug: &str, title: &str, draft: Draft<'_>) -> Markup 
             input type="hidden" name="client_id" value=(client_id) autocomplete="off";
             @if let Some(room) = room { input type="hidden" name="room" value=(room); }
             div.composer-box {
-                label.visually-hidden for="composer-body" { "Message #" (title) }
+                label.visually-hidden for="composer-body" { "Message " (title) }
                 textarea #composer-body name="body" rows="1" required dir="auto" data-max=(MAX_CHARS)
-                    enterkeyhint="enter" placeholder={ "Message #" (title) }
+                    enterkeyhint="enter" placeholder={ "Message " (title) }
                     aria-invalid=[error.map(|_| "true")] aria-describedby="composer-error" { "\n" (body) }
                 button.send type="submit" aria-label="Send" { (icon("arrow-up")) }
             }

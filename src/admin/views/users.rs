@@ -69,7 +69,7 @@ pub fn reset_link(shell: &Shell<'_>, username: &str, link: &str) -> Markup {
         &format!("Reset link for @{username}"),
         sentence,
         &html! {
-            div.field class="mt-5" {
+            div class="field mt-5" {
                 label for="reset-link" { "Link" }
                 input.input #reset-link type="text" readonly value=(link);
             }

@@ -55,6 +55,7 @@ fn people_page(shell: &Shell<'_>, title: &str, search: &Found, below: &Markup) -
             div class="flex-none border-b border-line" { (layout::sheet_header(&back_to_chats(), "Friends")) }
             div class="@container min-h-0 flex-1 overflow-y-auto overscroll-contain px-6.5 pt-6 pb-[max(32px,env(safe-area-inset-bottom))] max-md:p-4 max-md:pb-[max(24px,env(safe-area-inset-bottom))]" {
                 div class="mx-auto grid max-w-175 grid-cols-1 gap-7" {
+                    div class="grid gap-4" {
                     form role="search" method="get" action="/friends/search" {
                         label.visually-hidden for="q" { "Find people" }
                         div.input-group {
@@ -65,6 +66,7 @@ fn people_page(shell: &Shell<'_>, title: &str, search: &Found, below: &Markup) -
                         }
                     }
                     (found(shell.ctx, search))
+                    }
                     (below)
                 }
             }

@@ -43,7 +43,7 @@ fn profile_card(ctx: &Ctx, shown: &Profile, relation: Option<Relation>, action: 
         picture: shown.picture,
     };
     html! {
-        section.card data-author=(shown.id) class="mx-auto w-full max-w-110 p-6" aria-labelledby="profile-name" {
+        section data-author=(shown.id) class="card mx-auto w-full max-w-110 p-6" aria-labelledby="profile-name" {
             div class="flex items-center gap-4" {
                 (avatar(shown.face(), 72))
                 div class="min-w-0" {

@@ -67,7 +67,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
             div #announcer .visually-hidden aria-live="polite" {}
             button #to-newest .new-messages type="button" hidden { (icon("arrow-down")) span.label { "New messages" } }
             @if is_open {
-                (composer(ctx, &room.slug, name.title(), Draft { room: Some(room.id), ..draft }))
+                (composer(ctx, &room.slug, &name.spoken(), Draft { room: Some(room.id), ..draft }))
             } @else {
                 p.archived {
                     @if room.kind == Kind::Direct {
@@ -91,7 +91,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
 /// What was typed, when nothing else of the room can be drawn: it can be sent from here.
 pub fn unsent(ctx: &Ctx, slug: &str, draft: Draft<'_>) -> Markup {
     let sentence = "The server cannot reach its database right now. Your message is still here.";
-    let below = html! { div class="w-full pt-5 text-start" { (composer(ctx, slug, slug, draft)) } };
+    let below = html! { div class="w-full pt-5 text-start" { (composer(ctx, slug, &format!("#{slug}"), draft)) } };
     layout::eclipsed(ctx, "Not confirmed yet", html! {}, sentence, below)
 }
 
@@ -152,6 +152,14 @@ impl<'a> RoomFace<'a> {
         let own = shell.mine.rooms.iter().find(|own| own.id == room.id);
         let partner = own.and_then(|own| own.partner.as_ref());
         partner.map_or_else(|| Self::Named(&room.title, sign(room)), Self::Partner)
+    }
+
+    /// As it is called in a sentence.
+    fn spoken(self) -> String {
+        match self {
+            Self::Named(title, "hash") => format!("#{title}"),
+            Self::Named(..) | Self::Partner(_) => self.title().to_owned(),
+        }
     }
 
     fn title(self) -> &'a str {

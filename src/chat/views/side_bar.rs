@@ -96,7 +96,7 @@ fn my_room(room: &MyRoom, open: Option<RoomId>, unread: Option<&Unread>) -> Mark
             a class={ "row" @if here { " open" } } href=(path(&room.slug)) aria-current=[here.then_some("page")] {
                 @match &room.partner {
                     Some(partner) => {
-                        (avatar(partner.face(), 24))
+                        span class="flex-none max-md:*:[--size:40px]" { (avatar(partner.face(), 24)) }
                         span.row-text { span class="row-name author" { bdi { (partner.name) } } }
                     }
                     None => {

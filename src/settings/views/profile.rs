@@ -26,7 +26,7 @@ pub fn profile(ctx: &Ctx, face: Face<'_>, form: &ProfileForm, errors: &FieldErro
 pub fn picture(ctx: &Ctx, face: Face<'_>, errors: &FieldErrors) -> Markup {
     let error = errors.get("picture");
     html! {
-        div #picture .card data-author=(face.id) class="flex flex-wrap items-start gap-5 p-5" {
+        div #picture data-author=(face.id) class="card flex flex-wrap items-start gap-5 p-5" {
             div { (avatar(face, 72)) }
             div class="grid min-w-0 flex-1 basis-60 gap-4" {
                 form class="grid gap-4" method="post" action="/settings/picture" enctype="multipart/form-data"
