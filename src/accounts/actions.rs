@@ -7,12 +7,12 @@ use sqlx::{PgConnection, PgPool};
 use tokio::time::timeout;
 
 use super::device_cookie::DeviceCookie;
-use super::model::{self, LogInForm, NewAccount, Password, PersonName, Role, SignUpForm, Username};
+use super::model::{self, Act, LogInForm, NewAccount, Password, PersonName, Role, SignUpForm, Username};
 use super::password::{self, Verdict};
 use super::queries::{self, NewUser};
 pub use super::sessions::{LoggedIn, end_other_sessions, end_session, expiry, log_out, note_use};
 pub(super) use super::sessions::{OpenedSession, end_sessions, start_session};
-use super::{emails, mails};
+use super::{emails, mails, moderation};
 use crate::database::HeldConnection;
 use crate::error::{FieldErrors, ResultExt};
 use crate::ids::{SessionId, UserId};
@@ -21,6 +21,9 @@ use crate::web::Theme;
 use crate::web::forwarded::Client;
 use crate::web::session::{self, Lifetime};
 use crate::{App, Error, Result, jobs, mail};
+
+/// The network address that a log-in came from is forgotten after this long, also of one that goes on.
+const ADDRESS_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// An ended or expired log-in is kept this long, so that "last seen" is known.
 const ENDED_KEPT: TimeDelta = TimeDelta::days(30);
@@ -136,6 +139,10 @@ pub async fn log_in(app: &App, form: &LogInForm, client: &Client, device: &Devic
             return Err(wrong_password());
         }
     }
+    if let Some(reason) = queries::find_ban(&mut *tx, found.user).await? {
+        let sentence = format!("This account is banned. The reason: {reason}");
+        return Err(Error::Invalid(FieldErrors::one("form", sentence)));
+    }
     if device.number(app, found.user).is_none() && account.verified_email().is_some() {
         mail::store(app, &mut tx, &mails::new_device(&account, client, app.now())).await?;
     }
@@ -186,6 +193,11 @@ pub async fn change_role(app: &App, actor: UserId, username: &str, role: Role) -
         return Err(Error::Conflict(sentence.into()));
     }
     queries::update_role(&mut tx, user, role).await?;
+    let act = match role {
+        Role::Admin => Act::Promote,
+        Role::Member => Act::Demote,
+    };
+    moderation::note(app, &mut tx, actor, act, user, "").await?;
     let ended = queries::update_sessions_ended(&mut tx, user, None, app.now()).await?;
     end_sessions(app, tx, &ended).await
 }
@@ -230,6 +242,7 @@ pub async fn tidy(app: &App) -> Result<()> {
     let delete = async |db: &mut PgConnection| {
         queries::delete_sessions_expired(&mut *db, before).await?;
         queries::delete_tokens_expired(&mut *db, now).await?;
+        queries::forget_addresses(&mut *db, now - ADDRESS_KEPT).await?;
         queries::delete_revocations(db, before).await
     };
     let mut held = HeldConnection::with_limit(app.db.clone(), TIDY_TIMEOUT);

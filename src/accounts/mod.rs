@@ -33,6 +33,7 @@ mod handlers;
 mod links;
 mod mails;
 pub mod model;
+pub mod moderation;
 mod password;
 pub mod passwords;
 pub mod privacy;

@@ -5,11 +5,12 @@ use tower_sessions::session::Id;
 use super::actions::end_sessions;
 use super::current_user::CurrentUser;
 use super::links::{self, LinkKind};
-use super::mails;
-use super::model::{NewPasswordForm, Password, PasswordForm};
+use super::model::{Act, NewPasswordForm, Password, PasswordForm};
 use super::password::{self, Verdict};
 use super::queries::{self, Account, EndedSession};
+use super::{mails, moderation};
 use crate::error::FieldErrors;
+use crate::ids::UserId;
 use crate::jobs::{self, Job, Kind};
 use crate::text::fold;
 use crate::web::forwarded::Client;
@@ -114,11 +115,12 @@ pub async fn send_reset(app: &App, job: &Job) -> Result<()> {
 }
 
 /// Makes a link for an administrator to hand over.
-pub async fn create_reset_link(app: &App, username: &str) -> Result<String> {
+pub async fn create_reset_link(app: &App, actor: UserId, username: &str) -> Result<String> {
     let found = queries::find_credentials_by_name(&app.db, &fold(username)).await?;
     let user = found.ok_or(Error::NotFound)?.user;
     let mut tx = app.db.begin().await?;
     let link = links::create(app, &mut tx, LinkKind::Reset, user, None).await?;
+    moderation::note(app, &mut tx, actor, Act::MakeResetLink, user, "").await?;
     tx.commit().await?;
     Ok(link)
 }

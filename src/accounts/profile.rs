@@ -12,6 +12,7 @@ use crate::{App, Error, Result};
 
 /// Changes what a person says of themselves, and makes it known to whoever shows their name.
 pub async fn update(app: &App, user: UserId, form: &ProfileForm) -> Result<()> {
+    app.throttle.check_membership(user)?;
     queries::update_profile(&app.db, user, &form.parse()?).await?;
     publish(app, user);
     Ok(())
@@ -19,6 +20,7 @@ pub async fn update(app: &App, user: UserId, form: &ProfileForm) -> Result<()> {
 
 /// Gives a person the picture in this file, or its part that the crop says.
 pub async fn update_picture(app: &App, user: UserId, file: Bytes, crop: Option<Crop>) -> Result<()> {
+    app.throttle.check_membership(user)?;
     let made = picture::squares(file, crop).await?;
     let squares = made.map_err(|sentence| Error::Invalid(FieldErrors::one("picture", sentence)))?;
     queries::upsert_picture(&app.db, user, Uuid::new_v4(), squares.content_type, &squares.files).await?;
@@ -28,6 +30,7 @@ pub async fn update_picture(app: &App, user: UserId, file: Bytes, crop: Option<C
 
 /// Takes a person's picture away.
 pub async fn delete_picture(app: &App, user: UserId) -> Result<()> {
+    app.throttle.check_membership(user)?;
     queries::delete_picture(&app.db, user).await?;
     publish(app, user);
     Ok(())

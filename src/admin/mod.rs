@@ -6,7 +6,7 @@ pub mod views;
 
 use poem::{Route, get, post};
 
-use handlers::{overview, reset_links, roles, rooms, users};
+use handlers::{audit, bans, overview, reset_links, roles, rooms, users};
 
 /// Every page of the administration.
 pub fn routes(route: Route) -> Route {
@@ -19,6 +19,10 @@ pub fn routes(route: Route) -> Route {
         .at("/admin/rooms/:slug/restore", post(rooms::restore))
         .at("/admin/rooms/:slug/delete", get(rooms::ask).post(rooms::destroy))
         .at("/admin/users", get(users::index))
+        .at("/admin/users/:username/ban", get(bans::new).post(bans::create))
+        .at("/admin/users/:username/unban", post(bans::destroy))
+        .at("/admin/users/:username/end-sessions", post(bans::end_sessions))
+        .at("/admin/audit", get(audit::index))
         .at("/admin/users/:username/role", post(roles::update))
         .at("/admin/users/:username/reset-link", post(reset_links::create))
 }

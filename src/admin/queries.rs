@@ -14,7 +14,7 @@ use crate::rooms::model::AdminRow;
 pub async fn list_people(db: &PgPool, search: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Person>> {
     let mut connection = planning(db).await?;
     let rows = sqlx::query!(
-        r#"SELECT u.id AS "id: UserId", u.username, a.name AS "name!", a.picture, u.email, u.role,
+        r#"SELECT u.id AS "id: UserId", u.username, a.name AS "name!", a.picture, u.email, u.role, u.ban_reason,
                   u.created_at AS "created_at: DateTime<Utc>",
                   (SELECT max(s.last_used_at) FROM user_sessions s WHERE s.user_id = u.id)
                       AS "last_used_at: DateTime<Utc>"
@@ -37,6 +37,7 @@ pub async fn list_people(db: &PgPool, search: &str, after: &str, limit: i64) -> 
         picture: row.picture,
         username: row.username,
         email: row.email,
+        ban: row.ban_reason,
         is_admin: Role::parse(&row.role) == Some(Role::Admin),
         created_at: row.created_at,
         last_used_at: row.last_used_at,

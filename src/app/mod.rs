@@ -206,16 +206,17 @@ async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result
     })
 }
 
-/// Forgets whom nothing throttles any more, and log-ins that ended long ago.
+/// At the start and now and then: forgets whom nothing throttles any more, log-ins that ended long ago, and where others
+/// came from.
 async fn keep_house(app: App) {
     loop {
-        sleep(HOUSEKEEPING).await;
         if let Err(error) = accounts::actions::tidy(&app).await {
             tracing::warn!(%error, "old log-ins could not be removed");
         }
         if let Err(error) = jobs::tidy(&app).await {
             tracing::warn!(%error, "old jobs could not be removed");
         }
+        sleep(HOUSEKEEPING).await;
     }
 }
 

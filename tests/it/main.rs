@@ -30,6 +30,7 @@ mod mail;
 mod messages;
 mod missed;
 mod model;
+mod moderation;
 mod nodes;
 mod outages;
 mod own_rooms;

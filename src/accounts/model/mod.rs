@@ -4,6 +4,7 @@
 mod device;
 mod fields;
 mod forms;
+mod moderation;
 mod profile;
 
 use chrono::{DateTime, Utc};
@@ -15,6 +16,7 @@ pub use forms::{
     ConsentForm, EmailForm, LogInForm, NewAccount, NewPasswordForm, PasswordForm, ResetForm, SignUpForm, first_log_in,
     user_inputs,
 };
+pub use moderation::{Act, AuditEntry, BanReason};
 pub use profile::{Bio, Crop, MAX_BIO, MAX_PICTURE, NewProfile, Profile, ProfileForm, SIDES};
 
 use crate::ids::UserId;
@@ -94,6 +96,8 @@ pub struct Person {
     pub is_admin: bool,
     /// When they signed up.
     pub created_at: DateTime<Utc>,
+    /// Why they are banned, if they are.
+    pub ban: Option<String>,
     /// When they were last seen, to the hour; None when none of their log-ins is kept.
     pub last_used_at: Option<DateTime<Utc>>,
 }

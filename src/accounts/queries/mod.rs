@@ -1,5 +1,6 @@
 //! The SQL of accounts, sessions and one-time codes.
 
+mod moderation;
 mod privacy;
 mod profile;
 mod sessions;
@@ -11,6 +12,7 @@ use sqlx::{PgConnection, PgExecutor};
 use crate::accounts::model::{NewAccount, Role};
 use crate::ids::{KeyId, UserId};
 
+pub use moderation::*;
 pub use privacy::*;
 pub use profile::*;
 pub use sessions::*;

@@ -254,6 +254,17 @@ pub async fn update_sessions_ended(
     .await
 }
 
+/// Forgets where log-ins came from that began before that time.
+pub async fn forget_addresses(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE user_sessions SET address = NULL WHERE created_at < $1 AND address IS NOT NULL",
+        before as _
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// Deletes log-ins that expired before that time.
 pub async fn delete_sessions_expired(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> sqlx::Result<u64> {
     let done = sqlx::query!("DELETE FROM user_sessions WHERE expires_at < $1", before as _);

@@ -1,5 +1,7 @@
 //! The administrator's pages: one file per resource.
 
+pub(super) mod audit;
+pub(super) mod bans;
 pub(super) mod overview;
 pub(super) mod reset_links;
 pub(super) mod roles;

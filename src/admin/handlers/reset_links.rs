@@ -18,7 +18,7 @@ pub async fn create(
     Administrator(user): Administrator,
     Path(username): Path<String>,
 ) -> Result<Markup> {
-    let link = passwords::create_reset_link(&app, &username).await?;
+    let link = passwords::create_reset_link(&app, user.id, &username).await?;
     let shell = Shell::load(&app, &ctx, &user, Open::Admin).await?;
     Ok(views::reset_link(&shell, &username, &link))
 }

@@ -48,7 +48,7 @@ pub async fn create(
     Form(form): Form<RoomForm>,
 ) -> Result<Response> {
     let outcome = match parse(&form) {
-        Ok((name, topic)) => rooms::actions::create(&app, name, topic).await.map(drop),
+        Ok((name, topic)) => rooms::actions::create(&app, user.id, name, topic).await.map(drop),
         Err(error) => Err(error),
     };
     match outcome {
@@ -160,11 +160,11 @@ pub async fn ask(
 pub async fn destroy(
     app: Data<&App>,
     ctx: Ctx,
-    _: Administrator,
+    Administrator(user): Administrator,
     request: &Request,
     Path(slug): Path<String>,
 ) -> Result<Response> {
-    rooms::actions::delete(&app, &slug).await?;
+    rooms::actions::delete(&app, user.id, &slug).await?;
     listed(&app, &ctx, request, "The room is deleted.").await
 }
 

@@ -1,5 +1,6 @@
-//! The administrator's pages: overview, rooms, users.
+//! The administrator's pages: overview, rooms, users, and what administrators did.
 
+mod audit;
 mod overview;
 mod rooms;
 mod users;
@@ -10,11 +11,12 @@ use crate::chat::{self, Shell};
 use crate::web::components::back_to_chats;
 use crate::web::layout;
 
+pub use audit::audit;
 pub use overview::{Overview, overview};
 pub use rooms::{
     RoomForm, RoomsPage, new_room, room_delete, room_edit, room_list, room_made, rooms_content, rooms_page,
 };
-pub use users::{UsersPage, people, reset_link, users};
+pub use users::{UsersPage, ban, people, reset_link, users};
 
 /// Which tab is open.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,6 +24,7 @@ enum Tab {
     Overview,
     Rooms,
     Users,
+    Audit,
 }
 
 /// A page of the administration inside the shell: title, tabs, content.
@@ -30,6 +33,7 @@ fn page(shell: &Shell<'_>, tab: Tab, content: &Markup) -> Markup {
         (Tab::Overview, "/admin/", "Overview"),
         (Tab::Rooms, "/admin/rooms", "Rooms"),
         (Tab::Users, "/admin/users", "Users"),
+        (Tab::Audit, "/admin/audit", "Audit"),
     ];
     let name = tabs
         .iter()

@@ -3,9 +3,10 @@
 use maud::{Markup, html};
 
 use super::{Tab, ask, choices, page};
-use crate::accounts::model::Person;
+use crate::accounts::model::{Author, Person};
 use crate::chat::Shell;
-use crate::web::components::{avatar, chip, csrf_field, empty_state};
+use crate::error::FieldErrors;
+use crate::web::components::{Field, avatar, chip, csrf_field, empty_state, field};
 use crate::web::icons::icon;
 use crate::web::lists::{list_head, show_more};
 use crate::web::{Ctx, Viewer};
@@ -79,6 +80,64 @@ pub fn reset_link(shell: &Shell<'_>, username: &str, link: &str) -> Markup {
     page(shell, Tab::Users, &content)
 }
 
+/// What else can be done about a person.
+fn more(ctx: &Ctx, person: &Person) -> Markup {
+    let path = |act: &str| format!("/admin/users/{}/{act}", person.username);
+    let form = |act: &str, class: &str, sign: &str, label: &str| {
+        html! {
+            form method="post" action=(path(act)) {
+                (csrf_field(ctx))
+                button class=(class) type="submit" data-busy="One moment" { (icon(sign)) span.label { (label) } }
+            }
+        }
+    };
+    html! {
+        details class="popup flex-none @max-[640px]:ps-13" {
+            summary.icon-button aria-label={ "More about " (person.name) } { (icon("ellipsis-vertical")) }
+            div.menu {
+                (form("reset-link", "", "key-round", "Reset link"))
+                (form("end-sessions", "", "log-out", "End all sessions"))
+                @if person.ban.is_some() {
+                    (form("unban", "", "circle-check", "End the ban"))
+                } @else if !person.is_admin {
+                    a class="text-bad" href=(path("ban")) { (icon("user-x")) "Ban" }
+                }
+            }
+        }
+    }
+}
+
+/// Asks why somebody is to be banned.
+pub fn ban(shell: &Shell<'_>, person: &Author, reason: &str, errors: &FieldErrors) -> Markup {
+    let path = format!("/admin/users/{}/ban", person.username);
+    let sentence =
+        "They are logged out everywhere at once and cannot log in. What they wrote stays. You can end the ban.";
+    let content = ask(
+        "ban-title",
+        &format!("Ban @{}", person.username),
+        sentence,
+        &html! {
+            form class="mt-5" method="post" action=(path) novalidate {
+                (csrf_field(shell.ctx))
+                (field(Field {
+                    label: "Reason, which they see",
+                    name: "reason",
+                    value: reason,
+                    error: errors.get("reason"),
+                    max_length: Some(200),
+                    autofocus: true,
+                    ..Field::default()
+                }))
+                (choices(&html! {
+                    a.button.ghost href="/admin/users" { "Cancel" }
+                    button.button.danger type="submit" data-busy="Banning" { span.label { "Ban" } }
+                }))
+            }
+        },
+    );
+    page(shell, Tab::Users, &content)
+}
+
 fn row(ctx: &Ctx, viewer: &Viewer, person: &Person, admins: i64) -> Markup {
     let last = person.is_admin && admins <= 1;
     let path = format!("/admin/users/{}/role", person.username);
@@ -96,16 +155,15 @@ fn row(ctx: &Ctx, viewer: &Viewer, person: &Person, admins: i64) -> Markup {
                     bdi class="font-600 wrap-anywhere" { (person.name) } span class="text-13 wrap-anywhere text-t3" { "@" (person.username) }
                     @if person.is_admin { (chip("violet", "Administrator")) }
                     @if person.id == viewer.id { (chip("", "You")) }
+                    @if person.ban.is_some() { (chip("bad", "Banned")) }
                 }
+                @if let Some(reason) = &person.ban { p class="mt-0.5 text-13 wrap-anywhere text-t2" dir="auto" { (reason) } }
                 p class="mt-0.5 text-13 wrap-anywhere text-t3" {
                     @if let Some(email) = &person.email { (email) " · " }
                     "joined " time datetime=(person.created_at.format("%Y-%m-%dT%H:%M:%SZ")) data-format="date" { (person.created_at.format("%-d %B %Y")) }
                 }
             }
-            form class="flex-none @max-[640px]:ps-13" method="post" action={ "/admin/users/" (person.username) "/reset-link" } {
-                (csrf_field(ctx))
-                button.button.small.secondary type="submit" aria-label={ "Reset link for " (person.name) } { "Reset link" }
-            }
+            (more(ctx, person))
             form class="grid flex-none justify-items-end gap-0.5 @max-[640px]:w-full @max-[640px]:justify-items-start @max-[640px]:ps-13" method="post" action=(path) hx-post=(path) hx-include="#q" hx-target="#people" hx-swap="outerHTML" {
                 (csrf_field(ctx))
                 input type="hidden" name="role" value=(role);

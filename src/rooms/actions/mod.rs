@@ -10,6 +10,8 @@ use sqlx::PgConnection;
 
 use super::model::{EventKind, Kind, MemberRole, Membership, NewEvent, Room, RoomAddress, RoomName, Topic};
 use super::queries;
+use crate::accounts::model::Act;
+use crate::accounts::queries::insert_act;
 use crate::bus::Event;
 use crate::error::{FieldErrors, ResultExt};
 use crate::ids::{Change, RoomId, UserId};
@@ -24,7 +26,7 @@ pub async fn enter(app: &App, user: UserId, room: RoomAddress<'_>) -> Result<Mem
 }
 
 /// Makes a public room. A taken name is an error of the field `name`.
-pub async fn create(app: &App, name: RoomName, topic: Topic) -> Result<Room> {
+pub async fn create(app: &App, actor: UserId, name: RoomName, topic: Topic) -> Result<Room> {
     let mut tx = app.db.begin().await?;
     let key = app.vault.create_data_key(&mut tx).await?;
     let id = RoomId::new();
@@ -33,6 +35,7 @@ pub async fn create(app: &App, name: RoomName, topic: Topic) -> Result<Room> {
         .on_constraint("rooms_slug_key_unique", name_taken)?;
     let room = queries::lock_room(&mut tx, id).await?.ok_or(Error::NotFound)?;
     queries::advance_room_list(&mut tx, id).await?;
+    note(app, &mut tx, actor, Act::CreateRoom, &room).await?;
     tx.commit().await?;
     app.bus.publish(Event::RoomListChanged);
     Ok(room)
@@ -46,6 +49,7 @@ pub async fn edit(app: &App, actor: UserId, slug: &str, name: RoomName, topic: T
         .await
         .on_constraint("rooms_slug_key_unique", name_taken)?;
     let change = queries::take_change(&mut tx, room.id, event(app, EventKind::Edited, actor)).await?;
+    note(app, &mut tx, actor, Act::EditRoom, &room).await?;
     queries::advance_room_list(&mut tx, room.id).await?;
     tx.commit().await?;
     publish_change(app, room.id, change);
@@ -69,11 +73,12 @@ async fn set_archived(app: &App, actor: UserId, slug: &str, archived: bool) -> R
     if room.archived_at.is_some() == archived {
         return Ok(());
     }
-    let (kind, at) = if archived {
-        (EventKind::Archived, Some(app.now()))
+    let (kind, at, act) = if archived {
+        (EventKind::Archived, Some(app.now()), Act::ArchiveRoom)
     } else {
-        (EventKind::Restored, None)
+        (EventKind::Restored, None, Act::RestoreRoom)
     };
+    note(app, &mut tx, actor, act, &room).await?;
     queries::update_archived(&mut tx, room.id, at).await?;
     let change = queries::take_change(&mut tx, room.id, event(app, kind, actor)).await?;
     queries::advance_room_list(&mut tx, room.id).await?;
@@ -85,12 +90,13 @@ async fn set_archived(app: &App, actor: UserId, slug: &str, archived: bool) -> R
 
 /// Deletes a public room with everything in it. There is no way back. It goes on although the page that asked for it
 /// does not wait: a room with millions of messages takes a while, and only its own messages wait for it.
-pub async fn delete(app: &App, slug: &str) -> Result<()> {
+pub async fn delete(app: &App, actor: UserId, slug: &str) -> Result<()> {
     let (app, slug) = (app.clone(), slug.to_owned());
     let deleting = tokio::spawn(async move {
         let mut tx = app.db.begin().await?;
         let room = lock_public(&mut tx, &slug).await?;
         queries::delete_room(&mut tx, room.id, room.key).await?;
+        note(&app, &mut tx, actor, Act::DeleteRoom, &room).await?;
         queries::advance_room_list(&mut tx, room.id).await?;
         tx.commit().await?;
         // One past its last change: whoever serves it looks, and finds that it is gone.
@@ -114,6 +120,7 @@ pub async fn join(app: &App, user: UserId, slug: &str) -> Result<Room> {
         let change = queries::take_change(&mut tx, room.id, event(app, EventKind::Joined, user)).await?;
         tx.commit().await?;
         publish_change(app, room.id, change);
+        app.bus.publish(Event::SideBarChanged { people: vec![user] });
     }
     Ok(room)
 }
@@ -143,6 +150,11 @@ async fn lock_public(tx: &mut PgConnection, slug: &str) -> Result<Room> {
         .await?
         .ok_or(Error::NotFound)?;
     queries::lock_room(tx, found.id).await?.ok_or(Error::NotFound)
+}
+
+/// Notes what an administrator does to a public room, by the name that it has before.
+async fn note(app: &App, tx: &mut PgConnection, actor: UserId, act: Act, room: &Room) -> Result<()> {
+    Ok(insert_act(tx, actor, act, (None, &room.title), app.now()).await?)
 }
 
 /// What somebody does now, to nobody else.

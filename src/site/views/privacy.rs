@@ -36,7 +36,7 @@ const STORED: [(&str, &str, &str); 11] = [
     (
         "Your logins: the browser and system you used, the network address it came from, when it began and was last used. The key in your cookie only as a hash",
         "To know that it is you, to show you where you are logged in, and to end a login everywhere at once.",
-        "It ends when you log out, and after 30 days without use at the latest (one day without “stay logged in”). It is deleted 30 days later.",
+        "It ends when you log out, and after 30 days without use at the latest (one day without “stay logged in”). It is deleted 30 days later. The network address is forgotten 30 days after the login began.",
     ),
     (
         "Your choices: the look, and whether others see that you are online and what you have read",

@@ -7,7 +7,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 40] = [
+const UNSAFE: [(&str, &str); 43] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -46,6 +46,9 @@ const UNSAFE: [(&str, &str); 40] = [
     ("/accounts/reset/x", "password=eight+loud+suns+under+it"),
     ("/accounts/email/verify/x", ""),
     ("/admin/users/alice/reset-link", ""),
+    ("/admin/users/alice/ban", "reason=spam"),
+    ("/admin/users/alice/unban", ""),
+    ("/admin/users/alice/end-sessions", ""),
     ("/settings/sessions/end-others", ""),
     ("/settings/sessions/00000000-0000-0000-0000-000000000000/end", ""),
     ("/chat/room/General/join", ""),
