@@ -32,13 +32,14 @@ const isHeard = (item) => getComputedStyle(item).getPropertyValue("--folded") ==
 
 /** New messages of others arrived. */
 export function announce(items) {
-  if (items.length === 0) return;
-  for (const item of items.filter(isHeard)) {
+  const loud = items.filter(isHeard);
+  if (loud.length === 0) return;
+  for (const item of loud) {
     heard.push({ author: authorOf(item), text: find(".body", item)?.textContent ?? "" });
   }
-  if (heard.length > 0) timer ??= setTimeout(say, 100);
+  timer ??= setTimeout(say, 100);
   if (document.hidden) {
-    unseen += items.length;
+    unseen += loud.length;
     document.title = `(${unseen}) ${title}`;
   }
 }

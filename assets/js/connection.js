@@ -86,9 +86,13 @@ function become(kind, nextTry = null) {
 
 /** Sends a message; false when there is no way. A true is no promise: only the echo is. */
 export function send(value) {
+  // The inbox of a page that can only be read knows of no room.
+  if (value.type === "read" && (owner !== room || status.kind === "polling")) {
+    markRead(value);
+    return true;
+  }
   if (status.kind === "polling") {
-    if (value.type === "read") markRead(value.seq);
-    else sendByForm(value);
+    sendByForm(value);
     return true;
   }
   const socket = current()?.socket;

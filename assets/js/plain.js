@@ -38,9 +38,10 @@ export function askForChanges() {
 }
 
 /** Says what was read. */
-export function markRead(seq) {
-  const token = find("#composer [name=csrf_token]").value;
-  return request(`${roomPath()}/read`, { method: "POST", body: new URLSearchParams({ seq, csrf_token: token }) });
+export function markRead({ seq, version }) {
+  const fields = new URLSearchParams({ seq, csrf_token: find("[name=csrf_token]").value });
+  if (version !== undefined) fields.set("version", version);
+  return request(`${roomPath()}/read`, { method: "POST", body: fields });
 }
 
 /** Sends a message. */

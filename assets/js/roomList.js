@@ -50,5 +50,7 @@ export function afterFrame(html) {
     const row = document.getElementById(focused);
     (row?.matches("a") ? row : row?.querySelector("a"))?.focus();
   }
+  // Who is blocked stands in the reader's own style sheet.
+  if (digest) find("link[href^='/chat/me.css']").href = `/chat/me.css?${digest}`;
   if (digest) document.body.dispatchEvent(new CustomEvent("mine:changed"));
 }

@@ -12,7 +12,10 @@ const MOST = 99;
 /** What was read is said once in this time. */
 const APART_MS = 1_000;
 
-/** By room: how many wait, the newest message that is known of, and how often the reader marked something as unread. */
+/**
+ * By room: how many wait, the newest message that is known of, how often the reader marked something as unread, and the
+ * last message that they have read.
+ */
 const rooms = new Map();
 /** Up to where the other person of a direct chat has read. */
 let receipt = Number(room?.dataset.receipt ?? 0);
@@ -24,8 +27,8 @@ const rowOf = (id) => document.getElementById(`room-${id}`);
 
 function learn() {
   for (const row of document.querySelectorAll("[data-room][data-unread]")) {
-    const [count, seq, version] = row.dataset.unread.split(" ").map(Number);
-    if (!rooms.has(row.dataset.room)) rooms.set(row.dataset.room, { count, seq, version });
+    const [count, seq, version, read] = row.dataset.unread.split(" ").map(Number);
+    if (!rooms.has(row.dataset.room)) rooms.set(row.dataset.room, { count, seq, version, read });
   }
 }
 
@@ -50,10 +53,13 @@ function moveUp(id) {
 }
 
 function heard(data) {
-  for (const [id, [count, seq, version]] of Object.entries(data.unread ?? {})) {
+  for (const [id, [count, seq, version, read]] of Object.entries(data.unread ?? {})) {
     const known = rooms.get(id);
-    if (known && known.version > version) continue;
-    rooms.set(id, { count, seq: Math.max(seq, known?.version === version ? known.seq : 0), version });
+    // Several say it, not in an order: what was said before something was read, or marked as unread, is out of date.
+    if (known && (known.version > version || (known.version === version && known.read > read))) continue;
+    // What has been added up beyond this count stays added.
+    const later = known?.version === version ? Math.max(0, known.seq - seq) : 0;
+    rooms.set(id, { count: count + Math.min(later, known?.count ?? 0), seq: seq + later, version, read });
     draw(id);
   }
   for (const [id, [count, from, seq]] of Object.entries(data.active ?? {})) {

@@ -36,6 +36,8 @@ pub struct ReadMove {
     pub last_seq: Seq,
     /// How often they marked something as unread.
     pub version: i64,
+    /// The last message that they have read, by that count.
+    pub read: Seq,
     /// What the other person of a direct chat may know of it: up to which message.
     pub receipt: Option<Seq>,
 }

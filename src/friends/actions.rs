@@ -20,7 +20,6 @@ pub async fn find(app: &App, me: UserId, username: &str) -> Result<(Author, Rela
 
 /// Asks somebody to be a friend; if they have asked as well, both are friends. Asking twice is asking once.
 pub async fn request(app: &App, me: UserId, username: &str) -> Result<Author> {
-    app.throttle.check_membership(me)?;
     change(app, me, username, async |db, pair, person, relation| match relation {
         Relation::Blocked => Err(Error::Conflict(format!(
             "You blocked {}. Unblock them first.",
@@ -56,7 +55,6 @@ pub async fn end(app: &App, me: UserId, username: &str, expected: Relation) -> R
 
 /// Blocks somebody, which ends a friendship and requests. Blocking twice is blocking once.
 pub async fn block(app: &App, me: UserId, username: &str) -> Result<Author> {
-    app.throttle.check_membership(me)?;
     change(app, me, username, async |db, pair, person, _| {
         if queries::insert_block(db, me, person.id, app.now()).await? {
             queries::delete_friendship(db, pair).await?;
@@ -82,15 +80,21 @@ async fn change(
     username: &str,
     store: impl AsyncFnOnce(&mut PgConnection, Pair, &Author, Relation) -> Result<()>,
 ) -> Result<Author> {
+    app.throttle.check_membership(me)?;
     let (person, pair) = find_pair(app, me, username).await?;
     let mut tx = app.db.begin().await?;
     queries::lock_pair(&mut tx, pair).await?;
     let relation = queries::find_relation(&mut *tx, me, person.id, pair).await?;
+    let theirs = queries::find_relation(&mut *tx, person.id, me, pair).await?;
     store(&mut tx, pair, &person, relation).await?;
+    let is_told = queries::find_relation(&mut *tx, person.id, me, pair).await? != theirs;
     tx.commit().await?;
-    app.bus.publish(Event::SideBarChanged {
-        people: vec![me, person.id],
-    });
+    let mut people = vec![me];
+    // Who is blocked, or was asked by somebody whom they block, sees nothing of it.
+    if is_told {
+        people.push(person.id);
+    }
+    app.bus.publish(Event::SideBarChanged { people });
     Ok(person)
 }
 

@@ -182,8 +182,8 @@ pub async fn list_contacts(
     Ok(contacts.collect())
 }
 
-/// A page of the people whose username or name begins with `search` (folded), by username, after the one with key
-/// `after`; not `me`. Each condition can use an index: a whole name begins with `search` only if the first name begins
+/// A page of the people whose username or shown name begins with `search` (folded), by username, after the one with key
+/// `after`; not `me`. First and last name of somebody who goes by a display name are not searched: they are not shown. Each condition can use an index: a whole name begins with `search` only if the first name begins
 /// with its first word.
 pub async fn search(db: &PgPool, me: UserId, search: &str, after: &str, limit: i64) -> sqlx::Result<Vec<Contact>> {
     let mut connection = planning(db).await?;
@@ -194,8 +194,10 @@ pub async fn search(db: &PgPool, me: UserId, search: &str, after: &str, limit: i
            FROM users u JOIN authors a ON a.id = u.id
            LEFT JOIN friendships f ON f.lower_id = LEAST(u.id, $5) AND f.higher_id = GREATEST(u.id, $5)
            WHERE u.name_key > $2 AND u.id <> $5
-             AND (starts_with(u.name_key, $1) OR starts_with(u.display_key, $1) OR starts_with(u.last_key, $1)
-                  OR starts_with(u.first_key, $4) AND starts_with(u.first_key || ' ' || u.last_key, $1))
+             AND (starts_with(u.name_key, $1) OR starts_with(u.display_key, $1)
+                  OR u.display_key = '' AND starts_with(u.last_key, $1)
+                  OR u.display_key = '' AND starts_with(u.first_key, $4)
+                     AND starts_with(u.first_key || ' ' || u.last_key, $1))
            ORDER BY u.name_key LIMIT $3"#,
         search,
         after,

@@ -23,6 +23,10 @@ use crate::rooms::queries::{count_written, list_members_of, list_room_states, li
 use crate::{App, Error, Result};
 
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
+/// Rooms of which people are told together.
+const BATCH: usize = 500;
+/// Where more was written since than this, it is counted anew, which costs the same however much it is.
+const ADDED_UP: i64 = 2_000;
 /// Rooms that are remembered at most; then all are asked for anew.
 const REMEMBERED: usize = 10_000;
 
@@ -52,6 +56,13 @@ impl ActiveRooms {
         self.lock().insert(room);
     }
 
+    fn take(&self) -> Vec<RoomId> {
+        let mut active = self.lock();
+        let some: Vec<_> = active.iter().take(BATCH).copied().collect();
+        active.retain(|room| !some.contains(room));
+        some
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashSet<RoomId>> {
         // No code panics while it holds the lock, so a poisoned set is whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -67,7 +78,7 @@ pub(super) async fn run(app: &App, active: &ActiveRooms) {
     loop {
         tokio::select! {
             _ = tell.tick() => {
-                let rooms: Vec<_> = active.lock().drain().collect();
+                let rooms = active.take();
                 if rooms.is_empty() {
                     continue;
                 }
@@ -78,7 +89,8 @@ pub(super) async fn run(app: &App, active: &ActiveRooms) {
             }
             received = bus.next() => match received {
                 Some(BusEvent::Event(Event::RoomChanged { room, .. })) => active.note(room),
-                Some(BusEvent::Event(_) | BusEvent::Resync) => {}
+                Some(BusEvent::Resync) => known.rooms.keys().for_each(|room| active.note(*room)),
+                Some(BusEvent::Event(_)) => {}
                 None => return,
             },
         }
@@ -165,6 +177,11 @@ impl Known {
         }
         let here: HashSet<_> = people.iter().copied().collect();
         let came: Vec<_> = here.difference(&self.people).copied().collect();
+        for state in states {
+            if let Some(room) = self.rooms.get_mut(&state.id) {
+                room.told = room.told.filter(|told| state.last_seq.0 - told.0 <= ADDED_UP);
+            }
+        }
         let is_stale = |state: &&RoomState| {
             let room = self.rooms.get(&state.id);
             room.is_none_or(|room| room.members_change != state.members_change)

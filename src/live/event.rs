@@ -53,7 +53,7 @@ pub(super) enum Event<'a> {
     ReadMoved(&'a ReadMove),
     /// The other person of a direct chat has read up to there.
     ReceiptMoved(RoomId, UserId, Seq),
-    /// So many messages of others came in rooms of the person, and so far these are: `{"<room>": [count, seq]}`.
+    /// So many messages of others came in rooms of the person, and so far these are: `{"<room>": [count, from, seq]}`.
     RoomsActive(&'a str),
     /// So many people are online in the room.
     OnlineChanged(usize),
@@ -84,12 +84,12 @@ impl Event<'_> {
             Self::UnreadCounted(unread) => {
                 let rooms: HashMap<_, _> = unread
                     .iter()
-                    .map(|(room, unread)| (room, (unread.count, unread.last_seq, unread.version)))
+                    .map(|(room, unread)| (room, (unread.count, unread.last_seq, unread.version, unread.read)))
                     .collect();
                 json!({"unread": rooms}).to_string()
             }
             Self::ReadMoved(moved) => {
-                let unread = (moved.count, moved.last_seq, moved.version);
+                let unread = (moved.count, moved.last_seq, moved.version, moved.read);
                 json!({"unread": {moved.room.to_string(): unread}}).to_string()
             }
             Self::ReceiptMoved(room, reader, seq) => {

@@ -18,6 +18,8 @@ use crate::rooms::model::Read;
 
 /// What is said within this time is stored by one statement.
 const GATHER_TIME: Duration = Duration::from_millis(500);
+/// Pause after a failure.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// So many are stored at once.
 const BATCH: usize = 2_000;
 
@@ -52,7 +54,7 @@ impl Reads {
     }
 }
 
-/// Stores what is noted. What could not be stored is said again when more is read.
+/// Stores what is noted; after a failure once more.
 pub(super) async fn run(app: &App, reads: &Reads) {
     loop {
         reads.came.notified().await;
@@ -64,6 +66,9 @@ pub(super) async fn run(app: &App, reads: &Reads) {
             }
             if let Err(error) = note_read(app, &some).await {
                 tracing::warn!(%error, "it could not be noted what was read");
+                some.into_iter().for_each(|read| reads.note(read));
+                sleep(RETRY_PAUSE).await;
+                break;
             }
         }
     }

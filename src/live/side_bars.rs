@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::event::Event as PageEvent;
 use crate::bus::{BusEvent, Event};
@@ -15,6 +15,10 @@ use crate::{App, Result};
 
 /// Changes within this time become one.
 const GATHER_INTERVAL: Duration = Duration::from_millis(100);
+/// So many people's side bars are loaded together.
+const BATCH: usize = 100;
+/// Pause after the database did not answer.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Receives whose side bar changed, and publishes.
 pub(super) async fn run(app: &App) {
@@ -25,8 +29,13 @@ pub(super) async fn run(app: &App) {
     loop {
         tokio::select! {
             _ = gather.tick(), if !changed.is_empty() => {
-                if let Err(error) = publish(app, changed.drain().collect()).await {
-                    tracing::warn!(%error, "changes of side bars could not be published");
+                let some: Vec<_> = changed.iter().take(BATCH).copied().collect();
+                match publish(app, &some).await {
+                    Ok(()) => changed.retain(|user| !some.contains(user)),
+                    Err(error) => {
+                        tracing::warn!(%error, "changes of side bars could not be published");
+                        sleep(RETRY_PAUSE).await;
+                    }
                 }
             }
             received = bus.next() => match received {
@@ -39,8 +48,12 @@ pub(super) async fn run(app: &App) {
     }
 }
 
-async fn publish(app: &App, mut changed: Vec<UserId>) -> Result<()> {
-    changed.retain(|user| app.hub.is_connected(*user));
+async fn publish(app: &App, changed: &[UserId]) -> Result<()> {
+    let changed: Vec<_> = changed
+        .iter()
+        .filter(|user| app.hub.is_connected(**user))
+        .copied()
+        .collect();
     if changed.is_empty() {
         return Ok(());
     }

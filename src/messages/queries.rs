@@ -132,7 +132,7 @@ pub enum LockedRooms {
 }
 
 /// Stores a batch of messages, each with a client id of its own, in one transaction, and returns the outcomes in their
-/// order; see `store_messages` in `migrations/0016_pictures.sql`.
+/// order; see `store_messages` in `migrations/0022_rooms.sql`.
 pub async fn store_messages(
     connection: &mut PgConnection,
     messages: &[&NewMessage],

@@ -31,6 +31,8 @@ pub async fn destroy(app: Data<&App>, ctx: Ctx, user: CurrentUser, Path(slug): P
 #[derive(Deserialize)]
 pub struct At {
     seq: i64,
+    /// How often they had marked something as unread, as far as the page knows.
+    version: Option<i64>,
 }
 
 /// Notes that the viewer has read up to there; without script it leads back to the room.
@@ -40,14 +42,14 @@ pub async fn read(
     ctx: Ctx,
     user: CurrentUser,
     Path(slug): Path<String>,
-    Form(At { seq }): Form<At>,
+    Form(At { seq, version }): Form<At>,
 ) -> Result<Response> {
     let room = actions::enter(&app, user.id, RoomAddress::Slug(&slug)).await?.room;
     let read = Read {
         room: room.id,
         user: user.id,
         seq: Seq(seq),
-        version: None,
+        version,
     };
     actions::note_read(&app, &[read]).await?;
     if ctx.htmx {
@@ -63,7 +65,7 @@ pub async fn unread(
     ctx: Ctx,
     user: CurrentUser,
     Path(slug): Path<String>,
-    Form(At { seq }): Form<At>,
+    Form(At { seq, .. }): Form<At>,
 ) -> Result<Response> {
     actions::mark_unread(&app, user.id, &slug, Seq(seq)).await?;
     Ok(lead_to(&ctx, "/chat/"))

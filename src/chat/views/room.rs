@@ -64,6 +64,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
                     (empty_state("Nobody has written here yet", "Write the first message. Everybody in the room sees it at once.", &html! {}))
                 }
             }
+            @if let Some(UnreadLine { count: 1.., .. }) = shown.unread { (mark_read(ctx, room)) }
             div #announcer .visually-hidden aria-live="polite" {}
             button #to-newest .new-messages type="button" hidden { (icon("arrow-down")) span.label { "New messages" } }
             @if is_open {
@@ -85,6 +86,19 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
         frame(shell, name.title(), sheet)
     } else {
         page(shell, name.title(), &sheet)
+    }
+}
+
+/// Without script nothing says by itself what was read.
+fn mark_read(ctx: &Ctx, room: &Room) -> Markup {
+    html! {
+        noscript {
+            form class="flex justify-center pb-2" method="post" action={ (path(&room.slug)) "/read" } {
+                (csrf_field(ctx))
+                input type="hidden" name="seq" value=(room.last_seq);
+                button.button.small.secondary type="submit" { "Mark as read" }
+            }
+        }
     }
 }
 

@@ -110,17 +110,17 @@ fn my_room(room: &MyRoom, open: Option<RoomId>, unread: Option<&Unread>) -> Mark
     }
 }
 
-/// How many messages wait, for the script to add to: the count, the newest message, and how often something was marked as
-/// unread.
+/// How many messages wait, for the script to add to: the count, the newest message, how often something was marked as
+/// unread, and the last message that was read.
 fn counts(unread: Option<&Unread>) -> Option<String> {
-    unread.map(
-        |Unread {
-             count,
-             last_seq,
-             version,
-             ..
-         }| format!("{count} {last_seq} {version}"),
-    )
+    let Unread {
+        count,
+        last_seq,
+        version,
+        read,
+        ..
+    } = unread?;
+    Some(format!("{count} {last_seq} {version} {read}"))
 }
 
 /// The badge of a room in which something waits; in a direct chat it is meant for the reader. The script draws the same.

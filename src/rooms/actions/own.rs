@@ -13,11 +13,21 @@ use crate::rooms::queries;
 use crate::text::fold;
 use crate::{App, Error, Result};
 
+/// Friends who are in a new room from the start at most.
+const MOST_CHOSEN: usize = 100;
+
 /// Makes a room, of which `owner` is the owner, with the friends who were chosen.
 pub async fn create(app: &App, owner: UserId, new: NewRoom) -> Result<Room> {
     app.throttle.check_membership(owner)?;
-    let mut members = Vec::with_capacity(new.members.len());
-    for username in &new.members {
+    let mut names: Vec<_> = new.members.iter().map(|name| fold(name)).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() > MOST_CHOSEN {
+        let sentence = format!("Choose at most {MOST_CHOSEN} people. You can add others later.");
+        return Err(Error::Invalid(FieldErrors::one("members", sentence)));
+    }
+    let mut members = Vec::with_capacity(names.len());
+    for username in &names {
         let (person, relation) = friends::actions::find(app, owner, username)
             .await
             .map_err(not_a_friend)?;
@@ -26,8 +36,6 @@ pub async fn create(app: &App, owner: UserId, new: NewRoom) -> Result<Room> {
         }
         members.push(person.id);
     }
-    members.sort_unstable();
-    members.dedup();
     let mut tx = app.db.begin().await?;
     let key = app.vault.create_data_key(&mut tx).await?;
     let id = RoomId::new();

@@ -215,6 +215,8 @@ pub struct Unread {
     pub last_seq: Seq,
     /// How often they marked something as unread.
     pub version: i64,
+    /// The last message that they have read, by that count.
+    pub read: Seq,
 }
 
 /// How far somebody says that they have read.

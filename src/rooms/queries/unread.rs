@@ -12,6 +12,7 @@ pub async fn list_unread(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx::Re
     let rows = sqlx::query_as!(
         UnreadRow,
         r#"SELECT m.user_id AS "user: UserId", m.room_id AS "room: RoomId", r.last_seq AS "last_seq: Seq", m.read_version,
+                  m.read_seq AS "read: Seq",
                   CASE WHEN r.last_seq > m.read_seq
                        THEN count_unread(m.room_id, m.user_id, GREATEST(m.read_seq, m.from_seq)) ELSE 0 END AS "count!"
            FROM members m JOIN rooms r ON r.id = m.room_id
@@ -40,6 +41,7 @@ pub async fn list_unread_in(
     let rows = sqlx::query_as!(
         UnreadRow,
         r#"SELECT m.user_id AS "user: UserId", m.room_id AS "room: RoomId", r.last_seq AS "last_seq: Seq", m.read_version,
+                  m.read_seq AS "read: Seq",
                   CASE WHEN r.last_seq > m.read_seq
                        THEN count_unread(m.room_id, m.user_id, GREATEST(m.read_seq, m.from_seq)) ELSE 0 END AS "count!"
            FROM members m JOIN rooms r ON r.id = m.room_id
@@ -60,6 +62,7 @@ struct UnreadRow {
     room: RoomId,
     last_seq: Seq,
     read_version: i64,
+    read: Seq,
     count: i64,
 }
 
@@ -70,6 +73,7 @@ impl UnreadRow {
             count: self.count,
             last_seq: self.last_seq,
             version: self.read_version,
+            read: self.read,
         };
         (self.user, unread)
     }
@@ -104,11 +108,11 @@ pub async fn update_read(connection: &mut PgConnection, reads: &[Read]) -> sqlx:
                RETURNING m.room_id, m.user_id, m.read_seq, m.receipt_seq, m.from_seq, m.read_version, r.last_seq, r.kind
            )
            SELECT room_id AS "room: RoomId", user_id AS "user: UserId", last_seq AS "last_seq: Seq",
-                  read_version AS version, count_unread(room_id, user_id, GREATEST(read_seq, from_seq)) AS "count!",
+                  read_version AS version, read_seq AS "read: Seq", count_unread(room_id, user_id, GREATEST(read_seq, from_seq)) AS "count!",
                   CASE WHEN kind = 'direct' AND NOT EXISTS (
                            SELECT FROM members o JOIN users u ON u.id = o.user_id
                            WHERE o.room_id = moved.room_id AND u.receipts_hidden
-                       ) THEN receipt_seq END AS "receipt: Seq"
+                       ) AND are_friends(room_id) THEN receipt_seq END AS "receipt: Seq"
            FROM moved"#,
         &rooms,
         &people,
@@ -134,7 +138,7 @@ pub async fn update_unread(
                RETURNING m.room_id, m.user_id, m.read_seq, m.from_seq, m.read_version, r.last_seq
            )
            SELECT room_id AS "room: RoomId", user_id AS "user: UserId", last_seq AS "last_seq: Seq",
-                  read_version AS version, count_unread(room_id, user_id, GREATEST(read_seq, from_seq)) AS "count!",
+                  read_version AS version, read_seq AS "read: Seq", count_unread(room_id, user_id, GREATEST(read_seq, from_seq)) AS "count!",
                   NULL::bigint AS "receipt: Seq"
            FROM moved"#,
         user.0,
@@ -155,7 +159,7 @@ pub async fn find_read(
         r#"SELECT m.read_seq AS "read: Seq", (
                SELECT o.receipt_seq FROM members o JOIN users u ON u.id = o.user_id JOIN users me ON me.id = m.user_id
                WHERE o.room_id = m.room_id AND o.user_id <> m.user_id AND r.kind = 'direct'
-                     AND NOT u.receipts_hidden AND NOT me.receipts_hidden
+                     AND NOT u.receipts_hidden AND NOT me.receipts_hidden AND are_friends(r.id)
            ) AS "receipt: Seq"
            FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND m.room_id = $2"#,
         user.0,

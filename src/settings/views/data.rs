@@ -62,7 +62,7 @@ pub fn switches(ctx: &Ctx, hidden: Hidden) -> Markup {
             (csrf_field(ctx))
             ul.card.card-list {
                 (switch("presence", hidden.presence, "Show when I am online", "Off: you are counted in no room, and nobody is told when you come and go."))
-                (switch("receipts", hidden.receipts, "Show what I have read", "Off: nobody will see which messages you have read. It is kept for read receipts, which are not here yet."))
+                (switch("receipts", hidden.receipts, "Show what I have read", "Off: nobody sees which messages you have read, and you do not see it of others."))
             }
         }
     }
