@@ -1,4 +1,4 @@
-//! The administration: public rooms, people, numbers. For everybody but administrators none of it exists.
+//! The administration: public rooms, people, numbers, jobs. For everybody but administrators none of it exists.
 
 mod handlers;
 mod queries;
@@ -6,7 +6,7 @@ pub mod views;
 
 use poem::{Route, get, post};
 
-use handlers::{audit, bans, overview, reset_links, roles, rooms, users};
+use handlers::{audit, bans, jobs, overview, reset_links, roles, rooms, users};
 
 /// Every page of the administration.
 pub fn routes(route: Route) -> Route {
@@ -18,6 +18,9 @@ pub fn routes(route: Route) -> Route {
         .at("/admin/rooms/:slug/archive", post(rooms::archive))
         .at("/admin/rooms/:slug/restore", post(rooms::restore))
         .at("/admin/rooms/:slug/delete", get(rooms::ask).post(rooms::destroy))
+        .at("/admin/jobs", get(jobs::index))
+        .at("/admin/jobs/:id/retry", post(jobs::retry))
+        .at("/admin/jobs/:id/discard", post(jobs::destroy))
         .at("/admin/users", get(users::index))
         .at("/admin/users/:username/ban", get(bans::new).post(bans::create))
         .at("/admin/users/:username/unban", post(bans::destroy))

@@ -12,7 +12,7 @@ mod queries;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use sqlx::PgConnection;
 use tokio::time::{sleep, timeout};
@@ -56,7 +56,8 @@ impl Kind {
         }
     }
 
-    fn parse(name: &str) -> Option<Self> {
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 }
@@ -79,6 +80,23 @@ struct Claim {
     payload: String,
     /// Which attempt this is, from 1. Whoever ends an attempt names it: one whose lease has passed changes nothing.
     attempt: i32,
+}
+
+/// A job that was given up.
+#[derive(Debug)]
+pub struct GivenUp {
+    /// Later for later jobs.
+    pub id: Uuid,
+    /// What was to be done: a [`Kind`], unless another version of the program stored it.
+    pub kind: String,
+    /// With what; empty when it does not open.
+    pub payload: String,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// Why the last attempt failed.
+    pub error: String,
+    /// When that was.
+    pub at: DateTime<Utc>,
 }
 
 /// Stores a job in the caller's transaction. [`wake`] after the commit has it done at once.
@@ -105,6 +123,33 @@ pub async fn run(app: App, perform: impl AsyncFn(&App, &Job) -> Result<()>) {
         // Whether it was woken or not.
         let _ = timeout(POLL_INTERVAL, app.job_stored.notified()).await;
     }
+}
+
+/// A page of the jobs that were given up, newest first: those before `before`.
+pub async fn list_given_up(app: &App, before: Option<Uuid>, limit: i64) -> Result<Vec<GivenUp>> {
+    let mut jobs = queries::list_given_up(&app.db, before, limit).await?;
+    for job in &mut jobs {
+        job.payload = app.vault.open_sealed(job.id, &job.payload).unwrap_or_default();
+    }
+    Ok(jobs)
+}
+
+/// How many jobs were given up.
+pub async fn count_given_up(app: &App) -> Result<i64> {
+    Ok(queries::count_given_up(&app.db).await?)
+}
+
+/// Has a job that was given up tried once more. Nothing happens when it is not given up any more.
+pub async fn retry(app: &App, id: Uuid) -> Result<()> {
+    let attempts = i32::try_from(PAUSES.len()).map_err(Error::internal)?;
+    queries::update_retried(&app.db, id, attempts, app.now()).await?;
+    wake(app);
+    Ok(())
+}
+
+/// Deletes a job that was given up.
+pub async fn discard(app: &App, id: Uuid) -> Result<()> {
+    Ok(queries::delete_one_given_up(&app.db, id).await?)
 }
 
 /// Deletes jobs that were given up long ago.
@@ -134,7 +179,7 @@ async fn run_next(app: &App, perform: &impl AsyncFn(&App, &Job) -> Result<()>) -
         within_limit(&app.db, async |db| queries::delete_job(db, id, attempt).await).await?;
         return Ok(true);
     };
-    let (now, error) = (app.now(), error.to_string());
+    let (now, error) = (app.now(), reason(&error));
     let pause = usize::try_from(attempt - 1)
         .ok()
         .and_then(|failures| PAUSES.get(failures));
@@ -157,6 +202,15 @@ async fn attempt(app: &App, claim: &Claim, perform: &impl AsyncFn(&App, &Job) ->
     // One that panics fails like others, instead of ending node after node.
     let done = AssertUnwindSafe(perform(app, &job)).catch_unwind().await;
     done.unwrap_or_else(|_| Err(Error::internal("it panicked")))
+}
+
+/// What is noted of an error, for administrators.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::Unavailable(reason) | Error::Conflict(reason) => reason.clone(),
+        Error::Internal(reason) => reason.to_string(),
+        error => error.to_string(),
+    }
 }
 
 /// Keeps the claim while the job is worked on; returns when it is somebody else's.

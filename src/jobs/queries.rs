@@ -1,10 +1,10 @@
 //! The SQL of jobs.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
-use super::Claim;
+use super::{Claim, GivenUp};
 
 /// Stores a job that is due at once.
 pub(super) async fn insert_job(
@@ -115,6 +115,57 @@ pub(super) async fn update_given_up(
 pub(super) async fn delete_given_up(connection: &mut PgConnection, before: DateTime<Utc>) -> sqlx::Result<()> {
     sqlx::query!("DELETE FROM jobs WHERE given_up_at < $1", before as _)
         .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A page of the jobs that were given up, newest first, still sealed.
+pub(super) async fn list_given_up(
+    db: impl PgExecutor<'_>,
+    before: Option<Uuid>,
+    limit: i64,
+) -> sqlx::Result<Vec<GivenUp>> {
+    sqlx::query_as!(
+        GivenUp,
+        r#"SELECT id, kind, payload, attempts, coalesce(last_error, '') AS "error!",
+                  given_up_at AS "at!: DateTime<Utc>"
+           FROM jobs WHERE given_up_at IS NOT NULL AND ($1::uuid IS NULL OR id < $1) ORDER BY id DESC LIMIT $2"#,
+        before,
+        limit
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// How many jobs were given up.
+pub(super) async fn count_given_up(db: impl PgExecutor<'_>) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM jobs WHERE given_up_at IS NOT NULL"#)
+        .fetch_one(db)
+        .await
+}
+
+/// Makes a job due that was given up, as one that was tried so often.
+pub(super) async fn update_retried(
+    db: impl PgExecutor<'_>,
+    id: Uuid,
+    attempts: i32,
+    now: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE jobs SET given_up_at = NULL, attempts = $2, run_at = $3 WHERE id = $1 AND given_up_at IS NOT NULL",
+        id,
+        attempts,
+        now as _
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Deletes a job that was given up.
+pub(super) async fn delete_one_given_up(db: impl PgExecutor<'_>, id: Uuid) -> sqlx::Result<()> {
+    sqlx::query!("DELETE FROM jobs WHERE id = $1 AND given_up_at IS NOT NULL", id)
+        .execute(db)
         .await?;
     Ok(())
 }

@@ -59,9 +59,14 @@ pub fn address_of(app: &App, path: &str) -> String {
     format!("{origin}{path}")
 }
 
+/// The mail that a job holds.
+pub fn read(payload: &str) -> Result<Mail> {
+    serde_json::from_str(payload).map_err(|_| Error::internal("it is no mail"))
+}
+
 /// Sends the mail that is this job.
 pub async fn send(app: &App, job: &Job) -> Result<()> {
-    let mail = serde_json::from_str(&job.payload).map_err(|_| Error::internal("it is no mail"))?;
+    let mail = read(&job.payload)?;
     let message = message::build(&mail, job.id, app.config.mail_from.as_ref(), app.now())?;
     if let Some(url) = &app.config.smtp_url {
         return send_by_smtp(url, message).await;

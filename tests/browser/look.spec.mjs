@@ -72,7 +72,7 @@ for (const [theme, scheme] of Object.entries(themes)) {
 
     test(`administration (${look})`, async ({ admin }) => {
       const page = await admin(options);
-      for (const path of ["/admin/", "/admin/rooms", "/admin/rooms/Random/edit", "/admin/rooms/Random/delete", "/admin/users", "/admin/users?q=nobody-at-all"]) {
+      for (const path of ["/admin/", "/admin/rooms", "/admin/rooms/Random/edit", "/admin/rooms/Random/delete", "/admin/users", "/admin/users?q=nobody-at-all", "/admin/jobs"]) {
         await page.goto(path);
         await fits(page, path);
         await accessible(page, `${path} (${look})`);
@@ -92,7 +92,7 @@ test("a room without messages says what to do", async ({ person, newRoom }) => {
 test("administration is not there for others", async ({ person, visitor, expectComplaint }) => {
   expectComplaint(STATUS(404));
   const page = await person("Ada");
-  for (const path of ["/admin/", "/admin/rooms", "/admin/users"]) {
+  for (const path of ["/admin/", "/admin/rooms", "/admin/users", "/admin/jobs"]) {
     expect((await page.goto(path)).status()).toBe(404);
   }
   const stranger = await visitor();

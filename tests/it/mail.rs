@@ -95,7 +95,7 @@ fn read_mails(folder: &Path) -> Vec<String> {
         .collect()
 }
 
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let holds = async {
         while !holds().await {
             sleep(Duration::from_millis(50)).await;
@@ -107,7 +107,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 }
 
 /// Stores a mail as the program does: sealed for its row.
-async fn store(server: &Server) -> Uuid {
+pub async fn store(server: &Server) -> Uuid {
     let id = Uuid::now_v7();
     let mail = json!({
         "to": "mara@example.org", "name": "Mara", "subject": "Grüße vom Mond", "paragraphs": ["Hello"],
@@ -126,20 +126,20 @@ async fn store(server: &Server) -> Uuid {
 }
 
 #[derive(Debug, sqlx::FromRow)]
-struct Job {
-    attempts: i32,
+pub struct Job {
+    pub attempts: i32,
     run_at: DateTime<Utc>,
-    last_error: Option<String>,
-    given_up_at: Option<DateTime<Utc>>,
+    pub last_error: Option<String>,
+    pub given_up_at: Option<DateTime<Utc>>,
 }
 
-async fn job(pool: &PgPool, id: Uuid) -> Option<Job> {
+pub async fn job(pool: &PgPool, id: Uuid) -> Option<Job> {
     let job = sqlx::query_as("SELECT attempts, run_at, last_error, given_up_at FROM jobs WHERE id = $1");
     job.bind(id).fetch_optional(pool).await.unwrap()
 }
 
 /// Waits until that attempt has failed.
-async fn failed(pool: &PgPool, id: Uuid, attempt: i32) -> Job {
+pub async fn failed(pool: &PgPool, id: Uuid, attempt: i32) -> Job {
     sqlx::query("UPDATE jobs SET last_error = NULL WHERE id = $1 AND attempts < $2")
         .bind(id)
         .bind(attempt)

@@ -23,6 +23,7 @@ mod embedded;
 mod encryption;
 mod exports;
 mod friends;
+mod jobs;
 mod layers;
 mod links;
 mod log;

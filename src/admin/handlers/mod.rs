@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 pub(super) mod bans;
+pub(super) mod jobs;
 pub(super) mod overview;
 pub(super) mod reset_links;
 pub(super) mod roles;

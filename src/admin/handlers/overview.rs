@@ -9,7 +9,7 @@ use crate::admin::views;
 use crate::chat::{Open, Shell};
 use crate::rooms::model::Show;
 use crate::web::Ctx;
-use crate::{App, Result, accounts, rooms};
+use crate::{App, Result, accounts, jobs, rooms};
 
 /// The administration's first page.
 #[handler]
@@ -24,6 +24,7 @@ pub async fn index(app: Data<&App>, ctx: Ctx, Administrator(user): Administrator
         messages_today: messages.today,
         rooms_open: rooms::queries::count_public_rooms(&app.db, Show::Open).await?,
         rooms_archived: rooms::queries::count_public_rooms(&app.db, Show::Archived).await?,
+        jobs_given_up: jobs::count_given_up(&app).await?,
     };
     let shell = Shell::load(&app, &ctx, &user, Open::Admin).await?;
     Ok(views::overview(&shell, &numbers))

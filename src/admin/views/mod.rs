@@ -1,6 +1,7 @@
-//! The administrator's pages: overview, rooms, users, and what administrators did.
+//! The administrator's pages: overview, rooms, users, what administrators did, and jobs.
 
 mod audit;
+mod jobs;
 mod overview;
 mod rooms;
 mod users;
@@ -12,6 +13,7 @@ use crate::web::components::back_to_chats;
 use crate::web::layout;
 
 pub use audit::audit;
+pub use jobs::{JobRow, JobsPage, job_list, jobs_page};
 pub use overview::{Overview, overview};
 pub use rooms::{
     RoomForm, RoomsPage, new_room, room_delete, room_edit, room_list, room_made, rooms_content, rooms_page,
@@ -25,6 +27,7 @@ enum Tab {
     Rooms,
     Users,
     Audit,
+    Jobs,
 }
 
 /// A page of the administration inside the shell: title, tabs, content.
@@ -34,6 +37,7 @@ fn page(shell: &Shell<'_>, tab: Tab, content: &Markup) -> Markup {
         (Tab::Rooms, "/admin/rooms", "Rooms"),
         (Tab::Users, "/admin/users", "Users"),
         (Tab::Audit, "/admin/audit", "Audit"),
+        (Tab::Jobs, "/admin/jobs", "Jobs"),
     ];
     let name = tabs
         .iter()

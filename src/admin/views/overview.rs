@@ -1,4 +1,4 @@
-//! The administration's first page: four numbers.
+//! The administration's first page: four numbers, and what needs a look.
 
 use maud::{Markup, html};
 
@@ -24,12 +24,20 @@ pub struct Overview {
     pub rooms_open: i64,
     /// Rooms that are archived.
     pub rooms_archived: i64,
+    /// Jobs that were given up.
+    pub jobs_given_up: i64,
 }
 
 /// The overview.
 pub fn overview(shell: &Shell<'_>, numbers: &Overview) -> Markup {
     let content = html! {
         h2.visually-hidden { "Overview" }
+        @if numbers.jobs_given_up > 0 {
+            div class="alert warn" role="status" {
+                (icon("triangle-alert"))
+                p { (counted(numbers.jobs_given_up, "job was", "jobs were")) " given up. " a href="/admin/jobs" { "See why" } }
+            }
+        }
         dl class="grid grid-cols-4 gap-3.5 @max-[800px]:grid-cols-2 @max-[640px]:gap-2.5" {
             (card("users", "Users online", numbers.users_online, &format!("of {}", number(numbers.users))))
             (card("message-circle", "Messages today", numbers.messages_today, &format!("{} in all", number(numbers.messages))))

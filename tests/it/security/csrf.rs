@@ -7,7 +7,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 43] = [
+const UNSAFE: [(&str, &str); 45] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -60,6 +60,8 @@ const UNSAFE: [(&str, &str); 43] = [
     ("/admin/rooms/General/restore", ""),
     ("/admin/rooms/General/delete", ""),
     ("/admin/users/alice/role", "role=admin"),
+    ("/admin/jobs/00000000-0000-0000-0000-000000000000/retry", ""),
+    ("/admin/jobs/00000000-0000-0000-0000-000000000000/discard", ""),
 ];
 
 #[sqlx::test]

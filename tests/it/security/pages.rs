@@ -156,6 +156,7 @@ async fn row_14_every_answer_has_the_security_headers(pool: PgPool) {
         "/admin/users",
         "/admin/users/alice/ban",
         "/admin/audit",
+        "/admin/jobs",
         "/ws/chatroom/General",
     ] {
         answers.push((path.to_owned(), visitor.get(path).await));

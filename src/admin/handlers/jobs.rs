@@ -1,0 +1,108 @@
+//! Jobs that were given up.
+
+use maud::Markup;
+use poem::web::{Data, Path, Query};
+use poem::{Request, Response, handler};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::accounts::Administrator;
+use crate::admin::views::{self, JobRow, JobsPage};
+use crate::chat::{Open, Shell};
+use crate::jobs::{GivenUp, Kind};
+use crate::web::Ctx;
+use crate::web::htmx::{changed, query_of_page};
+use crate::web::lists::{limit, page_of};
+use crate::{App, Error, Result, jobs, mail};
+
+/// From where on.
+#[derive(Default, Deserialize)]
+pub struct Page {
+    after: Option<Uuid>,
+}
+
+/// The jobs, newest first.
+#[handler]
+pub async fn index(
+    app: Data<&App>,
+    ctx: Ctx,
+    Administrator(user): Administrator,
+    Query(page): Query<Page>,
+) -> Result<Markup> {
+    let shell = Shell::load(&app, &ctx, &user, Open::Admin).await?;
+    Ok(views::jobs_page(&shell, &find(&app, page).await?))
+}
+
+/// Has one tried again.
+#[handler]
+pub async fn retry(
+    app: Data<&App>,
+    ctx: Ctx,
+    _: Administrator,
+    request: &Request,
+    Path(id): Path<String>,
+) -> Result<Response> {
+    jobs::retry(&app, parse(&id)?).await?;
+    listed(
+        &app,
+        &ctx,
+        request,
+        "It is tried again now. If that fails, it comes back here.",
+    )
+    .await
+}
+
+/// Deletes one.
+#[handler]
+pub async fn destroy(
+    app: Data<&App>,
+    ctx: Ctx,
+    _: Administrator,
+    request: &Request,
+    Path(id): Path<String>,
+) -> Result<Response> {
+    jobs::discard(&app, parse(&id)?).await?;
+    listed(&app, &ctx, request, "It is discarded.").await
+}
+
+fn parse(id: &str) -> Result<Uuid> {
+    Uuid::parse_str(id).map_err(|_| Error::NotFound)
+}
+
+async fn listed(app: &App, ctx: &Ctx, request: &Request, notice: &str) -> Result<Response> {
+    let list = async { Ok(views::job_list(ctx, &find(app, query_of_page(request)).await?)) };
+    changed(ctx, "/admin/jobs", notice, list).await
+}
+
+async fn find(app: &App, page: Page) -> Result<JobsPage> {
+    let (jobs, after) = page_of(jobs::list_given_up(app, page.after, limit()).await?, |job| {
+        job.id.to_string()
+    });
+    Ok(JobsPage {
+        total: jobs::count_given_up(app).await?,
+        rows: jobs.into_iter().map(row).collect(),
+        after,
+        now: app.now(),
+    })
+}
+
+/// What may be shown of a job: of a mail its subject and its address, never what it says.
+fn row(job: GivenUp) -> JobRow {
+    let mail = match Kind::parse(&job.kind) {
+        Some(Kind::Mail) => mail::read(&job.payload).ok(),
+        _ => None,
+    };
+    let (subject, to) = mail.map(|mail| (mail.subject, mail.to)).unzip();
+    JobRow {
+        id: job.id,
+        what: match Kind::parse(&job.kind) {
+            Some(Kind::Mail) => subject.map_or_else(|| "Mail".to_owned(), |subject| format!("Mail “{subject}”")),
+            Some(Kind::Reset) => "Link to choose a new password".to_owned(),
+            None => format!("Job “{}”", job.kind),
+        },
+        to,
+        attempts: job.attempts,
+        error: job.error,
+        at: job.at,
+    }
+}
