@@ -17,6 +17,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use lettre::message::Mailbox;
+use lettre::transport::smtp::client::Certificate;
 use url::Url;
 
 pub use options::Options;
@@ -60,6 +61,8 @@ pub struct Config {
     pub redis_url: Option<Secret>,
     /// The mail server; None means that mails are written to files.
     pub smtp_url: Option<Secret>,
+    /// Vouches for the mail server too, beside the authorities that are built in.
+    pub smtp_ca: Option<Certificate>,
     /// Whom mails are from; always set where there is a mail server.
     pub mail_from: Option<Mailbox>,
     /// Where the private database and its key are kept.
@@ -88,6 +91,7 @@ impl Default for Config {
             database_url: None,
             redis_url: None,
             smtp_url: None,
+            smtp_ca: None,
             mail_from: None,
             data_dir: default_data_dir(),
             umbra_keys: None,
@@ -113,6 +117,7 @@ impl Config {
             database_url: values::database_url(options.database_url.as_deref(), options.database_url_file.as_deref())?,
             redis_url: values::redis_url(options.redis_url.as_deref(), options.redis_url_file.as_deref())?,
             smtp_url,
+            smtp_ca: values::smtp_ca(options.smtp_ca_file.as_deref())?,
             mail_from,
             data_dir: values::folder(options.data_dir.as_deref()).unwrap_or(default.data_dir),
             umbra_keys: values::umbra_keys(options.umbra_keys.as_deref(), options.umbra_keys_file.as_deref())?,

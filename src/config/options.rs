@@ -42,6 +42,9 @@ pub struct Options {
     /// File that holds the address of the mail server
     #[arg(long, env, global = true, hide_env_values = true, value_name = "FILE")]
     pub(super) smtp_url_file: Option<OsString>,
+    /// File with the certificates of an authority of one's own that vouches for the mail server (PEM)
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "FILE")]
+    pub(super) smtp_ca_file: Option<OsString>,
     /// Whom mails are from
     #[arg(long, env, global = true, hide_env_values = true, value_name = "ADDRESS")]
     pub(super) mail_from: Option<OsString>,

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use lettre::message::Mailbox;
+use lettre::transport::smtp::client::{Certificate, TlsParameters};
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use percent_encoding::percent_decode_str;
 use sqlx::postgres::PgConnectOptions;
@@ -248,6 +249,27 @@ pub(super) fn smtp_url(given: Option<&OsStr>, file: Option<&OsStr>) -> Result<Op
         return Err(wrong("cannot be used"));
     }
     Ok(Some(Secret::new(url)))
+}
+
+pub(super) fn smtp_ca(file: Option<&OsStr>) -> Result<Option<Certificate>, ConfigError> {
+    let Some(path) = folder(file) else {
+        return Ok(None);
+    };
+    let wrong = |problem: String| ConfigError {
+        name: "SMTP_CA_FILE",
+        problem,
+        example: "/etc/ssl/our-ca.pem",
+    };
+    let pem =
+        fs::read_to_string(&path).map_err(|error| wrong(format!("cannot be read: {}: {error}", path.display())))?;
+    // The library looks into them only when it connects, and takes a file without any.
+    let usable = Certificate::from_pem(pem.as_bytes()).ok().filter(|certificate| {
+        let tls = TlsParameters::builder("localhost".into());
+        pem.contains("BEGIN CERTIFICATE") && tls.add_root_certificate(certificate.clone()).build().is_ok()
+    });
+    usable
+        .map(Some)
+        .ok_or_else(|| wrong(format!("holds no certificate in PEM: {}", path.display())))
 }
 
 /// `needed` says that there is a mail server, which takes no mail from nobody.

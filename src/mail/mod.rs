@@ -11,11 +11,13 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use url::Url;
 use uuid::Uuid;
 
 use crate::config::Secret;
@@ -69,7 +71,7 @@ pub async fn send(app: &App, job: &Job) -> Result<()> {
     let mail = read(&job.payload)?;
     let message = message::build(&mail, job.id, app.config.mail_from.as_ref(), app.now())?;
     if let Some(url) = &app.config.smtp_url {
-        return send_by_smtp(url, message).await;
+        return send_by_smtp(url, app.config.smtp_ca.as_ref(), message).await;
     }
     let (folder, id) = (app.config.data_dir.join("mail"), job.id);
     let written = spawn_blocking(move || write_file(&folder, id, &message.formatted()));
@@ -79,17 +81,28 @@ pub async fn send(app: &App, job: &Job) -> Result<()> {
 }
 
 /// Errors name no recipient: they are kept, and go to the log.
-async fn send_by_smtp(url: &Secret, message: Message) -> Result<()> {
-    let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose());
-    let transport = transport
-        .map_err(|_| Error::internal("SMTP_URL cannot be used"))?
-        .build();
+async fn send_by_smtp(url: &Secret, ca: Option<&Certificate>, message: Message) -> Result<()> {
+    let transport = transport(url.expose(), ca).ok_or_else(|| Error::internal("SMTP_URL cannot be used"))?;
     let sent = timeout(SEND_TIMEOUT, transport.send(message)).await;
     let sent = sent.map_err(|_| Error::Unavailable("the mail server did not answer in time".into()))?;
     sent.map(drop).map_err(|error| match error.status() {
         Some(code) => Error::Unavailable(format!("the mail server refused with code {code}")),
         None => Error::Unavailable(format!("the mail server cannot be used: {error}")),
     })
+}
+
+fn transport(url: &str, ca: Option<&Certificate>) -> Option<AsyncSmtpTransport<Tokio1Executor>> {
+    let mut builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).ok()?;
+    let url = Url::parse(url).ok()?;
+    let is_starttls = url.query().is_some();
+    if let Some(ca) = ca
+        && (is_starttls || url.scheme() == "smtps")
+    {
+        let tls = TlsParameters::builder(url.host_str()?.to_owned()).add_root_certificate(ca.clone());
+        let kind = if is_starttls { Tls::Required } else { Tls::Wrapper };
+        builder = builder.tls(kind(tls.build().ok()?));
+    }
+    Some(builder.build())
 }
 
 fn write_file(folder: &Path, id: Uuid, text: &[u8]) -> io::Result<PathBuf> {

@@ -1,17 +1,19 @@
 //! Mails and the jobs that send them, with a real mail server.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{self, Child, Stdio};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use clap::{Args, Command, FromArgMatches};
 use fernet::Fernet;
 use serde_json::json;
 use sqlx::PgPool;
 use tokio::time::{sleep, timeout};
-use umbrachat::config::{Config, Secret};
+use umbrachat::config::{Config, ConfigError, Options, Secret};
 use uuid::Uuid;
 
 use crate::program::Folder;
@@ -33,7 +35,7 @@ impl Smtp {
     pub fn start(behaviours: &[&str]) -> Self {
         let folder = Folder::new();
         let python = Path::new("/usr/bin/python3");
-        let mut process = Command::new(if python.exists() { python } else { Path::new("python3") })
+        let mut process = process::Command::new(if python.exists() { python } else { Path::new("python3") })
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/smtp.py"))
             .arg(folder.path(""))
             .args(behaviours)
@@ -176,6 +178,70 @@ async fn a_mail_is_delivered_once_and_then_forgotten(pool: PgPool) {
     }
     until("its end", async || job(&pool, id).await.is_none()).await;
     assert_eq!(smtp.mails().len(), 1);
+}
+
+/// What the settings make of an authority's file.
+fn authority(file: &Path) -> Result<Config, ConfigError> {
+    let arguments = [OsStr::new("umbrachat"), OsStr::new("--smtp-ca-file"), file.as_os_str()];
+    let matches = Options::augment_args(Command::new("umbrachat")).get_matches_from(arguments);
+    Config::check(&Options::from_arg_matches(&matches).unwrap())
+}
+
+#[test]
+fn an_authority_is_a_file_with_certificates() {
+    let folder = Folder::new();
+    let file = folder.path("ca.pem");
+    let refused = |problem: &str| {
+        let line = authority(&file).unwrap_err().to_string();
+        assert!(line.starts_with(&format!("SMTP_CA_FILE {problem}: ")), "{line}");
+    };
+    refused("cannot be read");
+    for text in ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        std::fs::write(&file, text).unwrap();
+        refused("holds no certificate in PEM");
+    }
+}
+
+#[sqlx::test]
+async fn over_tls_a_mail_goes_only_to_a_server_that_somebody_vouches_for(pool: PgPool) {
+    let common = smtp_config("");
+    for (tls, scheme, query) in [("smtps", "smtps", ""), ("starttls", "smtp", "?tls=required")] {
+        let smtp = Smtp::start(&[tls]);
+        let url = format!("{scheme}://chat:p%40ss@127.0.0.1:{}{query}", smtp.port);
+        let config = Config {
+            smtp_url: Some(Secret::new(url)),
+            ..common.clone()
+        };
+        let mut server = spawn_with(pool.clone(), config.clone()).await;
+        let id = store(&server).await;
+        let job = failed(&pool, id, 1).await;
+        assert!(job.run_at > Utc::now() && job.given_up_at.is_none(), "{job:?}");
+        let error = job.last_error.unwrap();
+        assert!(error.contains("invalid peer certificate"), "{tls}: {error}");
+        assert!(smtp.mails().is_empty());
+        server.stop().await;
+
+        let trusting = Config {
+            smtp_ca: authority(&smtp.folder.path("certificate.pem")).unwrap().smtp_ca,
+            ..config
+        };
+        let mut server = spawn_with(pool.clone(), trusting).await;
+        server.clock.set_ahead(TimeDelta::minutes(2));
+        assert!(smtp.wait_for(1).await[0].contains("mara@example.org"));
+        until("its end", async || self::job(&pool, id).await.is_none()).await;
+        server.stop().await;
+    }
+}
+
+#[sqlx::test]
+async fn a_server_that_does_not_offer_tls_gets_nothing_where_it_is_required(pool: PgPool) {
+    let smtp = Smtp::start(&[]);
+    let config = smtp_config(&format!("smtp://chat:p%40ss@127.0.0.1:{}?tls=required", smtp.port));
+    let server = spawn_with(pool.clone(), config).await;
+    let id = store(&server).await;
+    let error = failed(&pool, id, 1).await.last_error.unwrap();
+    assert!(error.contains("STARTTLS"), "{error}");
+    assert!(smtp.mails().is_empty());
 }
 
 #[sqlx::test]
