@@ -5,7 +5,8 @@ mod links;
 use maud::{Markup, html};
 
 pub use links::{
-    ask_reset, choose_password, confirm_email, email_confirmed, reset_asked, reset_by_administrator, reset_done,
+    ask_reset, choose_password, confirm_email, confirmation_over, email_confirmed, reset_asked, reset_by_administrator,
+    reset_done, reset_over,
 };
 
 use super::model::{Author, CONSENT_VERSION, ConsentForm, LogInForm, SignUpForm};

@@ -140,7 +140,9 @@ async fn an_address_is_its_owners_once_the_link_was_pressed(pool: PgPool) {
     assert_eq!(answer.headers()["location"], "/accounts/email/done");
     assert!(is_verified(&pool, "alice").await);
     assert_eq!(visitor.post(&path, &[]).await.status(), StatusCode::NOT_FOUND, "once");
-    assert_eq!(visitor.get(&path).await.status(), StatusCode::NOT_FOUND);
+    let over = visitor.get(&path).await;
+    assert_eq!(over.status(), StatusCode::NOT_FOUND);
+    assert!(over.text().await.unwrap().contains("This link does not work any more"));
 
     // Another one: the old address stays until the link is pressed, and is told then.
     let fields = [("email", "moon@example.org"), ("password", "wrong")];
@@ -253,6 +255,8 @@ async fn a_forgotten_password_is_replaced_by_a_link_that_works_once(pool: PgPool
         assert_eq!(visitor.get(path).await.status(), StatusCode::NOT_FOUND);
         let answer = visitor.post(path, &[("password", PASSWORD)]).await;
         assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("This link does not work any more") && page.contains("Ask for a new link"));
     }
     // Nothing is left to do, once the last mail is noted as sent.
     let is_done = async {
@@ -264,6 +268,33 @@ async fn a_forgotten_password_is_replaced_by_a_link_that_works_once(pool: PgPool
     tokio::time::timeout(std::time::Duration::from_secs(60), is_done)
         .await
         .expect("no job is left");
+}
+
+#[sqlx::test]
+async fn asking_for_a_link_looks_at_no_account(pool: PgPool) {
+    let (smtp, server) = with_mail(pool.clone()).await;
+    sign_up(&server, "alice", "alice@example.org").await;
+    server.visitor().post(&link(&smtp.wait_for(1).await[0]), &[]).await;
+    let visitor = server.visitor();
+    let token = visitor.csrf_token().await;
+    // Whoever reads one of these waits, and is not answered in time: the job does, not the request.
+    let mut lock = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE users, authors, login_tokens IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    for (stored, login) in (1..).zip(["alice", "alice@example.org", "nobody"]) {
+        let fields = [("login", login), ("csrf_token", token.as_str())];
+        let answer = visitor.post_raw("/accounts/reset", &fields).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{login}");
+        let jobs = "SELECT count(*) FROM jobs WHERE kind = 'reset'";
+        assert_eq!(
+            sqlx::query_scalar::<_, i64>(jobs).fetch_one(&pool).await.unwrap(),
+            stored,
+            "{login}"
+        );
+    }
+    lock.rollback().await.unwrap();
 }
 
 #[sqlx::test]

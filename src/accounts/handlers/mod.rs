@@ -13,7 +13,8 @@ pub(super) mod users;
 pub use refused::ask_to_log_in;
 
 use maud::Markup;
-use poem::Response;
+use poem::http::StatusCode;
+use poem::{IntoResponse, Response};
 
 use super::actions::{self, LoggedIn};
 use super::current_user::MaybeUser;
@@ -24,6 +25,14 @@ use crate::web::Theme;
 use crate::web::errors::redraw;
 use crate::web::session::{set_session, set_theme};
 use crate::{App, Error, Result};
+
+/// Behind a link that is used, too old, or none: a page that says so and leads on.
+fn unless_over(outcome: Result<Response>, page: impl FnOnce() -> Markup) -> Result<Response> {
+    match outcome {
+        Err(Error::NotFound) => Ok(page().with_status(StatusCode::NOT_FOUND).into_response()),
+        outcome => outcome,
+    }
+}
 
 /// What came of a form that makes an account; where it was refused because it has been sent before, the log-in of that.
 async fn unless_sent_before(app: &App, form: &SignUpForm, outcome: Result<LoggedIn>) -> Result<LoggedIn> {

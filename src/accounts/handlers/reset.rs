@@ -4,6 +4,7 @@ use maud::Markup;
 use poem::web::{Data, Form, Path};
 use poem::{IntoResponse, Response, handler};
 
+use super::unless_over;
 use crate::accounts::model::{NewPasswordForm, ResetForm};
 use crate::accounts::{passwords, views};
 use crate::error::FieldErrors;
@@ -35,9 +36,11 @@ pub async fn create(app: Data<&App>, ctx: Ctx, client: Client, Form(form): Form<
 
 /// The form behind a link. Opening it uses nothing up.
 #[handler]
-pub async fn edit(app: Data<&App>, ctx: Ctx, Path(token): Path<String>) -> Result<Markup> {
-    let username = passwords::find_reset(&app, &token).await?;
-    Ok(views::choose_password(&ctx, &token, &username, &FieldErrors::default()))
+pub async fn edit(app: Data<&App>, ctx: Ctx, Path(token): Path<String>) -> Result<Response> {
+    let form = passwords::find_reset(&app, &token)
+        .await
+        .map(|username| views::choose_password(&ctx, &token, &username, &FieldErrors::default()).into_response());
+    unless_over(form, || views::reset_over(&ctx))
 }
 
 /// Sets the new password.
@@ -49,11 +52,16 @@ pub async fn update(
     Path(token): Path<String>,
     Form(form): Form<NewPasswordForm>,
 ) -> Result<Response> {
+    let outcome = set(&app, &ctx, &token, &form, &client).await;
+    unless_over(outcome, || views::reset_over(&ctx))
+}
+
+async fn set(app: &App, ctx: &Ctx, token: &str, form: &NewPasswordForm, client: &Client) -> Result<Response> {
     // Before the password is judged: without a link nothing is said about it.
-    let username = passwords::find_reset(&app, &token).await?;
-    match passwords::reset(&app, &token, &form, &client).await {
+    let username = passwords::find_reset(app, token).await?;
+    match passwords::reset(app, token, form, client).await {
         Ok(()) => Ok(see_other("/accounts/reset/done")),
-        Err(error) => redraw(error, |errors| views::choose_password(&ctx, &token, &username, errors)),
+        Err(error) => redraw(error, |errors| views::choose_password(ctx, token, &username, errors)),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::web::components::{Field, csrf_field, field, password_field};
 use crate::web::layout;
 
 const FORGOTTEN: &str = "Forgot your password?";
+const OVER: &str = "This link does not work any more";
 
 /// Asks whose password is forgotten.
 pub fn ask_reset(ctx: &Ctx, form: &ResetForm, errors: &FieldErrors) -> Markup {
@@ -83,6 +84,12 @@ pub fn reset_done(ctx: &Ctx) -> Markup {
     notice(ctx, "Your password is changed", &below, ("/accounts/login", "Log in"))
 }
 
+/// Says that a link to choose a new password is used, too old, or none.
+pub fn reset_over(ctx: &Ctx) -> Markup {
+    let below = html! { "A link works once, within an hour. If you still need a new password, ask for another one." };
+    notice(ctx, OVER, &below, ("/accounts/reset", "Ask for a new link"))
+}
+
 /// The button behind a link in a mail.
 pub fn confirm_email(ctx: &Ctx, token: &str, owner: &TokenOwner) -> Markup {
     let email = owner.email.as_deref().unwrap_or_default();
@@ -103,6 +110,12 @@ pub fn confirm_email(ctx: &Ctx, token: &str, owner: &TokenOwner) -> Markup {
 pub fn email_confirmed(ctx: &Ctx) -> Markup {
     let below = html! { "You can log in with it, and it brings you back in when you forget your password." };
     notice(ctx, "Your address is confirmed", &below, ("/chat/", "To the chats"))
+}
+
+/// Says that a link to confirm an address is used, too old, or none.
+pub fn confirmation_over(ctx: &Ctx) -> Markup {
+    let below = html! { "A link works once, within an hour. Your settings tell whether the address is confirmed, and mail another one." };
+    notice(ctx, OVER, &below, ("/settings/email", "To the settings"))
 }
 
 fn notice(ctx: &Ctx, title: &str, below: &Markup, (href, label): (&str, &str)) -> Markup {

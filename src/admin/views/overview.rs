@@ -35,7 +35,7 @@ pub fn overview(shell: &Shell<'_>, numbers: &Overview) -> Markup {
         @if numbers.jobs_given_up > 0 {
             div class="alert warn" role="status" {
                 (icon("triangle-alert"))
-                p { (counted(numbers.jobs_given_up, "job was", "jobs were")) " given up. " a href="/admin/jobs" { "See why" } }
+                p { (counted(numbers.jobs_given_up, "job was", "jobs were")) " given up. " a class="underline" href="/admin/jobs" { "See why" } }
             }
         }
         dl class="grid grid-cols-4 gap-3.5 @max-[800px]:grid-cols-2 @max-[640px]:gap-2.5" {
