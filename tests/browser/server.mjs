@@ -32,10 +32,9 @@ export function freePort() {
   });
 }
 
-function psql(sql) {
-  execFileSync("psql", ["--no-psqlrc", "--quiet", "--dbname", process.env.DATABASE_URL, "--command", sql], {
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+function psql(sql, url = process.env.DATABASE_URL) {
+  const options = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--dbname", url, "--command", sql];
+  return execFileSync("psql", options, { stdio: ["ignore", "pipe", "inherit"], encoding: "utf8" }).trim();
 }
 
 /** A database of its own on the server of DATABASE_URL; null without that. */
@@ -113,6 +112,12 @@ export class Server {
     const found = this.output.match(/\/setup\?code=[^\s"'\u001b]+/);
     if (!found) throw new Error(`No setup address was printed:\n${this.output}`);
     return this.url + found[0];
+  }
+
+  /** Runs SQL in its database, and gives what comes of it as text. */
+  sql(text) {
+    const folder = encodeURIComponent(join(this.folder, "data/pg"));
+    return psql(text, this.database?.url ?? `postgres://umbrachat@/postgres?host=${folder}`);
   }
 
   signal(name) {
