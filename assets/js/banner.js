@@ -30,7 +30,7 @@ const TEXTS = {
     "It may be busy, or you have too many windows open. What you write is kept and sent when there is room.",
   ],
   "signed-out": ["You are signed out.", "What you were writing is kept in this tab, and what is not sent yet in this browser."],
-  closed: ["This room is not open to you.", "It was deleted, or you left it. What you wrote and did not send stays on this page."],
+  closed: ["This room is not open to you.", "It was deleted, or you do not belong to it any more. What you wrote and did not send stays on this page."],
 };
 
 /** The style sheet makes the dots hollow and shows "Not connected" by this class. */

@@ -10,6 +10,7 @@
 //   #room.closed                            set when nothing can be sent any more
 //   #scroller > ol#messages                 li#m-<seq> and li#e-<change>, #older first, unconfirmed ones last
 //   [data-author] .author, .avatar          how that person is shown; a link to /@<username> opens in #dialog
+//   details.members[open]                   the members stand beside the messages, in #members-panel
 //   #to-newest > span                       "3 new messages"
 //   #announcer                              the polite live region
 //   form#composer > textarea[data-max]      .has-text while there is something to send; .counter near the limit;
@@ -17,8 +18,9 @@
 //   template#pending-message > li           .body, time; .note > .reason, button.retry, button.discard
 //   template#unsent-question                asked in #dialog before a log-out; the focus returns to summary#account
 //
-// It dispatches one event: `mine:changed` on the body, when something came that concerns the reader's own people or
-// rooms. What shows more of them than the side bar asks for itself anew.
+// It dispatches two events. `mine:changed` on the body: something came that concerns the reader's own people or rooms.
+// `room:changed` on an open #member-list: somebody came, went, or is something else in the room now. What shows more of
+// that than the page is sent asks for itself anew.
 
 import * as announcer from "./announcer.js";
 import * as banner from "./banner.js";
@@ -28,6 +30,7 @@ import { crop } from "./crop.js";
 import * as forms from "./forms.js";
 import { dialog } from "./dialog.js";
 import * as logout from "./logout.js";
+import * as members from "./members.js";
 import * as menus from "./menus.js";
 import * as outbox from "./outbox.js";
 import * as password from "./password.js";
@@ -49,7 +52,7 @@ document.addEventListener("alpine:init", () => {
 // The question before a log-out comes before the forms. Watchers of the connection come before it, and the place in the
 // list last: by then all that is drawn is drawn.
 const parts = [
-  logout, forms, menus, profiles, password, theme, viewport, times, banner, outbox, composer, announcer, timeline, connection, scroll,
+  logout, forms, menus, profiles, password, theme, viewport, times, banner, members, outbox, composer, announcer, timeline, connection, scroll,
   unread,
 ];
 for (const part of parts) part.start();

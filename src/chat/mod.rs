@@ -38,6 +38,23 @@ pub fn routes(route: Route) -> Route {
         )
         .at("/chat/room/:name", get(handlers::rooms::show))
         .at(
+            "/chat/room/:name/members",
+            get(handlers::members::index).post(handlers::members::create),
+        )
+        .at(
+            "/chat/room/:name/members/:username/remove",
+            post(handlers::members::remove),
+        )
+        .at(
+            "/chat/room/:name/members/:username/role",
+            post(handlers::members::set_role),
+        )
+        .at(
+            "/chat/room/:name/settings",
+            get(handlers::room_settings::show).post(handlers::room_settings::update),
+        )
+        .at("/chat/room/:name/delete", post(handlers::room_settings::destroy))
+        .at(
             "/chat/room/:name/messages",
             get(handlers::messages::index).post(handlers::messages::create),
         )

@@ -12,7 +12,10 @@ pub fn event(event: &RoomEvent) -> Markup {
         EventKind::Created => "made this room",
         EventKind::Added => "added",
         EventKind::Removed => "removed",
-        EventKind::MadeOwner | EventKind::MadeModerator | EventKind::MadeMember => "made",
+        EventKind::MadeOwner | EventKind::MadeModerator | EventKind::MadeMember if event.subject.is_some() => "made",
+        EventKind::MadeOwner => "is an owner now",
+        EventKind::MadeModerator => "is a moderator now",
+        EventKind::MadeMember => "is a member like others now",
         EventKind::Joined => "joined",
         EventKind::Left => "left",
         EventKind::Edited => "changed the name or the topic",
@@ -26,6 +29,7 @@ pub fn event(event: &RoomEvent) -> Markup {
                 " " (did)
             }
             @if let Some(subject) = &event.subject {
+                " "
                 p data-author=(subject.id) {
                     a.author href=(profile_path(&subject.username)) { (names(subject)) }
                     @match event.kind {

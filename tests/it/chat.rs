@@ -117,7 +117,12 @@ async fn a_message_goes_only_to_the_room_it_was_written_for(pool: PgPool) {
         assert_eq!(charlie.fragment(&older).await.status(), StatusCode::NOT_FOUND);
     }
     for room in ["Lounge", "General"] {
-        assert!(!alice.page(&format!("/chat/room/{room}")).await.contains("for &lt;b&gt;"));
+        assert!(
+            !alice
+                .page(&format!("/chat/room/{room}"))
+                .await
+                .contains("for &lt;b&gt;")
+        );
     }
     let answer = alice.post("/chat/room/Lounge/messages", &fields).await;
     assert_eq!(answer.headers()["location"], "/chat/room/Lounge#m-2");

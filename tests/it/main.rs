@@ -28,6 +28,7 @@ mod layers;
 mod links;
 mod log;
 mod mail;
+mod members;
 mod messages;
 mod missed;
 mod model;

@@ -1,9 +1,11 @@
-//! The chat's addresses: rooms, their messages, and the viewer's own style.
+//! The chat's addresses: rooms, their messages, members and settings, people, and the viewer's own style.
 
 pub mod friends;
+pub mod members;
 pub mod messages;
 pub mod own_rooms;
 pub mod profile;
+pub mod room_settings;
 pub mod rooms;
 pub mod style;
 

@@ -1,17 +1,22 @@
-//! The chat's pages: the side bar, the home, a room, the page to join one, and people's profiles.
+//! The chat's pages: the side bar, the home, a room, its members and settings, the page to join one, and people's
+//! profiles.
 
 mod friends;
 mod home;
+mod members;
 mod own_rooms;
 mod profile;
 mod room;
+mod room_settings;
 mod side_bar;
 
 pub use friends::{Found, Section, found, friends, search};
 pub use home::{home, join};
+pub use members::{MembersPage, members, members_page};
 pub use own_rooms::{RoomForm, new_room};
 pub use profile::{profile, profile_in_dialog};
 pub use room::{Shown, lost, online, room, unsent};
+pub use room_settings::{SettingsForm, room_settings};
 pub use side_bar::{digest, mine, my_rooms, room_row};
 
 use maud::{Markup, html};

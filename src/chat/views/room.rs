@@ -58,26 +58,31 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
                 }
             }
             (header(ctx, membership, name, shown.online))
-            div #scroller tabindex="0" role="region" aria-label="Messages" {
-                ol #messages { (history(&room.slug, room.id, &shown.history, shown.unread)) }
-                div.room-empty {
-                    (empty_state("Nobody has written here yet", "Write the first message. Everybody in the room sees it at once.", &html! {}))
-                }
-            }
-            @if let Some(UnreadLine { count: 1.., .. }) = shown.unread { (mark_read(ctx, room)) }
-            div #announcer .visually-hidden aria-live="polite" {}
-            button #to-newest .new-messages type="button" hidden { (icon("arrow-down")) span.label { "New messages" } }
-            @if is_open {
-                (composer(ctx, &room.slug, &name.spoken(), Draft { room: Some(room.id), ..draft }))
-            } @else {
-                p.archived {
-                    @if room.kind == Kind::Direct {
-                        (icon("info")) "You are not friends any more. What was written stays; to write again, become friends."
+            div class="relative flex min-h-0 flex-1" {
+                div class="flex min-h-0 min-w-0 flex-1 flex-col" {
+                    div #scroller tabindex="0" role="region" aria-label="Messages" {
+                        ol #messages { (history(&room.slug, room.id, &shown.history, shown.unread)) }
+                        div.room-empty {
+                            (empty_state("Nobody has written here yet", "Write the first message. Everybody in the room sees it at once.", &html! {}))
+                        }
+                    }
+                    @if let Some(UnreadLine { count: 1.., .. }) = shown.unread { (mark_read(ctx, room)) }
+                    div #announcer .visually-hidden aria-live="polite" {}
+                    button #to-newest .new-messages type="button" hidden { (icon("arrow-down")) span.label { "New messages" } }
+                    @if is_open {
+                        (composer(ctx, &room.slug, &name.spoken(), Draft { room: Some(room.id), ..draft }))
                     } @else {
-                        (icon("archive")) "This room is archived. It can be read, but nobody can write in it."
+                        p.archived {
+                            @if room.kind == Kind::Direct {
+                                (icon("info")) "You are not friends any more. What was written stays; to write again, become friends."
+                            } @else {
+                                (icon("archive")) "This room is archived. It can be read, but nobody can write in it."
+                            }
+                        }
+                        @if !draft.body.is_empty() { (unsendable(draft.body)) }
                     }
                 }
-                @if !draft.body.is_empty() { (unsendable(draft.body)) }
+                @if room.kind != Kind::Direct { (members_panel(room)) }
             }
             template #pending-message { (pending(&me)) }
         }
@@ -117,7 +122,7 @@ pub fn lost(ctx: &Ctx, viewer: &Viewer, open: Option<&Room>, draft: Draft<'_>) -
         p class="mt-3" { "You are logged in as @" (viewer.username) "." }
     };
     let Some(room) = open else {
-        let sentence = "It was deleted, or you left it. Your message was not sent; you can copy it from here.";
+        let sentence = "It was deleted, or you do not belong to it any more. Your message was not sent; you can copy it from here.";
         let below = html! {
             (text)
             div class="mt-5" { a.button.large.primary href="/chat/" { (icon("message-circle")) "Back to the chats" } }
@@ -194,11 +199,10 @@ fn sign(room: &Room) -> &'static str {
 
 fn header(ctx: &Ctx, membership: &Membership, name: RoomFace<'_>, here: usize) -> Markup {
     let room = &membership.room;
-    let way_out = format!("{}/leave", path(&room.slug));
     html! {
         header.room-header {
             (back_to_chats())
-            h1.room-title {
+            h1.room-title."md:row-span-full"[room.topic.is_empty()] {
                 @match name {
                     RoomFace::Named(title, sign) => { (icon(sign)) bdi { (title) } }
                     RoomFace::Partner(person) => {
@@ -217,16 +221,42 @@ fn header(ctx: &Ctx, membership: &Membership, name: RoomFace<'_>, here: usize) -
                     span class="hidden items-center gap-2 offline:inline-flex" { span.dot.hollow {} "Not connected" }
                 }
             }
-            @if room.kind != Kind::Direct { details.popup.room-menu {
-                summary.icon-button aria-label="Room menu" { (icon("ellipsis-vertical")) }
-                div.menu {
-                    @if !room.topic.is_empty() { p class="mb-1 border-b border-line px-2.5 py-2 text-13 wrap-anywhere text-t2 md:hidden" dir="auto" { (room.topic) } }
-                    form method="post" action=(way_out) hx-post=(way_out) hx-swap="none" {
-                        (csrf_field(ctx))
-                        button.quiet-danger type="submit" data-busy="Leaving" { (icon("door-open")) span.label { "Leave room" } }
-                    }
+            @if room.kind != Kind::Direct { div class="room-actions flex items-center gap-1" { (actions(ctx, membership)) } }
+        }
+    }
+}
+
+/// What I can do in the room beside reading and writing: its members, and the menu.
+fn actions(ctx: &Ctx, Membership { room, role, .. }: &Membership) -> Markup {
+    let base = path(&room.slug);
+    let (members, way_out) = (format!("{base}/members"), format!("{base}/leave"));
+    html! {
+        // What it opens stands beside the messages: see `members_panel`.
+        details class="members max-md:hidden" hx-get=(members) hx-trigger="toggle" hx-target="#members-panel" hx-swap="innerHTML" {
+            summary.icon-button aria-label="Members" title="Members" aria-controls="members-panel" { (icon("users")) }
+        }
+        details.popup.room-menu {
+            summary.icon-button aria-label="Room menu" { (icon("ellipsis-vertical")) }
+            div.menu {
+                @if !room.topic.is_empty() { p class="mb-1 border-b border-line px-2.5 py-2 text-13 wrap-anywhere text-t2 md:hidden" dir="auto" { (room.topic) } }
+                a class="md:hidden" href=(members) { (icon("users")) "Members" }
+                @if room.kind.is_own() && role.may_manage() { a href={ (base) "/settings" } { (icon("settings")) "Room settings" } }
+                form method="post" action=(way_out) hx-post=(way_out) hx-swap="none" {
+                    (csrf_field(ctx))
+                    button.quiet-danger type="submit" data-busy="Leaving" { (icon("door-open")) span.label { "Leave room" } }
                 }
-            } }
+            }
+        }
+    }
+}
+
+/// The list of members: beside the messages on a wide screen, over them on a narrower one.
+fn members_panel(room: &Room) -> Markup {
+    html! {
+        aside #members-panel aria-label="Members"
+            class="hidden w-62 flex-none overflow-y-auto overscroll-contain border-s border-line px-3 py-4 [scrollbar-width:thin] max-lg:absolute max-lg:inset-y-0 max-lg:end-0 max-lg:z-10 max-lg:w-75 max-lg:bg-s1 [.room:has(.members[open])_&]:block"
+        {
+            a class="underline" href={ (path(&room.slug)) "/members" } { "Show the members" }
         }
     }
 }

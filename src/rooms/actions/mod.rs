@@ -1,14 +1,16 @@
 //! The way into a room, and what changes rooms: each change locks the room first, stores, and is published after the
 //! commit.
 
+mod members;
 mod own;
 mod reading;
 
+pub use members::{add, delete as delete_own, leave, remove, set_role, update};
 pub use own::{create as create_own, find_direct, open_direct};
 pub use reading::{mark_unread, note_read};
 use sqlx::PgConnection;
 
-use super::model::{EventKind, Kind, MemberRole, Membership, NewEvent, Room, RoomAddress, RoomName, Topic};
+use super::model::{EventKind, MemberRole, Membership, NewEvent, Room, RoomAddress, RoomName, Topic};
 use super::queries;
 use crate::accounts::model::Act;
 use crate::accounts::queries::insert_act;
@@ -88,23 +90,21 @@ async fn set_archived(app: &App, actor: UserId, slug: &str, archived: bool) -> R
     Ok(())
 }
 
-/// Deletes a public room with everything in it. There is no way back. It goes on although the page that asked for it
-/// does not wait: a room with millions of messages takes a while, and only its own messages wait for it.
+/// Deletes a public room with everything in it. There is no way back.
 pub async fn delete(app: &App, actor: UserId, slug: &str) -> Result<()> {
     let (app, slug) = (app.clone(), slug.to_owned());
-    let deleting = tokio::spawn(async move {
+    to_the_end(async move {
         let mut tx = app.db.begin().await?;
         let room = lock_public(&mut tx, &slug).await?;
         queries::delete_room(&mut tx, room.id, room.key).await?;
         note(&app, &mut tx, actor, Act::DeleteRoom, &room).await?;
         queries::advance_room_list(&mut tx, room.id).await?;
         tx.commit().await?;
-        // One past its last change: whoever serves it looks, and finds that it is gone.
-        publish_change(&app, room.id, Change(room.last_change.0 + 1));
+        publish_end(&app, &room);
         app.bus.publish(Event::RoomListChanged);
         Ok(())
-    });
-    deleting.await.map_err(Error::internal)?
+    })
+    .await
 }
 
 /// Makes the person a member of the public room of that name. Joining twice is joining once.
@@ -123,26 +123,6 @@ pub async fn join(app: &App, user: UserId, slug: &str) -> Result<Room> {
         app.bus.publish(Event::SideBarChanged { people: vec![user] });
     }
     Ok(room)
-}
-
-/// Ends the person's membership; their sockets in the room are closed. What they wrote stays.
-pub async fn leave(app: &App, user: UserId, slug: &str) -> Result<()> {
-    app.throttle.check_membership(user)?;
-    let membership = enter(app, user, RoomAddress::Slug(slug)).await?;
-    if membership.room.kind == Kind::Direct {
-        return Err(Error::Conflict("A direct chat stays with both of you.".into()));
-    }
-    let mut tx = app.db.begin().await?;
-    let room = queries::lock_room(&mut tx, membership.room.id)
-        .await?
-        .ok_or(Error::NotFound)?;
-    if queries::delete_member(&mut tx, room.id, user).await? {
-        let change = queries::take_change(&mut tx, room.id, event(app, EventKind::Left, user)).await?;
-        tx.commit().await?;
-        publish_change(app, room.id, change);
-        app.bus.publish(Event::SideBarChanged { people: vec![user] });
-    }
-    Ok(())
 }
 
 async fn lock_public(tx: &mut PgConnection, slug: &str) -> Result<Room> {
@@ -169,6 +149,17 @@ fn event(app: &App, kind: EventKind, actor: UserId) -> NewEvent {
 
 fn publish_change(app: &App, room: RoomId, change: Change) {
     app.bus.publish(Event::RoomChanged { room, change });
+}
+
+/// Tells whoever serves the room that it is gone: they look, because this is one past its last change.
+fn publish_end(app: &App, room: &Room) {
+    publish_change(app, room.id, Change(room.last_change.0 + 1));
+}
+
+/// Goes on although the page that asked for it does not wait: to delete a room with millions of messages takes a while,
+/// and only its own messages wait for it.
+async fn to_the_end(work: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
+    tokio::spawn(work).await.map_err(Error::internal)?
 }
 
 fn name_taken() -> Error {

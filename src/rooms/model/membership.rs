@@ -38,6 +38,11 @@ impl Kind {
         }
     }
 
+    /// Whether its members have roles and decide on it themselves.
+    pub fn is_own(self) -> bool {
+        matches!(self, Self::Private | Self::Group)
+    }
+
     /// What new members may read, unless the room is set otherwise: in a group what comes from then on, everywhere else
     /// what was ever written.
     pub fn usual_history(self) -> History {
@@ -112,6 +117,31 @@ impl MemberRole {
             Self::Owner => "owner",
         }
     }
+
+    /// Whether they decide who belongs to the room, and what it is called.
+    pub fn may_manage(self) -> bool {
+        self >= Self::Moderator
+    }
+
+    /// Whether they decide what new members may read, and whether the room is deleted.
+    pub fn may_decide(self) -> bool {
+        self == Self::Owner
+    }
+
+    /// Whether they may put out somebody else of that role. Nobody puts out who has as much to say.
+    pub fn may_remove(self, other: Self) -> bool {
+        self.may_manage() && self > other
+    }
+
+    /// Whether they may give somebody else of that role another one.
+    pub fn may_promote(self, other: Self) -> bool {
+        self.may_decide() && self > other
+    }
+
+    /// Whether they may take this role instead of theirs: one steps down by oneself, never up.
+    pub fn may_become(self, role: Self) -> bool {
+        self > role
+    }
 }
 
 /// A room through the membership of one person: the only way to a room's contents, for pages, sockets and programs.
@@ -144,6 +174,27 @@ mod tests {
         for kind in [Kind::Public, Kind::Private, Kind::Direct] {
             assert_eq!(kind.usual_history().membership_begins(now), Position::default());
         }
+    }
+
+    #[test]
+    fn owners_decide_moderators_keep_order_and_nobody_touches_their_like() {
+        use MemberRole::{Member, Moderator, Owner};
+        let all = [Member, Moderator, Owner];
+        let pairs = |may: fn(MemberRole, MemberRole) -> bool| -> Vec<_> {
+            let pairs = all.into_iter().flat_map(|one| all.map(|other| (one, other)));
+            pairs.filter(|(one, other)| may(*one, *other)).collect()
+        };
+        assert_eq!(
+            pairs(MemberRole::may_remove),
+            [(Moderator, Member), (Owner, Member), (Owner, Moderator)]
+        );
+        assert_eq!(pairs(MemberRole::may_promote), [(Owner, Member), (Owner, Moderator)]);
+        assert_eq!(
+            pairs(MemberRole::may_become),
+            [(Moderator, Member), (Owner, Member), (Owner, Moderator)]
+        );
+        assert_eq!(all.map(MemberRole::may_manage), [false, true, true]);
+        assert_eq!(all.map(MemberRole::may_decide), [false, false, true]);
     }
 
     #[test]

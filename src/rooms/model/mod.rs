@@ -168,6 +168,15 @@ impl EventKind {
         all.into_iter().find(|kind| kind.as_str() == name)
     }
 
+    /// That somebody gets this role.
+    pub fn made(role: MemberRole) -> Self {
+        match role {
+            MemberRole::Owner => Self::MadeOwner,
+            MemberRole::Moderator => Self::MadeModerator,
+            MemberRole::Member => Self::MadeMember,
+        }
+    }
+
     /// Whether it changes who belongs to the room.
     pub fn changes_members(self) -> bool {
         matches!(self, Self::Joined | Self::Left | Self::Added | Self::Removed)
@@ -243,6 +252,26 @@ pub struct NewRoom {
     pub topic: Topic,
     /// The usernames of the friends who are in it from the start.
     pub members: Vec<String>,
+}
+
+/// What a room that people made is set to.
+#[derive(Debug)]
+pub struct Settings {
+    /// Its name.
+    pub title: RoomTitle,
+    /// What it is for; may be empty.
+    pub topic: Topic,
+    /// What new members may read; None leaves it as it is.
+    pub history: Option<History>,
+}
+
+/// Somebody who belongs to a room.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Who.
+    pub person: Author,
+    /// What they may do.
+    pub role: MemberRole,
 }
 
 /// A room of mine in the side bar.

@@ -1,10 +1,12 @@
 //! The SQL of rooms and members; of what happened in them in `events`, of the list of public rooms in `list`, of
-//! direct chats and of what is somebody's own in `direct`, for administrators in `admin`.
+//! direct chats and of what is somebody's own in `direct`, of who belongs to a room in `members`, for administrators in
+//! `admin`.
 
 mod admin;
 mod direct;
 mod events;
 mod list;
+mod members;
 mod unread;
 
 use chrono::{DateTime, Utc};
@@ -19,6 +21,7 @@ pub use admin::*;
 pub use direct::*;
 pub use events::*;
 pub use list::*;
+pub use members::*;
 pub use unread::*;
 
 /// A room as the queries below select it.

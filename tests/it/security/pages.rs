@@ -131,6 +131,8 @@ async fn row_14_every_answer_has_the_security_headers(pool: PgPool) {
         "/chat/me.css",
         "/chat/room/General",
         "/chat/room/General/messages?before=1",
+        "/chat/room/General/members",
+        "/chat/room/General/settings",
         "/@alice",
         "/settings",
         "/settings/profile",

@@ -1,0 +1,223 @@
+//! Who belongs to the rooms that people made, with which role, and what these rooms are set to. Who may do what is
+//! decided under the room's lock. What somebody may not do there does not exist for them.
+
+use sqlx::PgConnection;
+
+use super::{enter, event, publish_change, publish_end, to_the_end};
+use crate::accounts::model::Author;
+use crate::accounts::queries::find_author;
+use crate::bus::Event;
+use crate::error::FieldErrors;
+use crate::friends;
+use crate::friends::model::Relation;
+use crate::ids::UserId;
+use crate::rooms::model::{EventKind, Kind, MemberRole, NewEvent, Room, RoomAddress, Settings};
+use crate::rooms::queries;
+use crate::text::fold;
+use crate::{App, Error, Result};
+
+/// Takes a friend into a group. Taking in twice is taking in once.
+pub async fn add(app: &App, actor: UserId, slug: &str, username: &str) -> Result<()> {
+    app.throttle.check_membership(actor)?;
+    let found = friends::actions::find(app, actor, username).await;
+    let mut tx = app.db.begin().await?;
+    let (room, role) = lock_own(&mut tx, actor, slug).await?;
+    if room.kind != Kind::Group || !role.may_manage() {
+        return Err(Error::NotFound);
+    }
+    let person = match found {
+        Ok((person, Relation::Friend)) => person,
+        Ok(_) | Err(Error::NotFound) => return Err(wrong("username", "Write the username of one of your friends.")),
+        Err(error) => return Err(error),
+    };
+    let begins = room.history.membership_begins(room.state().position());
+    if queries::insert_member(&mut tx, room.id, person.id, MemberRole::Member, begins).await? {
+        let added = about(app, EventKind::Added, actor, person.id);
+        let change = queries::take_change(&mut tx, room.id, added).await?;
+        tx.commit().await?;
+        publish_change(app, room.id, change);
+        app.bus.publish(Event::SideBarChanged {
+            people: vec![person.id],
+        });
+    }
+    Ok(())
+}
+
+/// Puts a member out; their sockets in the room are closed. What they wrote stays.
+pub async fn remove(app: &App, actor: UserId, slug: &str, username: &str) -> Result<()> {
+    app.throttle.check_membership(actor)?;
+    let mut tx = app.db.begin().await?;
+    let (room, role) = lock_own(&mut tx, actor, slug).await?;
+    let (person, their_role) = find_member(&mut tx, &room, username).await?;
+    if !role.may_remove(their_role) {
+        return Err(Error::NotFound);
+    }
+    queries::delete_member(&mut tx, room.id, person.id).await?;
+    let removed = about(app, EventKind::Removed, actor, person.id);
+    let change = queries::take_change(&mut tx, room.id, removed).await?;
+    tx.commit().await?;
+    publish_change(app, room.id, change);
+    app.bus.publish(Event::SideBarChanged {
+        people: vec![person.id],
+    });
+    Ok(())
+}
+
+/// Gives a member, or oneself, another role. A room keeps an owner.
+pub async fn set_role(app: &App, actor: UserId, slug: &str, username: &str, new: MemberRole) -> Result<()> {
+    app.throttle.check_membership(actor)?;
+    let mut tx = app.db.begin().await?;
+    let (room, role) = lock_own(&mut tx, actor, slug).await?;
+    let (person, their_role) = find_member(&mut tx, &room, username).await?;
+    if their_role == new {
+        return Ok(());
+    }
+    let is_self = person.id == actor;
+    let may = if is_self {
+        role.may_become(new)
+    } else {
+        role.may_promote(their_role)
+    };
+    if !may {
+        return Err(Error::NotFound);
+    }
+    if is_self && role == MemberRole::Owner {
+        let next = queries::find_heir(&mut *tx, room.id, actor).await?;
+        if next.is_none_or(|(_, role)| role != MemberRole::Owner) {
+            return Err(Error::Conflict(
+                "A room needs an owner. Make somebody else an owner first.".into(),
+            ));
+        }
+    }
+    queries::update_role(&mut tx, room.id, person.id, new).await?;
+    let made = NewEvent {
+        subject: (!is_self).then_some(person.id),
+        ..event(app, EventKind::made(new), actor)
+    };
+    let change = queries::take_change(&mut tx, room.id, made).await?;
+    tx.commit().await?;
+    publish_change(app, room.id, change);
+    Ok(())
+}
+
+/// Ends the person's membership; their sockets in the room are closed. What they wrote stays. The last owner of a room
+/// that people made hands it over to whoever comes next, and it ends with its last member.
+pub async fn leave(app: &App, user: UserId, slug: &str) -> Result<()> {
+    app.throttle.check_membership(user)?;
+    let membership = enter(app, user, RoomAddress::Slug(slug)).await?;
+    if membership.room.kind == Kind::Direct {
+        return Err(Error::Conflict("A direct chat stays with both of you.".into()));
+    }
+    let app = app.clone();
+    to_the_end(async move {
+        let mut tx = app.db.begin().await?;
+        let room = queries::lock_room(&mut tx, membership.room.id)
+            .await?
+            .ok_or(Error::NotFound)?;
+        let Some(role) = queries::find_role(&mut *tx, room.id, user).await? else {
+            return Ok(());
+        };
+        if room.kind.is_own() && !hand_over(&app, &mut tx, &room, user, role).await? {
+            queries::delete_room(&mut tx, room.id, room.key).await?;
+            tx.commit().await?;
+            publish_end(&app, &room);
+        } else {
+            queries::delete_member(&mut tx, room.id, user).await?;
+            let change = queries::take_change(&mut tx, room.id, event(&app, EventKind::Left, user)).await?;
+            tx.commit().await?;
+            publish_change(&app, room.id, change);
+        }
+        app.bus.publish(Event::SideBarChanged { people: vec![user] });
+        Ok(())
+    })
+    .await
+}
+
+/// Makes somebody else an owner, if the one who leaves is the last one. Returns whether there is anybody else.
+async fn hand_over(app: &App, tx: &mut PgConnection, room: &Room, user: UserId, role: MemberRole) -> Result<bool> {
+    let Some((heir, their_role)) = queries::find_heir(&mut *tx, room.id, user).await? else {
+        return Ok(false);
+    };
+    if role == MemberRole::Owner && their_role != MemberRole::Owner {
+        queries::update_role(tx, room.id, heir, MemberRole::Owner).await?;
+        queries::take_change(tx, room.id, about(app, EventKind::MadeOwner, user, heir)).await?;
+    }
+    Ok(true)
+}
+
+/// Changes what a room is called, what it is for, and what new members may read.
+pub async fn update(app: &App, actor: UserId, slug: &str, settings: &Settings) -> Result<()> {
+    app.throttle.check_membership(actor)?;
+    let mut tx = app.db.begin().await?;
+    let (room, role) = lock_own(&mut tx, actor, slug).await?;
+    let history = settings.history.unwrap_or(room.history);
+    if !role.may_manage() || (history != room.history && !role.may_decide()) {
+        return Err(Error::NotFound);
+    }
+    queries::update_settings(&mut tx, room.id, settings, history).await?;
+    if (settings.title.as_str(), settings.topic.as_str()) == (&room.title, &room.topic) {
+        tx.commit().await?;
+        return Ok(());
+    }
+    let change = queries::take_change(&mut tx, room.id, event(app, EventKind::Edited, actor)).await?;
+    let people = queries::list_member_ids(&mut *tx, room.id).await?;
+    tx.commit().await?;
+    publish_change(app, room.id, change);
+    app.bus.publish(Event::SideBarChanged { people });
+    Ok(())
+}
+
+/// Deletes a room with everything in it, if its title was typed. There is no way back.
+pub async fn delete(app: &App, actor: UserId, slug: &str, typed_title: &str) -> Result<()> {
+    app.throttle.check_membership(actor)?;
+    let (app, slug, typed) = (app.clone(), slug.to_owned(), fold(typed_title.trim()));
+    to_the_end(async move {
+        let mut tx = app.db.begin().await?;
+        let (room, role) = lock_own(&mut tx, actor, &slug).await?;
+        if !role.may_decide() {
+            return Err(Error::NotFound);
+        }
+        if typed != fold(&room.title) {
+            return Err(wrong(
+                "title",
+                "This is not the name of the room. Type it as it stands above.",
+            ));
+        }
+        let people = queries::list_member_ids(&mut *tx, room.id).await?;
+        queries::delete_room(&mut tx, room.id, room.key).await?;
+        tx.commit().await?;
+        publish_end(&app, &room);
+        app.bus.publish(Event::SideBarChanged { people });
+        Ok(())
+    })
+    .await
+}
+
+/// Locks a room that people made, for one of its members; returns it with their role.
+async fn lock_own(tx: &mut PgConnection, actor: UserId, slug: &str) -> Result<(Room, MemberRole)> {
+    let found = queries::find_membership(&mut *tx, actor, RoomAddress::Slug(slug)).await?;
+    let id = found.ok_or(Error::NotFound)?.room.id;
+    let room = queries::lock_room(tx, id).await?.filter(|room| room.kind.is_own());
+    let room = room.ok_or(Error::NotFound)?;
+    let role = queries::find_role(&mut *tx, id, actor).await?.ok_or(Error::NotFound)?;
+    Ok((room, role))
+}
+
+/// The member of that username, and their role.
+async fn find_member(tx: &mut PgConnection, room: &Room, username: &str) -> Result<(Author, MemberRole)> {
+    let person = find_author(&mut *tx, &fold(username)).await?.ok_or(Error::NotFound)?;
+    let role = queries::find_role(&mut *tx, room.id, person.id).await?;
+    Ok((person, role.ok_or(Error::NotFound)?))
+}
+
+/// What somebody does now to somebody else.
+fn about(app: &App, kind: EventKind, actor: UserId, subject: UserId) -> NewEvent {
+    NewEvent {
+        subject: Some(subject),
+        ..event(app, kind, actor)
+    }
+}
+
+fn wrong(field: &'static str, sentence: &str) -> Error {
+    Error::Invalid(FieldErrors::one(field, sentence))
+}
