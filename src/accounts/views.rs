@@ -14,6 +14,7 @@ use super::queries::Consent;
 use crate::error::FieldErrors;
 use crate::web::Ctx;
 use crate::web::components::{Field, alert, checkbox, csrf_field, field, password_field};
+use crate::web::errors::with_next;
 use crate::web::icons::icon;
 use crate::web::layout;
 use crate::web::session::Lifetime;
@@ -41,9 +42,10 @@ pub fn sign_up(ctx: &Ctx, form: &SignUpForm, errors: &FieldErrors) -> Markup {
         &["first_name", "last_name", "username", "email", "password", "consent"],
     );
     let card = html! {
-        (card_title("Create your account", &html! { "Already have one? " a class="font-550 hover:underline" href="/accounts/login" { "Log in" } }))
+        (card_title("Create your account", &html! { "Already have one? " a class="font-550 hover:underline" href=(with_next("/accounts/login", &form.next)) { "Log in" } }))
         form class="grid gap-5" method="post" action="/accounts/signup" novalidate {
             (csrf_field(ctx))
+            @if !form.next.is_empty() { input type="hidden" name="next" value=(form.next); }
             (form_id(form))
             (form_error(errors))
             (person(form, errors, first.unwrap_or("first_name")))
@@ -64,7 +66,7 @@ pub fn log_in(ctx: &Ctx, form: &LogInForm, errors: &FieldErrors) -> Markup {
             @if refused.is_some() {
                 "You are not logged in any more. What you typed is kept: log in, and it is in its place again."
             } @else {
-                "New here? " a class="font-550 hover:underline" href="/accounts/signup" { "Create an account" }
+                "New here? " a class="font-550 hover:underline" href=(with_next("/accounts/signup", &form.next)) { "Create an account" }
             }
         }))
         @if let Some(refused) = &refused { div class="-mt-2 mb-6" { (typed_text(refused)) } }

@@ -519,6 +519,12 @@ async fn a_log_in_leads_back_to_the_page_asked_for_and_nowhere_else(pool: PgPool
             .await
             .contains(r#"name="next" value="/chat/room/general?before=7""#)
     );
+    // Who has no account yet gets back there as well.
+    let sign_up = login.replace("login", "signup");
+    assert!(visitor.page(&login).await.contains(&format!(r#"href="{sign_up}""#)));
+    let page = visitor.page(&sign_up).await;
+    assert!(page.contains(r#"name="next" value="/chat/room/general?before=7""#));
+    assert!(page.contains(&format!(r#"href="{login}""#)));
 
     let answer = visitor.fragment("/chat/").await;
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
@@ -529,17 +535,28 @@ async fn a_log_in_leads_back_to_the_page_asked_for_and_nowhere_else(pool: PgPool
             .starts_with("/accounts/login")
     );
 
-    for (next, right) in [
+    for (n, (next, right)) in [
         ("/chat/room/general?before=7", "/chat/room/general?before=7"),
         ("https://evil.example/", "/chat/"),
         ("//evil.example/", "/chat/"),
         ("/\\evil.example/", "/chat/"),
         ("/\t/evil.example/", "/chat/"),
         ("javascript:alert(1)", "/chat/"),
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let fields = [("login", "alice"), ("password", PASSWORD), ("next", next)];
         let answer = server.visitor().post("/accounts/login", &fields).await;
         assert_eq!(answer.headers()["location"], right, "{next}");
+        let name = format!("guest{n}");
+        let fields = account(&name, &[("next", next), ("form_id", "f")]);
+        let guest = server.visitor();
+        let answer = guest.post("/accounts/signup", &fields).await;
+        assert_eq!(answer.headers()["location"], right, "{next}");
+        let stale = [&fields[..], &[("csrf_token", "from before")]].concat();
+        let answer = guest.post_raw("/accounts/signup", &stale).await;
+        assert_eq!(answer.headers()["location"], right, "sent twice: {next}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use poem::http::StatusCode;
 use poem::{Endpoint, IntoResponse, Request, Response};
 
-use super::sessions::after;
+use super::sessions::{after, page_after};
 use crate::Error;
 use crate::accounts::current_user::CurrentUser;
 use crate::accounts::model::{LogInForm, first_log_in};
@@ -58,7 +58,7 @@ pub async fn ask_to_log_in<E: Endpoint>(inner: Arc<E>, request: Request) -> poem
 fn sent_before(path: &str, typed: &TypedForm, user: &CurrentUser) -> Option<Response> {
     let is_first = || first_log_in(typed.value("form_id"), typed.value("username")) == user.session_id;
     match path {
-        "/accounts/signup" if is_first() => Some(see_other("/chat/")),
+        "/accounts/signup" if is_first() => Some(see_other(page_after(typed.value("next")))),
         "/setup" if is_first() => Some(see_other("/admin/rooms")),
         "/accounts/login" if fold(typed.value("login")) == fold(&user.viewer.username) => Some(after(&LogInForm {
             next: typed.value("next").to_owned(),

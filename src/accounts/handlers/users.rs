@@ -1,9 +1,10 @@
 //! Making an account.
 
 use maud::Markup;
-use poem::web::{Data, Form};
+use poem::web::{Data, Form, Query};
 use poem::{IntoResponse, Response, handler};
 
+use super::sessions::{Next, page_after};
 use super::{answer, unless_sent_before};
 use crate::accounts::current_user::MaybeUser;
 use crate::accounts::device_cookie::DeviceCookie;
@@ -16,14 +17,18 @@ use crate::{App, Result};
 
 /// The empty form; whoever is logged in has an account already.
 #[handler]
-pub fn new(Data(ctx): Data<&Ctx>, MaybeUser(user): MaybeUser) -> Response {
-    match user {
-        Some(_) => see_other("/chat/"),
-        None => form(ctx, &SignUpForm::default(), &FieldErrors::default()).into_response(),
+pub fn new(Data(ctx): Data<&Ctx>, MaybeUser(user): MaybeUser, Query(Next { next }): Query<Next>) -> Response {
+    if user.is_some() {
+        return see_other(page_after(&next));
     }
+    let typed = SignUpForm {
+        next,
+        ..SignUpForm::default()
+    };
+    form(ctx, &typed, &FieldErrors::default()).into_response()
 }
 
-/// Makes the account and leads to the chats.
+/// Makes the account, and leads to the page that was asked for before.
 #[handler]
 pub async fn create(
     app: Data<&App>,
@@ -35,10 +40,8 @@ pub async fn create(
 ) -> Result<Response> {
     let outcome = actions::sign_up(&app, &typed, ctx.theme, &client).await;
     let outcome = unless_sent_before(&app, &typed, outcome).await;
-    answer(&app, before, device, outcome, see_other("/chat/"), |errors| {
-        form(&ctx, &typed, errors)
-    })
-    .await
+    let next = see_other(page_after(&typed.next));
+    answer(&app, before, device, outcome, next, |errors| form(&ctx, &typed, errors)).await
 }
 
 fn form(ctx: &Ctx, typed: &SignUpForm, errors: &FieldErrors) -> Markup {

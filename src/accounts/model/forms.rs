@@ -31,6 +31,8 @@ pub struct SignUpForm {
     pub code: String,
     /// Which form it is, however often it is sent.
     pub form_id: FormId,
+    /// The local path to go to afterwards; empty means the chat home.
+    pub next: String,
 }
 
 /// A random id that a page gives its form. A program may leave it out: each of its forms is another one.
