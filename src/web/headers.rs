@@ -8,6 +8,7 @@ use poem::http::{HeaderName, HeaderValue, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 use crate::App;
+use crate::web::normalise::without_token;
 use crate::web::session::random_bytes;
 
 /// Nothing inline, nothing from another host: text of a user that slipped through as markup could still do nothing.
@@ -39,7 +40,7 @@ const STRICT_TRANSPORT_SECURITY: &str = "max-age=31536000";
 #[derive(Debug, Clone, Default)]
 pub struct RequestId(pub String);
 
-/// Names the request, logs its end (never the query, which may hold a code) and adds the headers.
+/// Names the request, logs its end (never a token, nor the query, which may hold a code) and adds the headers.
 pub async fn add_security_headers<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
     let id = u64::from_be_bytes(random_bytes()?);
     let id = format!("{id:016x}");
@@ -57,6 +58,7 @@ pub async fn add_security_headers<E: Endpoint>(inner: Arc<E>, mut request: Reque
         .await
         .map_or_else(poem::Error::into_response, IntoResponse::into_response);
 
+    let path = without_token(&path);
     tracing::debug!(request = id, %method, path, status = response.status().as_u16(), took = ?start.elapsed(), "answered");
     let headers = response.headers_mut();
     for (name, value) in HEADERS {

@@ -9,6 +9,17 @@ use poem::{Endpoint, IntoResponse, Request, Response, Result};
 /// The pages whose address ends with a slash.
 const WITH_SLASH: [&str; 3] = ["/", "/chat/", "/admin/"];
 
+/// Where a path ends with the token of a link, which is a secret.
+const WITH_TOKEN: [&str; 3] = ["/invite/", "/accounts/reset/", "/accounts/email/verify/"];
+
+/// The path as it may stand in the log.
+pub fn without_token(path: &str) -> &str {
+    WITH_TOKEN
+        .into_iter()
+        .find(|prefix| path.starts_with(prefix))
+        .unwrap_or(path)
+}
+
 /// Redirects to the page's one address, with the query; 308 keeps method and body.
 pub async fn redirect_to_one_address<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
     match canonical(request.uri().path()) {
@@ -51,6 +62,18 @@ pub fn is_local(target: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_are_not_logged() {
+        assert_eq!(without_token("/chat/room/a"), "/chat/room/a");
+        for path in [
+            "/invite/secret",
+            "/accounts/reset/secret",
+            "/accounts/email/verify/secret/",
+        ] {
+            assert!(!without_token(path).contains("secret"), "{path}");
+        }
+    }
 
     #[test]
     fn slashes_are_added_and_removed() {
