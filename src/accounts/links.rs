@@ -51,7 +51,7 @@ pub(super) async fn create(
     user: UserId,
     email: Option<&str>,
 ) -> Result<String> {
-    let token = URL_SAFE_NO_PAD.encode(random_bytes::<32>()?);
+    let token = random_token()?;
     let new = NewToken {
         hash: &hash(&token),
         kind,
@@ -69,7 +69,12 @@ pub(super) async fn is_enough(app: &App, tx: &mut PgConnection, kind: LinkKind, 
     Ok(queries::count_tokens(tx, kind, user, app.now()).await? >= MOST)
 }
 
+/// A new token of a link: 256 random bits.
+pub fn random_token() -> Result<String> {
+    Ok(URL_SAFE_NO_PAD.encode(random_bytes::<32>()?))
+}
+
 /// What is stored of a token.
-pub(super) fn hash(token: &str) -> [u8; 32] {
+pub fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }

@@ -30,7 +30,7 @@ mod current_user;
 mod device_cookie;
 pub mod emails;
 mod handlers;
-mod links;
+pub mod links;
 mod mails;
 pub mod model;
 pub mod moderation;

@@ -13,6 +13,8 @@ use crate::{Result, friends, rooms};
 pub struct Mine {
     /// Requests that wait for an answer.
     pub requests: i64,
+    /// Rooms that they are invited to.
+    pub invitations: i64,
     /// Rooms that are not public, the one with the newest message first.
     pub rooms: Vec<MyRoom>,
     /// What waits in each room of theirs, public ones too.
@@ -22,14 +24,13 @@ pub struct Mine {
 /// What is each of these people's own.
 pub async fn load(db: &mut PgConnection, people: &[UserId]) -> Result<HashMap<UserId, Mine>> {
     let requests = friends::queries::count_requests(&mut *db, people).await?;
-    let with_requests = requests.into_iter().map(|(user, requests)| {
-        let mine = Mine {
-            requests,
-            ..Mine::default()
-        };
-        (user, mine)
-    });
-    let mut mine: HashMap<_, _> = with_requests.collect();
+    let mut mine: HashMap<UserId, Mine> = HashMap::with_capacity(people.len());
+    for (user, requests) in requests {
+        mine.entry(user).or_default().requests = requests;
+    }
+    for (user, invitations) in rooms::queries::count_invitations(&mut *db, people).await? {
+        mine.entry(user).or_default().invitations = invitations;
+    }
     for (user, room) in rooms::queries::list_own_rooms(&mut *db, people).await? {
         mine.entry(user).or_default().rooms.push(room);
     }

@@ -36,6 +36,23 @@ pub fn routes(route: Route) -> Route {
             "/chat/with/:username",
             get(handlers::own_rooms::show_direct).post(handlers::own_rooms::create_direct),
         )
+        .at("/chat/open", post(handlers::own_rooms::open))
+        .at(
+            "/chat/room/:name/invitations/:username/withdraw",
+            post(handlers::invitations::withdraw),
+        )
+        .at("/invitations", get(handlers::invitations::index))
+        .at("/invitations/:name/accept", post(handlers::invitations::accept))
+        .at("/invitations/:name/decline", post(handlers::invitations::decline))
+        .at(
+            "/chat/room/:name/invites",
+            get(handlers::invites::index).post(handlers::invites::create),
+        )
+        .at("/chat/room/:name/invites/:id/revoke", post(handlers::invites::revoke))
+        .at(
+            "/invite/:token",
+            get(handlers::invites::show).post(handlers::invites::join),
+        )
         .at("/chat/room/:name", get(handlers::rooms::show))
         .at(
             "/chat/room/:name/members",

@@ -17,6 +17,8 @@ pub enum Open {
     Room(RoomId),
     /// The people I know.
     Friends,
+    /// The rooms that I am invited to.
+    Invitations,
     /// The settings.
     Settings,
     /// The administration.

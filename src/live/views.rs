@@ -5,6 +5,7 @@ use maud::{Markup, html};
 
 use super::event::Placement;
 use crate::accounts::model::Author;
+use crate::chat::Open;
 use crate::chat::mine::Mine;
 use crate::chat::views::{digest, mine, my_rooms, online as online_count, room_row};
 use crate::ids::{Change, RoomId};
@@ -53,7 +54,7 @@ pub(super) fn author(author: &Author) -> Markup {
 /// What of the side bar is the person's own.
 pub(super) fn side_bar(shown: &Mine) -> Markup {
     html! {
-        hx-partial hx-target="#mine" hx-swap="innerHTML" data-mine=(digest(shown)) { (mine(shown, false)) }
+        hx-partial hx-target="#mine" hx-swap="innerHTML" data-mine=(digest(shown)) { (mine(shown, Open::Home)) }
         hx-partial hx-target="#my-rooms" hx-swap="innerHTML" { (my_rooms(shown, None)) }
     }
 }

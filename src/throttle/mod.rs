@@ -1,6 +1,6 @@
 //! Limits on how often something may be done: log-ins and sign-ups by address, by account and by browser, messages,
-//! joining and leaving by person. Each limit is a bucket that refills steadily (GCRA), so nobody is ever locked out for
-//! good: after a pause the bucket is full again.
+//! joining and leaving by person, links into rooms by address. Each limit is a bucket that refills steadily (GCRA), so
+//! nobody is ever locked out for good: after a pause the bucket is full again.
 //!
 //! Every bucket is in this process's memory (the `governor` crate). Those of log-ins and sign-ups are in Redis as well
 //! where there are several nodes, and an attempt needs room in both: one who is too quick for this node does not
@@ -44,6 +44,11 @@ const MEMBERSHIP_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
 const SEARCH_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(39);
 const SEARCHES_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
+/// From one address links into rooms may be opened so often in a row, as by a class that gets one, and then this often a
+/// second.
+const INVITE_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
+const INVITES_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+
 /// Every limit.
 pub struct Throttle {
     clock: DefaultClock,
@@ -57,6 +62,7 @@ pub struct Throttle {
     messages: DefaultKeyedRateLimiter<UserId>,
     memberships: DefaultKeyedRateLimiter<UserId>,
     searches: DefaultKeyedRateLimiter<UserId>,
+    invites: DefaultKeyedRateLimiter<IpAddr>,
     auth_rate: NonZeroU32,
     /// The limits of log-ins and sign-ups over all nodes, where there are several.
     shared: Option<Shared>,
@@ -77,6 +83,7 @@ impl Throttle {
             messages: RateLimiter::keyed(Quota::per_second(message_rate).allow_burst(burst)),
             memberships: RateLimiter::keyed(Quota::per_second(NonZeroU32::MIN).allow_burst(MEMBERSHIP_BURST)),
             searches: RateLimiter::keyed(Quota::per_second(SEARCHES_PER_SECOND).allow_burst(SEARCH_BURST)),
+            invites: RateLimiter::keyed(Quota::per_second(INVITES_PER_SECOND).allow_burst(INVITE_BURST)),
             auth_rate,
             shared,
         }
@@ -111,6 +118,11 @@ impl Throttle {
         self.check_shared("device", number, self.auth_rate).await
     }
 
+    /// Counts that a link into a room is opened from `address`, whether there is such a link or not.
+    pub fn check_invite(&self, address: IpAddr) -> Result<()> {
+        self.check(&self.invites, &network(address))
+    }
+
     /// Counts that `user` searches; `TooMany` when they did so too often.
     pub fn check_search(&self, user: UserId) -> Result<()> {
         self.check(&self.searches, &user)
@@ -140,6 +152,7 @@ impl Throttle {
         self.messages.retain_recent();
         self.memberships.retain_recent();
         self.searches.retain_recent();
+        self.invites.retain_recent();
     }
 
     fn check<K: Hash + Eq + Clone>(&self, limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<()> {

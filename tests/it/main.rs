@@ -24,6 +24,7 @@ mod encryption;
 mod exports;
 mod friends;
 mod jobs;
+mod invitations;
 mod layers;
 mod links;
 mod log;

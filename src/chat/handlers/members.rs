@@ -5,6 +5,7 @@ use poem::web::{Data, Form, Path, Query};
 use poem::{IntoResponse, Request, Response, handler};
 use serde::Deserialize;
 
+use super::invitations;
 use crate::accounts::CurrentUser;
 use crate::chat::views::{MembersPage, members, members_page};
 use crate::chat::{Open, Shell};
@@ -53,7 +54,7 @@ pub struct Added {
     username: String,
 }
 
-/// Takes a friend into a group.
+/// Takes a friend into a group; into a private room people are invited.
 #[handler]
 pub async fn create(
     app: Data<&App>,
@@ -62,6 +63,10 @@ pub async fn create(
     Path(slug): Path<String>,
     Form(Added { username }): Form<Added>,
 ) -> Result<Response> {
+    let room = actions::enter(&app, user.id, RoomAddress::Slug(&slug)).await?.room;
+    if room.kind == Kind::Private {
+        return invitations::invite(&app, &ctx, &user, &slug, username).await;
+    }
     let Err(error) = actions::add(&app, user.id, &slug, username.trim().trim_start_matches('@')).await else {
         return answer(&app, &ctx, &user, &slug, "They are in the room now.").await;
     };

@@ -1,6 +1,9 @@
-//! The chat's addresses: rooms, their messages, members and settings, people, and the viewer's own style.
+//! The chat's addresses: rooms, the ways into them, their messages, members and settings, people, and the viewer's own
+//! style.
 
 pub mod friends;
+pub mod invitations;
+pub mod invites;
 pub mod members;
 pub mod messages;
 pub mod own_rooms;

@@ -2,7 +2,8 @@
 
 use maud::Markup;
 use poem::web::{Data, Form, Path};
-use poem::{Response, handler};
+use poem::{IntoResponse, Response, handler};
+use serde::Deserialize;
 
 use crate::accounts::CurrentUser;
 use crate::chat::views::RoomForm;
@@ -11,7 +12,7 @@ use crate::error::FieldErrors;
 use crate::friends::model::{Contact, Contacts};
 use crate::friends::queries::list_contacts;
 use crate::rooms::actions;
-use crate::rooms::model::{Kind, NewRoom, RoomTitle, Topic, path};
+use crate::rooms::model::{Kind, NewRoom, Reachable, RoomTitle, Topic, path};
 use crate::web::components::profile_path;
 use crate::web::errors::redraw;
 use crate::web::htmx::lead_to;
@@ -53,6 +54,35 @@ pub async fn create(
             let friends = friends(&app, &user).await?;
             let shell = Shell::load(&app, &ctx, &user, Open::Home).await?;
             redraw(error, |errors| views::new_room(&shell, &form, &friends, errors))
+        }
+    }
+}
+
+/// What somebody wants to open by its name.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Named {
+    name: String,
+}
+
+/// Leads to the room or the invitation of that name; where there is none, to the form of a room so named.
+#[handler]
+pub async fn open(app: Data<&App>, ctx: Ctx, user: CurrentUser, Form(Named { name }): Form<Named>) -> Result<Response> {
+    match actions::find_by_name(&app, user.id, &name).await? {
+        Some(Reachable::Room(slug)) => Ok(lead_to(&ctx, &path(&slug))),
+        Some(Reachable::Invitation(slug)) => Ok(lead_to(&ctx, &format!("/invitations#invitation-{slug}"))),
+        None => {
+            let form = RoomForm {
+                title: name,
+                ..RoomForm::default()
+            };
+            let friends = friends(&app, &user).await?;
+            let shell = Shell::load(&app, &ctx, &user, Open::Home).await?;
+            let draw = |errors: &FieldErrors| views::new_room(&shell, &form, &friends, errors);
+            match parse(&form) {
+                Ok(_) => Ok(draw(&FieldErrors::default()).into_response()),
+                Err(error) => redraw(error, draw),
+            }
         }
     }
 }

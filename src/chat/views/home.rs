@@ -15,18 +15,27 @@ pub fn home(shell: &Shell<'_>) -> Markup {
         section class="home grid min-h-0 flex-1 overflow-y-auto" {
             h1.visually-hidden { "Chats" }
             div class="grid max-md:hidden" {
-                @if rooms.iter().any(|room| room.joined) {
+                @if rooms.iter().any(|room| room.joined) || !shell.mine.rooms.is_empty() {
                     (empty_state("Choose a room", "Open one of your rooms on the left and read on.", &html! {}))
-                } @else if !rooms.is_empty() {
-                    (empty_state("Choose a room", "Open a room on the left, look what it is about, and join it.", &html! {}))
-                } @else if shell.viewer.is_admin {
+                } @else if rooms.is_empty() && shell.viewer.is_admin {
                     (empty_state(
                         "No rooms yet",
                         "Make the first public room. Everybody on this server can then see it and join.",
                         &html! { a.button.primary href="/admin/rooms" { (icon("plus")) "Make a room" } },
                     ))
                 } @else {
-                    (empty_state("No rooms yet", "An administrator makes the rooms. Look in again a little later.", &html! {}))
+                    @let text = if rooms.is_empty() {
+                        "Make a room and invite others, or find people whom you know and write to them."
+                    } else {
+                        "Join one of the public rooms on the left, make a room of your own, or find people whom you know."
+                    };
+                    (empty_state("Welcome", text, &html! {
+                        @if shell.mine.invitations > 0 {
+                            a.button.primary href="/invitations" { (icon("user-plus")) "Your invitations" }
+                        }
+                        a.button.secondary href="/chat/rooms" { (icon("plus")) "Make a room" }
+                        a.button.secondary href="/friends" { (icon("users")) "Find people" }
+                    }))
                 }
             }
         }

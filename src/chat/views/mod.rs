@@ -4,6 +4,8 @@
 mod friends;
 mod home;
 mod members;
+mod invitations;
+mod invites;
 mod own_rooms;
 mod profile;
 mod room;
@@ -12,6 +14,8 @@ mod side_bar;
 
 pub use friends::{Found, Section, found, friends, search};
 pub use home::{home, join};
+pub use invitations::invitations;
+pub use invites::{InvitesForm, InvitesPage, invite, invite_made, invites};
 pub use members::{MembersPage, members, members_page};
 pub use own_rooms::{RoomForm, new_room};
 pub use profile::{profile, profile_in_dialog};

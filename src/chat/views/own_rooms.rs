@@ -77,7 +77,8 @@ pub fn new_room(shell: &Shell<'_>, form: &RoomForm, friends: &[Contact], errors:
                     }
                     @if !friends.is_empty() {
                         fieldset class="grid gap-1" {
-                            legend class="mb-1.5 font-550" { "Friends who are in it from the start" }
+                            legend class="mb-1.5 font-550" { "Friends to begin with" }
+                            p class="mb-1.5 text-13 text-t2" { "A private room invites them; in a group they are at once." }
                             @for friend in friends {
                                 @let person = &friend.person;
                                 label class="flex min-h-11 items-center gap-3 rounded-row px-2 hover:bg-hover" {

@@ -227,7 +227,8 @@ fn header(ctx: &Ctx, membership: &Membership, name: RoomFace<'_>, here: usize) -
 }
 
 /// What I can do in the room beside reading and writing: its members, and the menu.
-fn actions(ctx: &Ctx, Membership { room, role, .. }: &Membership) -> Markup {
+fn actions(ctx: &Ctx, membership: &Membership) -> Markup {
+    let Membership { room, role, .. } = membership;
     let base = path(&room.slug);
     let (members, way_out) = (format!("{base}/members"), format!("{base}/leave"));
     html! {
@@ -240,6 +241,7 @@ fn actions(ctx: &Ctx, Membership { room, role, .. }: &Membership) -> Markup {
             div.menu {
                 @if !room.topic.is_empty() { p class="mb-1 border-b border-line px-2.5 py-2 text-13 wrap-anywhere text-t2 md:hidden" dir="auto" { (room.topic) } }
                 a class="md:hidden" href=(members) { (icon("users")) "Members" }
+                @if membership.may_invite() { a href={ (base) "/invites" } { (icon("user-plus")) "Invite people" } }
                 @if room.kind.is_own() && role.may_manage() { a href={ (base) "/settings" } { (icon("settings")) "Room settings" } }
                 form method="post" action=(way_out) hx-post=(way_out) hx-swap="none" {
                     (csrf_field(ctx))

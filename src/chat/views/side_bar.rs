@@ -18,7 +18,7 @@ pub fn side_bar(shell: &Shell<'_>) -> Markup {
     let Shell { ctx, viewer, open, .. } = *shell;
     let open_room = match open {
         Open::Room(room) => Some(room),
-        Open::Home | Open::Friends | Open::Settings | Open::Admin => None,
+        Open::Home | Open::Friends | Open::Invitations | Open::Settings | Open::Admin => None,
     };
     html! {
         aside class="side-bar ps-safe-left max-md:pe-safe-right max-md:pt-safe-top" aria-label="Side bar" {
@@ -35,7 +35,7 @@ pub fn side_bar(shell: &Shell<'_>) -> Markup {
                         span.row-text { span.row-name { "Administration" } span.row-more { "Rooms and users" } }
                     }
                 }
-                div #mine data-mine=(digest(&shell.mine)) { (mine(&shell.mine, open == Open::Friends)) }
+                div #mine data-mine=(digest(&shell.mine)) { (mine(&shell.mine, open)) }
                 h2.side-label { "Public rooms" }
                 ul #public-rooms .peer data-rooms=(shell.rooms.version) data-open=[open_room] {
                     @for room in &shell.rooms.rooms { (row(room, open, shell.mine.unread.get(&room.id))) }
@@ -46,6 +46,7 @@ pub fn side_bar(shell: &Shell<'_>) -> Markup {
                     @if viewer.is_admin { a class="underline" href="/admin/rooms" { "Make one" } }
                 }
                 div #my-rooms { (my_rooms(&shell.mine, open_room)) }
+                (open_by_name(ctx))
             }
             div class="flex min-h-13 items-center justify-between gap-2 ps-5 pe-3 pb-safe-bottom font-600" {
                 (mark())
@@ -58,12 +59,20 @@ pub fn side_bar(shell: &Shell<'_>) -> Markup {
 }
 
 /// What is the reader's own.
-pub fn mine(mine: &Mine, friends_are_open: bool) -> Markup {
+pub fn mine(mine: &Mine, open: Open) -> Markup {
+    let row = |id: &str, is_open: bool, href: &str, sign: &str, name: &str, waiting: i64| {
+        html! {
+            a id=(id) class={ "row" @if is_open { " open" } } href=(href) aria-current=[is_open.then_some("page")] {
+                span.tile { (icon(sign)) }
+                span.row-text { span.row-name { (name) } }
+                @if waiting > 0 { (badge(waiting, true)) span.visually-hidden { " waiting" } }
+            }
+        }
+    };
     html! {
-        a #friends-row class={ "row" @if friends_are_open { " open" } } href="/friends" aria-current=[friends_are_open.then_some("page")] {
-            span.tile { (icon("users")) }
-            span.row-text { span.row-name { "Friends" } }
-            @if mine.requests > 0 { (badge(mine.requests, true)) span.visually-hidden { " waiting" } }
+        (row("friends-row", open == Open::Friends, "/friends", "users", "Friends", mine.requests))
+        @if mine.invitations > 0 {
+            (row("invitations-row", open == Open::Invitations, "/invitations", "user-plus", "Invitations", mine.invitations))
         }
     }
 }
@@ -74,8 +83,32 @@ pub fn my_rooms(mine: &Mine, open: Option<RoomId>) -> Markup {
     html! {
         (label("Rooms", "/chat/rooms", "Make a room"))
         ul { @for room in &rooms { (my_room(room, open, mine.unread.get(&room.id))) } }
+        @if rooms.is_empty() { (nothing_yet("/chat/rooms", "Make a room")) }
         (label("Direct chats", "/friends", "Find somebody to write to"))
         ul { @for room in &directs { (my_room(room, open, mine.unread.get(&room.id))) } }
+        @if directs.is_empty() { (nothing_yet("/friends", "Find people")) }
+    }
+}
+
+/// What stands in a section without rows: what to do about it.
+fn nothing_yet(href: &str, action: &str) -> Markup {
+    html! {
+        p class="px-3 py-1.5 text-t3 max-md:text-15" { "None yet. " a class="underline" href=(href) { (action) } }
+    }
+}
+
+/// The field in which a name leads to the room so called, or to a new one.
+fn open_by_name(ctx: &Ctx) -> Markup {
+    html! {
+        form class="px-2.5 pt-4" method="post" action="/chat/open" {
+            (csrf_field(ctx))
+            label.visually-hidden for="open-name" { "Join or create a room" }
+            div.input-group {
+                (icon("plus"))
+                input.input #open-name type="text" name="name" maxlength="64" required autocomplete="off" spellcheck="false"
+                    placeholder="Join or create a room";
+            }
+        }
     }
 }
 
@@ -137,7 +170,7 @@ fn waiting(unread: Option<&Unread>, is_direct: bool) -> Markup {
 /// Says whether a page shows the same as this.
 pub fn digest(shown: &Mine) -> String {
     let mut hasher = DefaultHasher::new();
-    mine(shown, false).0.hash(&mut hasher);
+    mine(shown, Open::Home).0.hash(&mut hasher);
     my_rooms(shown, None).0.hash(&mut hasher);
     let mut public: Vec<_> = shown
         .unread

@@ -1,14 +1,18 @@
 //! The way into a room, and what changes rooms: each change locks the room first, stores, and is published after the
 //! commit.
 
+mod invitations;
+mod invites;
 mod members;
 mod own;
 mod reading;
 
+pub use invitations::{accept, decline, find_by_name, invite, manage, withdraw};
+pub use invites::{create as create_invite, join as join_by_invite, open as open_invite, revoke as revoke_invite};
 pub use members::{add, delete as delete_own, leave, remove, set_role, update};
 pub use own::{create as create_own, find_direct, open_direct};
 pub use reading::{mark_unread, note_read};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgTransaction};
 
 use super::model::{EventKind, MemberRole, Membership, NewEvent, Room, RoomAddress, RoomName, Topic};
 use super::queries;
@@ -115,14 +119,34 @@ pub async fn join(app: &App, user: UserId, slug: &str) -> Result<Room> {
     if room.archived_at.is_some() {
         return Err(Error::NotFound);
     }
-    let begins = room.history.membership_begins(room.state().position());
-    if queries::insert_member(&mut tx, room.id, user, MemberRole::Member, begins).await? {
-        let change = queries::take_change(&mut tx, room.id, event(app, EventKind::Joined, user)).await?;
+    if let Some(change) = admit(app, &mut tx, &room, user).await? {
         tx.commit().await?;
         publish_change(app, room.id, change);
         app.bus.publish(Event::SideBarChanged { people: vec![user] });
     }
     Ok(room)
+}
+
+/// Makes the person a member of a locked room, which they join of their own will; None when they are one already.
+async fn admit(app: &App, tx: &mut PgConnection, room: &Room, user: UserId) -> Result<Option<Change>> {
+    let begins = room.history.membership_begins(room.state().position());
+    if !queries::insert_member(tx, room.id, user, MemberRole::Member, begins).await? {
+        return Ok(None);
+    }
+    // Who is in a room is not invited to it.
+    queries::delete_invitations(tx, room.id, user).await?;
+    let joined = event(app, EventKind::Joined, user);
+    Ok(Some(queries::take_change(tx, room.id, joined).await?))
+}
+
+/// Makes the person a member of a locked room that is not public, and tells everybody concerned.
+async fn admit_and_publish(app: &App, mut tx: PgTransaction<'_>, room: &Room, user: UserId) -> Result<()> {
+    if let Some(change) = admit(app, &mut tx, room, user).await? {
+        tx.commit().await?;
+        publish_change(app, room.id, change);
+        app.bus.publish(Event::SideBarChanged { people: vec![user] });
+    }
+    Ok(())
 }
 
 async fn lock_public(tx: &mut PgConnection, slug: &str) -> Result<Room> {

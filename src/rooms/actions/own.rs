@@ -16,7 +16,8 @@ use crate::{App, Error, Result};
 /// Friends who are in a new room from the start at most.
 const MOST_CHOSEN: usize = 100;
 
-/// Makes a room, of which `owner` is the owner, with the friends who were chosen.
+/// Makes a room, of which `owner` is the owner. The friends who were chosen are in a group from the start, and invited to
+/// a private room.
 pub async fn create(app: &App, owner: UserId, new: NewRoom) -> Result<Room> {
     app.throttle.check_membership(owner)?;
     let mut names: Vec<_> = new.members.iter().map(|name| fold(name)).collect();
@@ -54,6 +55,10 @@ pub async fn create(app: &App, owner: UserId, new: NewRoom) -> Result<Room> {
     queries::insert_member(&mut tx, id, owner, MemberRole::Owner, begins).await?;
     let mut change = queries::take_change(&mut tx, id, event(app, EventKind::Created, owner)).await?;
     for member in &members {
+        if new.kind == Kind::Private {
+            queries::insert_invitation(&mut tx, id, *member, owner, app.now()).await?;
+            continue;
+        }
         queries::insert_member(&mut tx, id, *member, MemberRole::Member, begins).await?;
         let added = NewEvent {
             subject: Some(*member),

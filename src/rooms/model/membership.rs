@@ -159,6 +159,13 @@ pub struct Membership {
     pub may_write: bool,
 }
 
+impl Membership {
+    /// Whether they may invite people and make links, in rooms that people get into like that.
+    pub fn may_invite(&self) -> bool {
+        self.role >= MemberRole::Moderator && matches!(self.room.kind, Kind::Private | Kind::Group)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,12 @@
 //! Rooms, who belongs to them, and what happens in them besides messages.
 
+mod invites;
 mod membership;
 mod names;
 
 use chrono::{DateTime, Utc};
 
+pub use invites::{Invitation, Invite, Invited, OpenedInvite, Reachable, Terms};
 pub use membership::{History, Kind, MemberRole, Membership};
 pub use names::{RoomName, RoomTitle, Topic, path};
 
@@ -250,7 +252,7 @@ pub struct NewRoom {
     pub title: RoomTitle,
     /// What it is for; may be empty.
     pub topic: Topic,
-    /// The usernames of the friends who are in it from the start.
+    /// The usernames of the friends who are in it from the start, or invited to it.
     pub members: Vec<String>,
 }
 

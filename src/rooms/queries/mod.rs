@@ -1,10 +1,12 @@
 //! The SQL of rooms and members; of what happened in them in `events`, of the list of public rooms in `list`, of
-//! direct chats and of what is somebody's own in `direct`, of who belongs to a room in `members`, for administrators in
-//! `admin`.
+//! direct chats and of what is somebody's own in `direct`, of who belongs to a room in `members`, of invitations in
+//! `invitations`, of links into rooms in `invites`, for administrators in `admin`.
 
 mod admin;
 mod direct;
 mod events;
+mod invitations;
+mod invites;
 mod list;
 mod members;
 mod unread;
@@ -20,6 +22,8 @@ use crate::text::fold;
 pub use admin::*;
 pub use direct::*;
 pub use events::*;
+pub use invitations::*;
+pub use invites::*;
 pub use list::*;
 pub use members::*;
 pub use unread::*;

@@ -7,7 +7,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 45] = [
+const UNSAFE: [(&str, &str); 58] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -26,6 +26,17 @@ const UNSAFE: [(&str, &str); 45] = [
     ("/chat/room/General/unread", "seq=1"),
     ("/chat/rooms", "title=Evil"),
     ("/chat/with/bob", ""),
+    ("/chat/open", "name=General"),
+    ("/chat/room/General/members", "username=bob"),
+    ("/chat/room/General/invitations/bob/withdraw", ""),
+    ("/chat/room/General/invites", "expires=never&uses=0"),
+    (
+        "/chat/room/General/invites/00000000-0000-0000-0000-000000000000/revoke",
+        "",
+    ),
+    ("/invite/x", ""),
+    ("/invitations/General/accept", ""),
+    ("/invitations/General/decline", ""),
     ("/friends/requests/bob/accept", ""),
     ("/friends/requests/bob/decline", ""),
     ("/friends/requests/bob/cancel", ""),

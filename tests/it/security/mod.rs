@@ -24,6 +24,8 @@ async fn state(pool: &PgPool) -> Vec<String> {
         "jobs",
         "rooms",
         "members",
+        "invitations",
+        "invites",
         "room_events",
         "messages",
     ] {
