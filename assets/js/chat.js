@@ -15,6 +15,7 @@
 //   #announcer                              the polite live region
 //   form#composer > textarea[data-max]      .has-text while there is something to send; .counter near the limit;
 //                                           #composer-error says why something was not sent
+//   button[data-copy]                       copies the field with that id
 //   template#pending-message > li           .body, time; .note > .reason, button.retry, button.discard
 //   template#unsent-question                asked in #dialog before a log-out; the focus returns to summary#account
 //
@@ -26,6 +27,7 @@ import * as announcer from "./announcer.js";
 import * as banner from "./banner.js";
 import * as composer from "./composer.js";
 import * as connection from "./connection.js";
+import * as copy from "./copy.js";
 import { crop } from "./crop.js";
 import * as forms from "./forms.js";
 import { dialog } from "./dialog.js";
@@ -52,7 +54,7 @@ document.addEventListener("alpine:init", () => {
 // The question before a log-out comes before the forms. Watchers of the connection come before it, and the place in the
 // list last: by then all that is drawn is drawn.
 const parts = [
-  logout, forms, menus, profiles, password, theme, viewport, times, banner, members, outbox, composer, announcer, timeline, connection, scroll,
-  unread,
+  logout, forms, menus, copy, profiles, password, theme, viewport, times, banner, members, outbox, composer, announcer,
+  timeline, connection, scroll, unread,
 ];
 for (const part of parts) part.start();

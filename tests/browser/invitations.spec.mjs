@@ -63,7 +63,12 @@ test("a visitor follows a link, signs up, and is in the room", async ({ person, 
   await ada.getByRole("combobox", { name: "Good for" }).selectOption("One day");
   await ada.getByRole("spinbutton", { name: "For how many people" }).fill("1");
   await ada.getByRole("button", { name: "Make a link" }).click();
-  const { pathname } = new URL(await ada.getByRole("textbox", { name: "Link" }).inputValue());
+  const link = await ada.getByRole("textbox", { name: "Link" }).inputValue();
+  const { pathname } = new URL(link);
+  await ada.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await ada.getByRole("button", { name: "Copy" }).click();
+  await expect(ada.locator(".toast")).toContainText("Copied.");
+  expect(await ada.evaluate(() => navigator.clipboard.readText())).toBe(link);
   await accessible(ada, "a link that was made");
 
   const dora = await visitor({ ...PHONE, javaScriptEnabled: false });

@@ -137,8 +137,9 @@ async fn an_invitation_is_over_once_it_is_declined_or_taken_back(pool: PgPool) {
     let server = spawn(pool).await;
     let Cast { alice, bob, .. } = server.cast().await;
     let slug = make_room(&alice, "watch", &[]).await;
-    invite(&alice, &slug, "bob").await;
     let mut inbox = bob.inbox("").await;
+    invite(&alice, &slug, "bob").await;
+    inbox.until("invitations-row").await;
     assert_eq!(decline(&bob, &slug).await, StatusCode::SEE_OTHER);
     assert!(!inbox.until("data-mine").await.contains("invitations-row"));
     assert_eq!(decline(&bob, &slug).await, StatusCode::NOT_FOUND);
@@ -147,8 +148,10 @@ async fn an_invitation_is_over_once_it_is_declined_or_taken_back(pool: PgPool) {
     let withdraw = format!("/chat/room/{slug}/invitations/bob/withdraw");
     assert_eq!(act(&alice, &withdraw, &[]).await, StatusCode::NOT_FOUND);
     invite(&alice, &slug, "bob").await;
+    inbox.until("invitations-row").await;
     assert!(is_invited(&bob, &slug).await, "asked again");
     assert_eq!(act(&alice, &withdraw, &[]).await, StatusCode::SEE_OTHER);
+    assert!(!inbox.until("data-mine").await.contains("invitations-row"));
     assert!(!is_invited(&bob, &slug).await);
     assert_eq!(accept(&bob, &slug).await, StatusCode::NOT_FOUND);
     assert!(!is_in(&bob, &slug).await);

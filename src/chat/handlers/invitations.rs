@@ -2,7 +2,7 @@
 
 use maud::Markup;
 use poem::web::{Data, Path, Query};
-use poem::{Response, handler};
+use poem::{Request, Response, handler};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -32,13 +32,18 @@ pub async fn index(
     app: Data<&App>,
     ctx: Ctx,
     user: CurrentUser,
+    request: &Request,
     Query(After { after }): Query<After>,
 ) -> Result<Markup> {
     let after = Uuid::parse_str(&after).ok().map(RoomId);
     let found = list_invitations(&app.db, user.id, after, limit()).await?;
     let (found, after) = page_of(found, |invitation| invitation.room.to_string());
+    let path = request
+        .uri()
+        .path_and_query()
+        .map_or("/invitations", |path| path.as_str());
     let shell = Shell::load(&app, &ctx, &user, Open::Invitations).await?;
-    Ok(views::invitations(&shell, &found, after.as_deref()))
+    Ok(views::invitations(&shell, &found, after.as_deref(), path))
 }
 
 /// Joins, and leads into the room.

@@ -11,12 +11,12 @@ use crate::web::layout;
 use crate::web::lists::show_more;
 
 /// The page. It is asked for again when something about them changed.
-pub fn invitations(shell: &Shell<'_>, invitations: &[Invitation], after: Option<&str>) -> Markup {
+pub fn invitations(shell: &Shell<'_>, invitations: &[Invitation], after: Option<&str>, path: &str) -> Markup {
     let sheet = html! {
         div class="flex min-h-0 flex-1 flex-col" {
             div class="flex-none border-b border-line" { (layout::sheet_header(&back_to_chats(), "Invitations")) }
             div class="@container min-h-0 flex-1 overflow-y-auto overscroll-contain px-6.5 pt-6 pb-[max(32px,env(safe-area-inset-bottom))] max-md:p-4 max-md:pb-[max(24px,env(safe-area-inset-bottom))]" {
-                div #invitations class="mx-auto max-w-175" hx-get="/invitations" hx-select="#invitations" hx-swap="outerMorph" hx-trigger="mine:changed from:body" {
+                div #invitations class="mx-auto max-w-175" hx-get=(path) hx-select="#invitations" hx-swap="outerMorph" hx-trigger="mine:changed from:body" {
                     @if invitations.is_empty() {
                         div.card { (empty_state("No invitations", "Rooms that somebody invites you to stand here until you answer.", &html! {})) }
                     } @else {

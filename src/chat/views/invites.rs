@@ -66,6 +66,7 @@ pub fn invite_made(shell: &Shell<'_>, room: &Room, link: &str) -> Markup {
                 input.input #invite-link type="text" readonly value=(link);
             }
             div class="mt-5 flex flex-wrap justify-end gap-2" {
+                button.button.primary type="button" hidden data-copy="invite-link" { "Copy" }
                 a.button.secondary href={ (path(&room.slug)) "/invites" } { "Done" }
             }
         }
