@@ -175,9 +175,9 @@ fn links(ctx: &Ctx, room: &Room, links: &[Invite], form: &InvitesForm, errors: &
 
 fn link_row(ctx: &Ctx, address: &str, link: &Invite) -> Markup {
     html! {
-        li class="@max-[560px]:flex-wrap" data-author=(link.maker.id) {
+        li class="@max-[560px]:flex-wrap" {
             (avatar(link.maker.face(), 40))
-            div class="min-w-0 flex-1" {
+            div class="min-w-0 flex-1" data-author=(link.maker.id) {
                 p class="wrap-anywhere" { "Made by " span.author.named { (names(&link.maker)) } }
                 p class="mt-0.5 text-13 text-t3" {
                     @match link.max_uses {
