@@ -89,7 +89,11 @@ pub(super) async fn run(app: &App, active: &ActiveRooms) {
             }
             received = bus.next() => match received {
                 Some(BusEvent::Event(Event::RoomChanged { room, .. })) => active.note(room),
-                Some(BusEvent::Resync) => known.rooms.keys().for_each(|room| active.note(*room)),
+                Some(BusEvent::Resync) => {
+                    for room in known.rooms.keys() {
+                        active.note(*room);
+                    }
+                }
                 Some(BusEvent::Event(_)) => {}
                 None => return,
             },

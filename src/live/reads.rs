@@ -66,7 +66,9 @@ pub(super) async fn run(app: &App, reads: &Reads) {
             }
             if let Err(error) = note_read(app, &some).await {
                 tracing::warn!(%error, "it could not be noted what was read");
-                some.into_iter().for_each(|read| reads.note(read));
+                for read in some {
+                    reads.note(read);
+                }
                 sleep(RETRY_PAUSE).await;
                 break;
             }
