@@ -37,6 +37,7 @@ fn view(seq: i64) -> MessageView {
             picture: None,
         },
         body: Some(body()),
+        is_deleted: false,
         created_at: Utc::now() + TimeDelta::seconds(seq),
         continued: seq % 3 > 0,
         new_day: seq == 1,

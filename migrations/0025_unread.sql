@@ -22,3 +22,16 @@ AS $$
         ) s WHERE author_id <> reader LIMIT 100
     ) s
 $$;
+
+-- Whether the two people of a direct chat let each other see what they have read: friends who both do not hide it.
+CREATE FUNCTION shows_receipts(room uuid) RETURNS boolean
+LANGUAGE sql STABLE
+AS $$
+    SELECT EXISTS (
+        SELECT FROM direct_pairs d
+        JOIN friendships f ON f.lower_id = d.lower_id AND f.higher_id = d.higher_id
+        JOIN users l ON l.id = d.lower_id
+        JOIN users h ON h.id = d.higher_id
+        WHERE d.room_id = room AND f.accepted_at IS NOT NULL AND NOT l.receipts_hidden AND NOT h.receipts_hidden
+    )
+$$;

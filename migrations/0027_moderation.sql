@@ -27,3 +27,6 @@ CREATE TRIGGER audit_log_only_grows BEFORE UPDATE OR DELETE ON audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER audit_log_is_not_emptied BEFORE TRUNCATE ON audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- Where log-ins came from is forgotten, the oldest first.
+CREATE INDEX user_sessions_address ON user_sessions (created_at) WHERE address IS NOT NULL;

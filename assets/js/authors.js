@@ -1,6 +1,6 @@
 // How people are shown. The server sends a `<template data-author>` with a name and an avatar when either changed; both
 // are put in the place of the old ones wherever an element carries the same `data-author`: a message, an event, the side
-// bar's account. The name is the `<bdi>` in `.author`.
+// bar's account. The name is the `<bdi>` in `.author`. Who deleted their account has no username and no profile any more.
 
 import { find } from "./dom.js";
 
@@ -14,6 +14,12 @@ export function afterFrame(html) {
   for (const root of [document, find("#pending-message")?.content]) {
     for (const place of root?.querySelectorAll(places) ?? []) {
       for (const old of place.querySelectorAll(".author bdi")) old.textContent = name;
+      if (shown.hasAttribute("data-erased")) {
+        for (const old of place.querySelectorAll(".author .username")) old.remove();
+        for (const old of [place, ...place.querySelectorAll(".author")]) {
+          if (old.matches('[href^="/@"]')) old.removeAttribute("href");
+        }
+      }
       for (const old of place.querySelectorAll(".avatar")) {
         old.replaceChildren(...[...avatar.childNodes].map((node) => document.importNode(node, true)));
       }

@@ -10,9 +10,9 @@ use super::device_cookie::DeviceCookie;
 use super::model::{self, Act, LogInForm, NewAccount, Password, PersonName, Role, SignUpForm, Username};
 use super::password::{self, Verdict};
 use super::queries::{self, NewUser};
-pub use super::sessions::{LoggedIn, end_other_sessions, end_session, expiry, log_out, note_use};
-pub(super) use super::sessions::{OpenedSession, end_sessions, start_session};
-use super::{emails, mails, moderation};
+pub use super::sessions::{LoggedIn, end_other_sessions, end_session, end_sessions, expiry, log_out, note_use};
+pub(super) use super::sessions::{OpenedSession, start_session};
+use super::{emails, erasure, mails, moderation};
 use crate::database::HeldConnection;
 use crate::error::{FieldErrors, ResultExt};
 use crate::ids::{SessionId, UserId};
@@ -243,6 +243,7 @@ pub async fn tidy(app: &App) -> Result<()> {
         queries::delete_sessions_expired(&mut *db, before).await?;
         queries::delete_tokens_expired(&mut *db, now).await?;
         queries::forget_addresses(&mut *db, now - ADDRESS_KEPT).await?;
+        queries::delete_reserved(&mut *db, now).await?;
         queries::delete_revocations(db, before).await
     };
     let mut held = HeldConnection::with_limit(app.db.clone(), TIDY_TIMEOUT);
@@ -286,6 +287,10 @@ pub(super) async fn insert_account(
     queries::insert_user(tx, new)
         .await
         .on_constraint("users_name_key_unique", username_taken)?;
+    // After the name is stored: whoever is giving it up at this moment has done so by now.
+    if erasure::is_reserved(app, tx, account.username.as_str()).await? {
+        return Err(username_taken());
+    }
     queries::insert_skeletons(tx, id, &account.username.skeletons())
         .await
         .on_constraint("username_skeletons_unique", username_looks_taken)?;

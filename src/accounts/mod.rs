@@ -29,6 +29,7 @@ pub mod actions;
 mod current_user;
 mod device_cookie;
 pub mod emails;
+pub mod erasure;
 mod handlers;
 pub mod links;
 mod mails;

@@ -64,7 +64,7 @@ pub async fn end_other_sessions(app: &App, user: UserId, kept: SessionId) -> Res
 
 /// Commits that log-ins ended, and makes it known: the cache of this node forgets them, and every node closes their
 /// sockets, by the bus at once, by `revocations` within a second. (The cache of another node forgets them then, too.)
-pub(super) async fn end_sessions(app: &App, mut tx: Transaction<'_, Postgres>, ended: &[EndedSession]) -> Result<()> {
+pub async fn end_sessions(app: &App, mut tx: Transaction<'_, Postgres>, ended: &[EndedSession]) -> Result<()> {
     if !ended.is_empty() {
         queries::delete_session_records(&mut tx, ended).await?;
         queries::insert_revocations(&mut tx, ended).await?;

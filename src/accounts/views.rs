@@ -13,7 +13,7 @@ use super::model::{Author, CONSENT_VERSION, ConsentForm, LogInForm, SignUpForm};
 use super::queries::Consent;
 use crate::error::FieldErrors;
 use crate::web::Ctx;
-use crate::web::components::{Field, alert, checkbox, csrf_field, field, password_field};
+use crate::web::components::{Field, alert, checkbox, csrf_field, field, password_field, profile_path};
 use crate::web::errors::with_next;
 use crate::web::icons::icon;
 use crate::web::layout;
@@ -32,7 +32,18 @@ const WHERE_THE_CODE_IS: &str = "The terminal where UmbraChat was started prints
 
 /// A person among others: the name, and the username, because somebody else may have the same name.
 pub fn names(person: &Author) -> Markup {
-    html! { bdi { (person.name) } " " span.username { "@" (person.username) } }
+    html! { bdi { (person.name) } @if !person.is_erased() { " " span.username { "@" (person.username) } } }
+}
+
+/// The same, leading to the person's profile, where there is one.
+pub fn linked_names(person: &Author) -> Markup {
+    html! {
+        @if person.is_erased() {
+            b.author { (names(person)) }
+        } @else {
+            a.author href=(profile_path(&person.username)) { (names(person)) }
+        }
+    }
 }
 
 /// The page on which somebody makes an account.

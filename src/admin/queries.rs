@@ -19,7 +19,7 @@ pub async fn list_people(db: &PgPool, search: &str, after: &str, limit: i64) -> 
                   (SELECT max(s.last_used_at) FROM user_sessions s WHERE s.user_id = u.id)
                       AS "last_used_at: DateTime<Utc>"
            FROM users u JOIN authors a ON a.id = u.id
-           WHERE u.name_key > $2
+           WHERE u.name_key > $2 AND u.erased_at IS NULL
              AND (starts_with(u.name_key, $1) OR starts_with(u.display_key, $1) OR starts_with(u.last_key, $1)
                   OR u.email_key = $1
                   OR starts_with(u.first_key, $4) AND starts_with(u.first_key || ' ' || u.last_key, $1))
@@ -50,9 +50,10 @@ pub async fn count_people(db: &PgPool, search: &str) -> sqlx::Result<i64> {
     let mut connection = planning(db).await?;
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM users u
-           WHERE starts_with(u.name_key, $1) OR starts_with(u.display_key, $1) OR starts_with(u.last_key, $1)
-              OR u.email_key = $1
-              OR starts_with(u.first_key, $2) AND starts_with(u.first_key || ' ' || u.last_key, $1)"#,
+           WHERE u.erased_at IS NULL
+             AND (starts_with(u.name_key, $1) OR starts_with(u.display_key, $1) OR starts_with(u.last_key, $1)
+                  OR u.email_key = $1
+                  OR starts_with(u.first_key, $2) AND starts_with(u.first_key || ' ' || u.last_key, $1))"#,
         search,
         first_word(search)
     )

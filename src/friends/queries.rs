@@ -37,6 +37,21 @@ pub async fn find_relation(db: impl PgExecutor<'_>, me: UserId, other: UserId, p
     Ok(Relation::new(me, request, row.is_blocked))
 }
 
+/// Deletes every friendship, request and block of a person, on both sides; the people with whom they were friends, or between
+/// whom one asked.
+pub async fn delete_ties(connection: &mut PgConnection, user: UserId) -> sqlx::Result<Vec<UserId>> {
+    sqlx::query!("DELETE FROM blocks WHERE blocker_id = $1 OR blocked_id = $1", user.0)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query_scalar!(
+        r#"DELETE FROM friendships WHERE lower_id = $1 OR higher_id = $1
+           RETURNING CASE lower_id WHEN $1 THEN higher_id ELSE lower_id END AS "other!: UserId""#,
+        user.0
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// Notes that somebody asked.
 pub async fn insert_request(
     connection: &mut PgConnection,
@@ -193,7 +208,7 @@ pub async fn search(db: &PgPool, me: UserId, search: &str, after: &str, limit: i
                   EXISTS (SELECT FROM blocks b WHERE b.blocker_id = $5 AND b.blocked_id = u.id) AS "is_blocked!"
            FROM users u JOIN authors a ON a.id = u.id
            LEFT JOIN friendships f ON f.lower_id = LEAST(u.id, $5) AND f.higher_id = GREATEST(u.id, $5)
-           WHERE u.name_key > $2 AND u.id <> $5
+           WHERE u.name_key > $2 AND u.id <> $5 AND u.erased_at IS NULL
              AND (starts_with(u.name_key, $1) OR starts_with(u.display_key, $1)
                   OR u.display_key = '' AND starts_with(u.last_key, $1)
                   OR u.display_key = '' AND starts_with(u.first_key, $4)

@@ -43,16 +43,31 @@ pub enum Kind {
     Mail,
     /// Mail somebody a link to choose a new password with, if there is such a person.
     Reset,
+    /// Delete what is left of an account.
+    Erase,
+    /// Delete messages of somebody.
+    EraseMessages,
+    /// Delete what is left of a room.
+    DeleteRoom,
 }
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::Mail, Self::Reset];
+    const ALL: [Self; 5] = [
+        Self::Mail,
+        Self::Reset,
+        Self::Erase,
+        Self::EraseMessages,
+        Self::DeleteRoom,
+    ];
 
     /// The name in the database.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Mail => "mail",
             Self::Reset => "reset",
+            Self::Erase => "erase",
+            Self::EraseMessages => "erase_messages",
+            Self::DeleteRoom => "delete_room",
         }
     }
 

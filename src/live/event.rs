@@ -202,6 +202,7 @@ mod tests {
                 picture: None,
             },
             body: Some(body.into()),
+            is_deleted: false,
             created_at: chrono::DateTime::UNIX_EPOCH,
             continued: false,
             new_day: false,

@@ -151,7 +151,7 @@ async fn deliver_changes(
     items: &[Item],
     change: Change,
 ) -> Result<()> {
-    let (mut to, mut last_message, mut is_edited) = (guard.delivered, None, false);
+    let (mut to, mut last_message, mut is_edited, mut erased) = (guard.delivered, None, false, Vec::new());
     for item in items {
         match item {
             Item::Message(message) => {
@@ -159,12 +159,23 @@ async fn deliver_changes(
                 last_message = Some((message.author.id, message.created_at));
             }
             Item::Altered(_) => {}
-            Item::Event(event) => is_edited |= event.kind == EventKind::Edited,
+            Item::Event(event) => {
+                is_edited |= event.kind == EventKind::Edited;
+                if event.kind == EventKind::Left && event.actor.is_erased() {
+                    erased.push(&event.actor);
+                }
+            }
         }
     }
     if change > to.change {
         to.change = change;
         guard.publish_changes(app, items, to).await;
+    }
+    // The room's pages still show them in other lines, and they are nobody's roommate any more.
+    for author in erased {
+        guard
+            .publish_frame(app, &PageEvent::AuthorChanged(author).frame())
+            .await;
     }
     let room = guard.room;
     if is_edited && let Some(slug) = held.run(async |db| queries::find_slug(db, room).await).await? {

@@ -1,4 +1,5 @@
-//! Closes the sockets of log-ins that ended, and hides people who want to be hidden, on whichever node it was done.
+//! Closes the sockets of log-ins that ended, drops keys that were destroyed, and hides people who want to be hidden, on
+//! whichever node it was done.
 
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub(super) async fn run(app: &App) {
         sleep(RETRY_PAUSE).await;
     };
     app.logins.listen();
+    app.vault.forget_all();
     let (mut next, mut failed) = (Instant::now() + CHECK_INTERVAL, false);
     loop {
         tokio::select! {
@@ -52,7 +54,7 @@ pub(super) async fn run(app: &App) {
     }
 }
 
-/// Ends what was revoked after `seen`, hides whoever hides since, and moves that on.
+/// Ends what was revoked after `seen`, drops keys, hides whoever hides since, and moves that on.
 async fn check(app: &App, held: &mut HeldConnection, seen: &mut i64) -> Result<()> {
     let revoked = held.run(async |db| queries::list_revocations(db, *seen).await).await?;
     let Some((last, _)) = revoked.last() else {
@@ -65,6 +67,7 @@ async fn check(app: &App, held: &mut HeldConnection, seen: &mut i64) -> Result<(
     for (_, revoked) in revoked {
         match revoked {
             Revoked::Session(session) => sessions.push(session),
+            Revoked::Key(key) => app.vault.forget(key),
             Revoked::Presence { user, hides } => app.presence.set_hidden(user, hides),
         }
     }

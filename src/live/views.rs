@@ -48,7 +48,7 @@ pub(super) fn resent(shown: &MessageView) -> Markup {
 
 /// How a person is shown: the page's script puts it wherever an element with the same `data-author` stands.
 pub(super) fn author(author: &Author) -> Markup {
-    html! { template data-author=(author.id) { b { (author.name) } (avatar(author.face(), 36)) } }
+    html! { template data-author=(author.id) data-erased[author.is_erased()] { b { (author.name) } (avatar(author.face(), 36)) } }
 }
 
 /// What of the side bar is the person's own.

@@ -182,7 +182,7 @@ fn view(row: MessageRow, cipher: Option<&MessageCipher>) -> MessageView {
     let version = u32::try_from(row.version).unwrap_or_default();
     let sealed = row.body.as_deref().zip(cipher);
     let body = sealed.and_then(|(token, cipher)| cipher.open(row.id, version, token).ok());
-    if body.is_none() {
+    if body.is_none() && !row.is_deleted {
         tracing::error!(message = %row.id, "a message could not be decrypted");
     }
     MessageView {
@@ -195,7 +195,8 @@ fn view(row: MessageRow, cipher: Option<&MessageCipher>) -> MessageView {
             name: row.name,
             picture: row.picture,
         },
-        body,
+        body: body.filter(|_| !row.is_deleted),
+        is_deleted: row.is_deleted,
         created_at: row.created_at,
         continued,
         new_day,

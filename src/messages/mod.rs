@@ -6,6 +6,7 @@
 //!   with the stored message.
 //! - One [`Writer`] per node stores in batches, and publishes only after the commit.
 
+pub mod erasing;
 pub mod history;
 pub mod model;
 pub mod queries;

@@ -174,8 +174,10 @@ pub struct MessageView {
     pub client_id: ClientId,
     /// Who wrote it.
     pub author: Author,
-    /// The text; None when it could not be decrypted.
+    /// The text; None when it could not be decrypted, or was deleted.
     pub body: Option<String>,
+    /// Whether it was deleted: only its place in the room is left.
+    pub is_deleted: bool,
     /// When it was written.
     pub created_at: DateTime<Utc>,
     /// Whether it continues the message before it: same author, within five minutes, same UTC day.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
+use super::erasing::Written;
 use super::model::{NewMessage, Outcome, Stored};
 use crate::accounts::model::Author;
 use crate::ids::{Change, ClientId, KeyId, MessageId, RoomId, Seq, UserId};
@@ -24,6 +25,8 @@ pub struct MessageRow {
     pub version: i32,
     /// The sealed body.
     pub body: Option<String>,
+    /// Whether it was deleted, or its author was.
+    pub is_deleted: bool,
     /// Its latest change.
     pub change: Change,
     /// When it was written.
@@ -64,7 +67,8 @@ pub async fn list_before(
     sqlx::query_as!(
         MessageRow,
         r#"SELECT m.room_id AS "room: RoomId", m.seq AS "seq: Seq", m.id AS "id: MessageId",
-                  m.client_id AS "client_id: ClientId", m.version, m.body, m.change AS "change: Change",
+                  m.client_id AS "client_id: ClientId", m.version, m.body,
+                  (m.deleted_at IS NOT NULL OR a.username = '') AS "is_deleted!", m.change AS "change: Change",
                   m.created_at AS "created_at: DateTime<Utc>", m.author_id AS "author: UserId",
                   a.username AS "username!", a.name AS "name!", a.picture, a.data_key_id AS "author_key!: KeyId",
                   m.previous_author AS "previous_author: UserId", m.previous_at AS "previous_at: DateTime<Utc>"
@@ -96,7 +100,8 @@ pub async fn list_changed(
     sqlx::query_as!(
         MessageRow,
         r#"SELECT m.room_id AS "room: RoomId", m.seq AS "seq: Seq", m.id AS "id: MessageId",
-                  m.client_id AS "client_id: ClientId", m.version, m.body, m.change AS "change: Change",
+                  m.client_id AS "client_id: ClientId", m.version, m.body,
+                  (m.deleted_at IS NOT NULL OR a.username = '') AS "is_deleted!", m.change AS "change: Change",
                   m.created_at AS "created_at: DateTime<Utc>", m.author_id AS "author: UserId",
                   a.username AS "username!", a.name AS "name!", a.picture, a.data_key_id AS "author_key!: KeyId",
                   p.author_id AS "previous_author?: UserId", p.created_at AS "previous_at?: DateTime<Utc>"
@@ -181,4 +186,62 @@ pub async fn store_messages(
         }
     });
     Ok(outcomes.collect())
+}
+
+/// A message that may have to be deleted.
+pub struct ToErase {
+    /// Where.
+    pub room: RoomId,
+    /// Its number.
+    pub seq: Seq,
+    /// The sender's id for it.
+    pub client_id: ClientId,
+    /// Whether it is one of those, and is not deleted already.
+    pub is_due: bool,
+}
+
+/// What the person wrote after that message, by the sender's id and in full, as for an export (`privacy::queries`).
+pub async fn list_to_erase(
+    db: impl PgExecutor<'_>,
+    written: Written,
+    (client_id, room): (ClientId, RoomId),
+    limit: i64,
+) -> sqlx::Result<Vec<ToErase>> {
+    sqlx::query_as!(
+        ToErase,
+        r#"SELECT room_id AS "room: RoomId", seq AS "seq: Seq", client_id AS "client_id: ClientId",
+                  (deleted_at IS NULL AND ($6::uuid IS NULL OR room_id = $6)
+                   AND ($7::timestamptz IS NULL OR created_at <= $7)) AS "is_due!"
+           FROM messages
+           WHERE (author_id, client_id, room_id) > ($1, $2, $3) AND (author_id, client_id, room_id) <= ($1, $4, $4)
+           ORDER BY author_id, client_id, room_id LIMIT $5"#,
+        written.author.0,
+        client_id.0,
+        room.0,
+        Uuid::max(),
+        limit,
+        written.room.map(|room| room.0),
+        written.until as Option<DateTime<Utc>>
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Takes the texts of these messages out of a room that is locked, each with a change of its own; the last of them. See
+/// `delete_messages` in `migrations/0026_erasure.sql`.
+pub async fn update_deleted(
+    connection: &mut PgConnection,
+    room: RoomId,
+    seqs: &[Seq],
+    at: DateTime<Utc>,
+) -> sqlx::Result<Change> {
+    let seqs: Vec<_> = seqs.iter().map(|seq| seq.0).collect();
+    sqlx::query_scalar!(
+        r#"SELECT delete_messages($1, $2, $3) AS "change!: Change""#,
+        room.0,
+        &seqs,
+        at as _
+    )
+    .fetch_one(connection)
+    .await
 }

@@ -7,12 +7,12 @@ use maud::{Markup, html};
 
 use super::model::{History, Item, MAX_CHARS, MessageView};
 use crate::accounts::model::Author;
-use crate::accounts::views::names;
+use crate::accounts::views::{linked_names, names};
 use crate::ids::{ClientId, RoomId, Seq, UserId};
 use crate::rooms::model::path;
 use crate::rooms::views::event;
 use crate::web::Ctx;
-use crate::web::components::{avatar, csrf_field, profile_path, time};
+use crate::web::components::{avatar, csrf_field, time};
 use crate::web::icons::icon;
 
 /// A stored message.
@@ -26,11 +26,13 @@ pub fn message(message: &MessageView) -> Markup {
             @if message.continued {
                 b.author { (names(&message.author)) }
             } @else {
-                a.author href=(profile_path(&message.author.username)) { (names(&message.author)) }
+                (linked_names(&message.author))
             }
             (time(&message.created_at))
             @if let Some(body) = &message.body {
                 p.body dir="auto" { (body) }
+            } @else if message.is_deleted {
+                p class="body lost" { "Message deleted" }
             } @else {
                 p class="body lost" { "Message could not be decrypted" }
             }

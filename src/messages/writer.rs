@@ -312,6 +312,7 @@ fn view(message: NewMessage, stored: Stored, author: Author) -> MessageView {
         client_id: message.client_id,
         author,
         body: Some(message.body.into_string()),
+        is_deleted: false,
         created_at: message.created_at,
         continued: false,
         new_day: false,

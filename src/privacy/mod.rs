@@ -1,4 +1,4 @@
-//! What a person takes along of what is stored about them: it needs every feature before it.
+//! What a person takes along of what is stored about them, and how it is deleted: it needs every feature before it.
 
 pub mod actions;
 mod model;

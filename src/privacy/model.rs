@@ -111,6 +111,8 @@ pub struct SealedMessage {
     pub client_id: ClientId,
     pub version: i32,
     pub body: Option<String>,
+    /// There is nothing to take along.
+    pub is_deleted: bool,
     pub created_at: DateTime<Utc>,
 }
 

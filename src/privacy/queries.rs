@@ -1,7 +1,7 @@
-//! The SQL of exports. Every list is read a page at a time, by the index that serves it.
+//! The SQL of exports, and of ending them. Every list is read a page at a time, by the index that serves it.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
 use super::model::{Consent, Lease, Picture, Privacy, Profile, Room, SealedMessage, Session};
@@ -38,6 +38,14 @@ pub async fn delete_export(db: impl PgExecutor<'_>, lease: Lease) -> sqlx::Resul
     )
     .execute(db)
     .await?;
+    Ok(())
+}
+
+/// Ends the person's export, wherever it runs: it cannot renew its right.
+pub async fn delete_exports(connection: &mut PgConnection, user: UserId) -> sqlx::Result<()> {
+    sqlx::query!("DELETE FROM exports WHERE user_id = $1", user.0)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -124,7 +132,7 @@ pub async fn list_rooms(db: impl PgExecutor<'_>, user: UserId, after: RoomId, li
         Room,
         r#"SELECT r.id AS "id: RoomId", r.slug AS name, r.title, r.kind, m.role, m.joined_at AS "joined_at: DateTime<Utc>"
            FROM members m JOIN rooms r ON r.id = m.room_id
-           WHERE m.user_id = $1 AND m.room_id > $2 ORDER BY m.room_id LIMIT $3"#,
+           WHERE m.user_id = $1 AND m.room_id > $2 AND r.kind <> 'deleted' ORDER BY m.room_id LIMIT $3"#,
         user.0,
         after.0,
         limit
@@ -146,7 +154,7 @@ pub async fn list_messages(
         SealedMessage,
         r#"SELECT m.room_id AS "room: RoomId", r.title AS "room_title!", r.data_key_id AS "room_key!: KeyId",
                   m.seq AS "seq: Seq", m.id AS "id: MessageId", m.client_id AS "client_id: ClientId", m.version, m.body,
-                  m.created_at AS "created_at: DateTime<Utc>"
+                  (m.deleted_at IS NOT NULL OR r.kind = 'deleted') AS "is_deleted!", m.created_at AS "created_at: DateTime<Utc>"
            FROM (
                SELECT * FROM messages
                WHERE (author_id, client_id, room_id) > ($1, $2, $3) AND (author_id, client_id, room_id) <= ($1, $4, $4)

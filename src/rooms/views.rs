@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::model::{EventKind, RoomEvent};
-use crate::accounts::views::names;
-use crate::web::components::{profile_path, time};
+use crate::accounts::views::linked_names;
+use crate::web::components::time;
 
 /// A line in the stream, like "Ana joined". The same for every reader.
 pub fn event(event: &RoomEvent) -> Markup {
@@ -25,13 +25,13 @@ pub fn event(event: &RoomEvent) -> Markup {
     html! {
         li id={ "e-" (event.change) } class="event" data-seq=(event.after_seq) data-change=(event.change) {
             p data-author=(event.actor.id) {
-                a.author href=(profile_path(&event.actor.username)) { (names(&event.actor)) }
+                (linked_names(&event.actor))
                 " " (did)
             }
             @if let Some(subject) = &event.subject {
                 " "
                 p data-author=(subject.id) {
-                    a.author href=(profile_path(&subject.username)) { (names(subject)) }
+                    (linked_names(subject))
                     @match event.kind {
                         EventKind::MadeOwner => " an owner",
                         EventKind::MadeModerator => " a moderator",

@@ -20,6 +20,8 @@ pub fn routes(route: Route) -> Route {
         .at("/settings/blocks", get(blocks::index))
         .at("/settings/data", get(data::index))
         .at("/settings/export", post(data::export))
+        .at("/settings/messages/delete", post(data::destroy_messages))
+        .at("/settings/delete", post(data::destroy))
         .at("/settings/privacy", post(data::update))
         .at("/settings/email", get(email::show).post(email::update))
         .at("/settings/password", get(password::show).post(password::update))

@@ -9,6 +9,7 @@ mod queries;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
@@ -54,10 +55,13 @@ pub enum OpenError {
 pub struct Vault {
     master: MultiFernet,
     opened: Cache<KeyId, Arc<DataKey>>,
+    /// How often keys left it because they were destroyed.
+    forgotten: AtomicU64,
     cookie_key: Zeroizing<[u8; 32]>,
     session_key: Zeroizing<[u8; 32]>,
     chat: String,
     throttle_key: Zeroizing<[u8; 32]>,
+    name_key: Zeroizing<[u8; 32]>,
 }
 
 impl std::fmt::Debug for Vault {
@@ -86,6 +90,7 @@ impl Vault {
         let shared = stored_secret(db, &master, "nodes", &rand::random::<[u8; 32]>()).await?;
         let chat = URL_SAFE_NO_PAD.encode(&derive(&shared, b"umbrachat chat v1")[..12]);
         let throttle_key = derive(&shared, b"umbrachat throttle v1");
+        let name_key = derive(&shared, b"umbrachat name v1");
         let opened = Cache::builder()
             .max_capacity(CACHED_KEYS)
             .time_to_idle(IDLE_LIMIT)
@@ -93,10 +98,12 @@ impl Vault {
         Ok(Self {
             master,
             opened,
+            forgotten: AtomicU64::new(0),
             cookie_key,
             session_key,
             chat,
             throttle_key,
+            name_key,
         })
     }
 
@@ -120,12 +127,35 @@ impl Vault {
         &self.throttle_key
     }
 
+    /// Hides the usernames of erased accounts.
+    pub fn name_key(&self) -> &[u8; 32] {
+        &self.name_key
+    }
+
     /// Makes a data key and stores it wrapped, in the caller's transaction.
     pub async fn create_data_key(&self, connection: &mut PgConnection) -> Result<KeyId> {
         let id = KeyId::new();
         let key = Zeroizing::new(rand::random::<[u8; 32]>());
         queries::insert_data_key(connection, id, &self.master.encrypt(key.as_slice())).await?;
         Ok(id)
+    }
+
+    /// Destroys a data key, in the caller's transaction. What was sealed with it cannot be opened any more once every node
+    /// has dropped it: the caller notes that in `revocations`.
+    pub async fn destroy_data_key(&self, connection: &mut PgConnection, key: KeyId) -> sqlx::Result<()> {
+        queries::delete_data_key(connection, key).await
+    }
+
+    /// Drops an opened key that was destroyed. To be called after that is committed.
+    pub fn forget(&self, key: KeyId) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        self.opened.invalidate(&key);
+    }
+
+    /// Drops every opened key: some may have been destroyed without this node having heard of it.
+    pub fn forget_all(&self) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        self.opened.invalidate_all();
     }
 
     /// The opened data keys of these ids, from memory or with one query; destroyed ones are missing.
@@ -139,6 +169,7 @@ impl Vault {
             }
         }
         if !missing.is_empty() {
+            let forgotten = self.forgotten.load(Ordering::SeqCst);
             for (id, wrapped) in queries::list_data_keys(db, &missing).await? {
                 let Some(key) = self.unwrap_key(&wrapped) else {
                     tracing::error!(key = %id, "a data key could not be unwrapped");
@@ -146,6 +177,10 @@ impl Vault {
                 };
                 let key = Arc::new(key);
                 self.opened.insert(id, key.clone());
+                // Asked afterwards: whoever forgets a key counts first, so that one of the two removes it.
+                if self.forgotten.load(Ordering::SeqCst) != forgotten {
+                    self.opened.invalidate(&id);
+                }
                 found.insert(id, key);
             }
         }

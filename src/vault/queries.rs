@@ -12,6 +12,14 @@ pub(super) async fn insert_data_key(connection: &mut PgConnection, id: KeyId, wr
     Ok(())
 }
 
+/// Deletes a data key.
+pub(super) async fn delete_data_key(connection: &mut PgConnection, id: KeyId) -> sqlx::Result<()> {
+    sqlx::query!("DELETE FROM data_keys WHERE id = $1", id.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// The wrapped data keys of these ids, as far as they still stand.
 pub(super) async fn list_data_keys(db: impl PgExecutor<'_>, ids: &[KeyId]) -> sqlx::Result<Vec<(KeyId, String)>> {
     let ids: Vec<_> = ids.iter().map(|id| id.0).collect();

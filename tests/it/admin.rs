@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::support::{Server, attributes, spawn};
 
 async fn titles(server: &Server) -> Vec<String> {
-    sqlx::query_scalar("SELECT title FROM rooms ORDER BY slug_key")
+    sqlx::query_scalar("SELECT title FROM rooms WHERE kind = 'public' ORDER BY slug_key")
         .fetch_all(&server.pool)
         .await
         .unwrap()

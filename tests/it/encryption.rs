@@ -12,7 +12,7 @@ use crate::support::{Cast, Person, account, config, session_cookie, spawn, spawn
 const CANARY: &str = "canary-7f3a the moon is down by 21:40";
 
 /// Everything that every table holds, as text.
-async fn dump(pool: &PgPool) -> String {
+pub async fn dump(pool: &PgPool) -> String {
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
              WHERE schemaname IN ('public', 'tower_sessions') ORDER BY 1",

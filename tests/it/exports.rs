@@ -181,13 +181,13 @@ async fn there_is_one_export_at_a_time_and_one_that_breaks_off_leaves_nothing(po
     let Cast { alice, bob, .. } = first.cast().await;
     alice.write("General", "the first").await;
     many_messages(&first.pool, "alice", 5_000).await;
+    let token = alice.csrf_token().await;
     // The export cannot end while nobody may read messages.
     let mut held = first.pool.begin().await.unwrap();
     sqlx::query("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
         .execute(&mut *held)
         .await
         .unwrap();
-    let token = alice.csrf_token().await;
     let fields = [("password", PASSWORD), ("csrf_token", token.as_str())];
     let body = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields)

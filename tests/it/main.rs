@@ -21,6 +21,7 @@ mod consent;
 mod conformance;
 mod embedded;
 mod encryption;
+mod erasure;
 mod exports;
 mod friends;
 mod jobs;

@@ -27,17 +27,17 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "ends at the first row",
     ),
     (
-        r#"SELECT count(*) AS "count!" FROM users"#,
+        r#"SELECT count(*) AS "count!" FROM users WHERE erased_at IS NULL"#,
         "users",
         "an administrator wants to know how many there are, now and then",
     ),
     (
-        r#"SELECT id AS "id: UserId", username FROM users u WHERE NOT EXISTS (SELECT FROM username_skeletons s WHERE s.user_id = u.id) ORDER BY id"#,
+        r#"SELECT id AS "id: UserId", username FROM users u WHERE erased_at IS NULL AND NOT EXISTS (SELECT FROM username_skeletons s WHERE s.user_id = u.id) ORDER BY id"#,
         "users",
         "is asked once, at a start",
     ),
     (
-        r#"SELECT id AS "id: UserId", username FROM users u WHERE NOT EXISTS (SELECT FROM username_skeletons s WHERE s.user_id = u.id) ORDER BY id"#,
+        r#"SELECT id AS "id: UserId", username FROM users u WHERE erased_at IS NULL AND NOT EXISTS (SELECT FROM username_skeletons s WHERE s.user_id = u.id) ORDER BY id"#,
         "username_skeletons",
         "is asked once, at a start",
     ),
@@ -47,7 +47,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "reads an index that holds administrators only",
     ),
     (
-        r#"SELECT count(*) AS "count!" FROM users u WHERE starts_with(u.name_key, $1) OR starts_with(u.display_key, $1) OR starts_with(u.last_key, $1) OR u.email_key = $1 OR starts_with(u.first_key, $2) AND starts_with(u.first_key || ' ' || u.last_key, $1)"#,
+        r#"SELECT count(*) AS "count!" FROM users u WHERE u.erased_at IS NULL AND (starts_with(u.name_key, $1) OR starts_with(u.display_key, $1) OR starts_with(u.last_key, $1) OR u.email_key = $1 OR starts_with(u.first_key, $2) AND starts_with(u.first_key || ' ' || u.last_key, $1))"#,
         "users",
         "is planned for its values: without a search it counts everybody",
     ),

@@ -3,6 +3,7 @@
 use reqwest::StatusCode;
 use sqlx::PgPool;
 
+use crate::erasure::until_left;
 use crate::support::{Cast, numbers, spawn};
 
 #[sqlx::test]
@@ -193,11 +194,7 @@ async fn a_deleted_room_takes_everything_with_it(pool: PgPool) {
     assert_eq!(socket.closed().await.0, 4403);
     assert_eq!(alice.get("/chat/room/General").await.status(), StatusCode::NOT_FOUND);
     for table in ["rooms", "messages", "members", "room_events"] {
-        let left: i64 = sqlx::query_scalar(&format!("SELECT count(*) FROM {table}"))
-            .fetch_one(&server.pool)
-            .await
-            .unwrap();
-        assert_eq!(left, 0, "{table}");
+        until_left(&server.pool, table, 0).await;
     }
     assert_eq!(
         sqlx::query_scalar::<_, i64>(keys)

@@ -166,6 +166,8 @@ async fn who_is_not_logged_in_is_led_to_the_log_in(pool: PgPool) {
         "/settings/appearance",
         "/settings/privacy",
         "/settings/export",
+        "/settings/messages/delete",
+        "/settings/delete",
         "/settings/email",
         "/settings/password",
         "/settings/picture/delete",

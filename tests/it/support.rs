@@ -268,7 +268,7 @@ impl Person {
             answer = self.get("/setup").await;
         }
         if answer.status() != StatusCode::OK {
-            answer = self.get("/chat/").await;
+            answer = self.get("/privacy").await;
         }
         let page = answer.text().await.unwrap();
         let token = Regex::new(r#"name="csrf_token" value="([^"]+)""#).unwrap();

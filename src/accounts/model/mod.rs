@@ -31,7 +31,7 @@ pub const CONSENT_VERSION: &str = "2026-11-26";
 pub struct Author {
     /// Who.
     pub id: UserId,
-    /// The name to log in with, without @.
+    /// The name to log in with, without @; empty when the account was deleted.
     pub username: String,
     /// The name that they are shown by.
     pub name: String,
@@ -40,6 +40,11 @@ pub struct Author {
 }
 
 impl Author {
+    /// Whether the account was deleted.
+    pub fn is_erased(&self) -> bool {
+        self.username.is_empty()
+    }
+
     /// How they look.
     pub fn face(&self) -> Face<'_> {
         Face {

@@ -1,5 +1,6 @@
 //! The SQL of accounts, sessions and one-time codes.
 
+mod erasure;
 mod moderation;
 mod privacy;
 mod profile;
@@ -12,6 +13,7 @@ use sqlx::{PgConnection, PgExecutor};
 use crate::accounts::model::{NewAccount, Role};
 use crate::ids::{KeyId, UserId};
 
+pub use erasure::*;
 pub use moderation::*;
 pub use privacy::*;
 pub use profile::*;
@@ -30,7 +32,7 @@ pub async fn has_users(db: impl PgExecutor<'_>) -> sqlx::Result<bool> {
 
 /// How many people have an account.
 pub async fn count_users(db: impl PgExecutor<'_>) -> sqlx::Result<i64> {
-    sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM users"#)
+    sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM users WHERE erased_at IS NULL"#)
         .fetch_one(db)
         .await
 }
@@ -141,7 +143,7 @@ pub async fn insert_skeletons(connection: &mut PgConnection, user: UserId, skele
 pub async fn list_users_without_skeleton(db: impl PgExecutor<'_>) -> sqlx::Result<Vec<(UserId, String)>> {
     let rows = sqlx::query!(
         r#"SELECT id AS "id: UserId", username FROM users u
-           WHERE NOT EXISTS (SELECT FROM username_skeletons s WHERE s.user_id = u.id) ORDER BY id"#
+           WHERE erased_at IS NULL AND NOT EXISTS (SELECT FROM username_skeletons s WHERE s.user_id = u.id) ORDER BY id"#
     );
     let rows = rows.fetch_all(db).await?.into_iter();
     Ok(rows.map(|row| (row.id, row.username)).collect())
@@ -179,7 +181,8 @@ pub struct Credentials {
 pub async fn find_credentials_by_name(db: impl PgExecutor<'_>, name_key: &str) -> sqlx::Result<Option<Credentials>> {
     sqlx::query_as!(
         Credentials,
-        r#"SELECT id AS "user: UserId", password_hash, theme FROM users WHERE name_key = $1"#,
+        r#"SELECT id AS "user: UserId", password_hash, theme FROM users
+           WHERE name_key = $1 AND erased_at IS NULL"#,
         name_key
     )
     .fetch_optional(db)

@@ -12,7 +12,7 @@ pub async fn find_profile(db: impl PgExecutor<'_>, name_key: &str) -> sqlx::Resu
     let row = sqlx::query!(
         r#"SELECT u.id AS "id: UserId", u.username, a.name AS "name!", a.picture, u.first_name, u.last_name, u.display_name, u.bio,
                   u.created_at AS "created_at: DateTime<Utc>"
-           FROM users u JOIN authors a ON a.id = u.id WHERE u.name_key = $1"#,
+           FROM users u JOIN authors a ON a.id = u.id WHERE u.name_key = $1 AND u.erased_at IS NULL"#,
         name_key
     );
     let found = row.fetch_optional(db).await?.map(|row| Profile {
@@ -56,7 +56,7 @@ pub async fn find_author(db: impl PgExecutor<'_>, name_key: &str) -> sqlx::Resul
     sqlx::query_as!(
         Author,
         r#"SELECT a.id AS "id!: UserId", a.username AS "username!", a.name AS "name!", a.picture
-           FROM users u JOIN authors a ON a.id = u.id WHERE u.name_key = $1"#,
+           FROM users u JOIN authors a ON a.id = u.id WHERE u.name_key = $1 AND u.erased_at IS NULL"#,
         name_key
     )
     .fetch_optional(db)

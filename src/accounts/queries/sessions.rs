@@ -285,6 +285,11 @@ pub async fn insert_presence_change(connection: &mut PgConnection, user: UserId)
     insert(connection, "presence", &[user.0]).await
 }
 
+/// Notes for every node that a data key was destroyed, in the transaction that does so.
+pub async fn insert_key_revocation(connection: &mut PgConnection, key: KeyId) -> sqlx::Result<()> {
+    insert(connection, "key", &[key.0]).await
+}
+
 async fn insert(connection: &mut PgConnection, kind: &str, subjects: &[Uuid]) -> sqlx::Result<()> {
     sqlx::query!("SELECT pg_advisory_xact_lock($1)", REVOCATIONS_LOCK)
         .execute(&mut *connection)
@@ -311,6 +316,8 @@ pub async fn last_revocation(db: impl PgExecutor<'_>) -> sqlx::Result<i64> {
 pub enum Revoked {
     /// A log-in ended.
     Session(SessionId),
+    /// A data key was destroyed.
+    Key(KeyId),
     /// A person hides that they are online, or does not any more.
     Presence {
         /// Who.
@@ -323,19 +330,19 @@ pub enum Revoked {
 /// What was revoked after that revocation, oldest first, with the revocation's number.
 pub async fn list_revocations(db: impl PgExecutor<'_>, after: i64) -> sqlx::Result<Vec<(i64, Revoked)>> {
     let rows = sqlx::query!(
-        r#"SELECT r.id, r.subject, r.kind = 'presence' AS "is_presence!", u.presence_hidden AS "hides?"
+        r#"SELECT r.id, r.subject, r.kind, u.presence_hidden AS "hides?"
            FROM revocations r LEFT JOIN users u ON r.kind = 'presence' AND u.id = r.subject
-           WHERE r.id > $1 AND r.kind IN ('session', 'presence') ORDER BY r.id LIMIT 1000"#,
+           WHERE r.id > $1 AND r.kind IN ('session', 'presence', 'key') ORDER BY r.id LIMIT 1000"#,
         after
     );
     let revoked = rows.fetch_all(db).await?.into_iter().map(|row| {
-        let revoked = if row.is_presence {
-            Revoked::Presence {
+        let revoked = match row.kind.as_str() {
+            "presence" => Revoked::Presence {
                 user: UserId(row.subject),
                 hides: row.hides.unwrap_or(true),
-            }
-        } else {
-            Revoked::Session(SessionId(row.subject))
+            },
+            "key" => Revoked::Key(KeyId(row.subject)),
+            _ => Revoked::Session(SessionId(row.subject)),
         };
         (row.id, revoked)
     });

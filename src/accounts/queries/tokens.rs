@@ -47,7 +47,7 @@ pub async fn find_account(db: impl PgExecutor<'_>, user: UserId) -> sqlx::Result
         Account,
         r#"SELECT u.id AS "user: UserId", u.username, a.name AS "name!", u.first_name, u.last_name, u.email,
                   u.email_verified_at IS NOT NULL AS "is_verified!", u.password_hash
-           FROM users u JOIN authors a ON a.id = u.id WHERE u.id = $1"#,
+           FROM users u JOIN authors a ON a.id = u.id WHERE u.id = $1 AND u.erased_at IS NULL"#,
         user.0
     )
     .fetch_optional(db)
@@ -60,7 +60,7 @@ pub async fn lock_account(connection: &mut PgConnection, user: UserId) -> sqlx::
         Account,
         r#"SELECT u.id AS "user: UserId", u.username, a.name AS "name!", u.first_name, u.last_name, u.email,
                   u.email_verified_at IS NOT NULL AS "is_verified!", u.password_hash
-           FROM users u JOIN authors a ON a.id = u.id WHERE u.id = $1 FOR SHARE OF u"#,
+           FROM users u JOIN authors a ON a.id = u.id WHERE u.id = $1 AND u.erased_at IS NULL FOR SHARE OF u"#,
         user.0
     )
     .fetch_optional(connection)

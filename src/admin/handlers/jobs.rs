@@ -98,6 +98,9 @@ fn row(job: GivenUp) -> JobRow {
         what: match Kind::parse(&job.kind) {
             Some(Kind::Mail) => subject.map_or_else(|| "Mail".to_owned(), |subject| format!("Mail “{subject}”")),
             Some(Kind::Reset) => "Link to choose a new password".to_owned(),
+            Some(Kind::Erase) => "Erase a deleted account".to_owned(),
+            Some(Kind::EraseMessages) => "Erase somebody's messages".to_owned(),
+            Some(Kind::DeleteRoom) => "Erase a deleted room".to_owned(),
             None => format!("Job “{}”", job.kind),
         },
         to,

@@ -207,7 +207,7 @@ fn header(ctx: &Ctx, membership: &Membership, name: RoomFace<'_>, here: usize) -
                     RoomFace::Named(title, sign) => { (icon(sign)) bdi { (title) } }
                     RoomFace::Partner(person) => {
                         (avatar(person.face(), 24))
-                        a class="author hover:underline" data-author=(person.id) href=(profile_path(&person.username)) { bdi { (person.name) } }
+                        a class="author hover:underline" data-author=(person.id) href=[(!person.is_erased()).then(|| profile_path(&person.username))] { bdi { (person.name) } }
                     }
                 }
             }

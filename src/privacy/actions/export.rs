@@ -120,7 +120,11 @@ async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
     loop {
         let rows = in_time(queries::list_messages(&app.db, user, after, PAGE_ROWS)).await?;
         let next = rows.last().map(|row| (row.client_id, row.room));
-        archive = archive.add(list.page(&open(app, key, rows).await?)?).await?;
+        let messages = open(app, key, rows).await?;
+        // An empty page ends the list.
+        if next.is_none() || !messages.is_empty() {
+            archive = archive.add(list.page(&messages)?).await?;
+        }
         let Some(next) = next else { break };
         after = next;
     }
@@ -276,7 +280,8 @@ async fn open(app: &App, author: KeyId, rows: Vec<SealedMessage>) -> Result<Vec<
             });
             opened(row, cipher.as_ref())
         };
-        rows.into_iter().map(open_one).collect()
+        let rows = rows.into_iter().filter(|row| !row.is_deleted);
+        rows.map(open_one).collect()
     };
     spawn_blocking(open_all).await.map_err(Error::internal)
 }

@@ -1,5 +1,7 @@
 //! What is done with all that belongs to a person.
 
+mod erase;
 mod export;
 
+pub use erase::{AccountForm, MessagesForm, delete_account, delete_messages, erase_account, erase_messages};
 pub use export::export;

@@ -2,15 +2,17 @@
 //! decided under the room's lock. What somebody may not do there does not exist for them.
 
 use sqlx::PgConnection;
+use uuid::Uuid;
 
-use super::{enter, event, publish_change, publish_end, to_the_end};
+use super::{begin_deletion, enter, event, publish_change, publish_end};
 use crate::accounts::model::Author;
 use crate::accounts::queries::find_author;
 use crate::bus::Event;
+use crate::database::within_limit;
 use crate::error::FieldErrors;
 use crate::friends;
 use crate::friends::model::Relation;
-use crate::ids::UserId;
+use crate::ids::{RoomId, UserId};
 use crate::rooms::model::{EventKind, Kind, MemberRole, NewEvent, Room, RoomAddress, Settings};
 use crate::rooms::queries;
 use crate::text::fold;
@@ -108,29 +110,40 @@ pub async fn leave(app: &App, user: UserId, slug: &str) -> Result<()> {
     if membership.room.kind == Kind::Direct {
         return Err(Error::Conflict("A direct chat stays with both of you.".into()));
     }
-    let app = app.clone();
-    to_the_end(async move {
-        let mut tx = app.db.begin().await?;
-        let room = queries::lock_room(&mut tx, membership.room.id)
-            .await?
-            .ok_or(Error::NotFound)?;
-        let Some(role) = queries::find_role(&mut *tx, room.id, user).await? else {
-            return Ok(());
-        };
-        if room.kind.is_own() && !hand_over(&app, &mut tx, &room, user, role).await? {
-            queries::delete_room(&mut tx, room.id, room.key).await?;
-            tx.commit().await?;
-            publish_end(&app, &room);
-        } else {
-            queries::delete_member(&mut tx, room.id, user).await?;
-            let change = queries::take_change(&mut tx, room.id, event(&app, EventKind::Left, user)).await?;
-            tx.commit().await?;
-            publish_change(&app, room.id, change);
+    end_membership(app, user, membership.room.id).await
+}
+
+/// Ends every membership of a person whose account is being deleted, also in direct chats.
+pub async fn leave_all(app: &App, user: UserId) -> Result<()> {
+    let mut after = RoomId(Uuid::nil());
+    while let Some(room) = within_limit(&app.db, async |db| queries::next_room_of(db, user, after).await).await? {
+        match end_membership(app, user, room).await {
+            // It is being deleted itself.
+            Ok(()) | Err(Error::NotFound) => after = room,
+            Err(error) => return Err(error),
         }
-        app.bus.publish(Event::SideBarChanged { people: vec![user] });
-        Ok(())
-    })
-    .await
+    }
+    Ok(())
+}
+
+async fn end_membership(app: &App, user: UserId, room: RoomId) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    let room = queries::lock_room(&mut tx, room).await?.ok_or(Error::NotFound)?;
+    let Some(role) = queries::find_role(&mut *tx, room.id, user).await? else {
+        return Ok(());
+    };
+    if room.kind.is_own() && !hand_over(app, &mut tx, &room, user, role).await? {
+        begin_deletion(app, &mut tx, &room).await?;
+        tx.commit().await?;
+        publish_end(app, &room);
+    } else {
+        queries::delete_member(&mut tx, room.id, user).await?;
+        let change = queries::take_change(&mut tx, room.id, event(app, EventKind::Left, user)).await?;
+        tx.commit().await?;
+        publish_change(app, room.id, change);
+    }
+    app.bus.publish(Event::SideBarChanged { people: vec![user] });
+    Ok(())
 }
 
 /// Makes somebody else an owner, if the one who leaves is the last one. Returns whether there is anybody else.
@@ -170,27 +183,23 @@ pub async fn update(app: &App, actor: UserId, slug: &str, settings: &Settings) -
 /// Deletes a room with everything in it, if its title was typed. There is no way back.
 pub async fn delete(app: &App, actor: UserId, slug: &str, typed_title: &str) -> Result<()> {
     app.throttle.check_membership(actor)?;
-    let (app, slug, typed) = (app.clone(), slug.to_owned(), fold(typed_title.trim()));
-    to_the_end(async move {
-        let mut tx = app.db.begin().await?;
-        let (room, role) = lock_own(&mut tx, actor, &slug).await?;
-        if !role.may_decide() {
-            return Err(Error::NotFound);
-        }
-        if typed != fold(&room.title) {
-            return Err(wrong(
-                "title",
-                "This is not the name of the room. Type it as it stands above.",
-            ));
-        }
-        let people = queries::list_member_ids(&mut *tx, room.id).await?;
-        queries::delete_room(&mut tx, room.id, room.key).await?;
-        tx.commit().await?;
-        publish_end(&app, &room);
-        app.bus.publish(Event::SideBarChanged { people });
-        Ok(())
-    })
-    .await
+    let mut tx = app.db.begin().await?;
+    let (room, role) = lock_own(&mut tx, actor, slug).await?;
+    if !role.may_decide() {
+        return Err(Error::NotFound);
+    }
+    if fold(typed_title) != fold(&room.title) {
+        return Err(wrong(
+            "title",
+            "This is not the name of the room. Type it as it stands above.",
+        ));
+    }
+    let people = queries::list_member_ids(&mut *tx, room.id).await?;
+    begin_deletion(app, &mut tx, &room).await?;
+    tx.commit().await?;
+    publish_end(app, &room);
+    app.bus.publish(Event::SideBarChanged { people });
+    Ok(())
 }
 
 /// Locks a room that people made, for one of its members; returns it with their role.

@@ -9,7 +9,7 @@ mod reading;
 
 pub use invitations::{accept, decline, find_by_name, invite, manage, withdraw};
 pub use invites::{create as create_invite, join as join_by_invite, open as open_invite, revoke as revoke_invite};
-pub use members::{add, delete as delete_own, leave, remove, set_role, update};
+pub use members::{add, delete as delete_own, leave, leave_all, remove, set_role, update};
 pub use own::{create as create_own, find_direct, open_direct};
 pub use reading::{mark_unread, note_read};
 use sqlx::{PgConnection, PgTransaction};
@@ -17,10 +17,12 @@ use sqlx::{PgConnection, PgTransaction};
 use super::model::{EventKind, MemberRole, Membership, NewEvent, Room, RoomAddress, RoomName, Topic};
 use super::queries;
 use crate::accounts::model::Act;
-use crate::accounts::queries::insert_act;
+use crate::accounts::queries::{insert_act, insert_key_revocation};
 use crate::bus::Event;
+use crate::database::within_limit;
 use crate::error::{FieldErrors, ResultExt};
 use crate::ids::{Change, RoomId, UserId};
+use crate::jobs::{self, Job};
 use crate::text::fold;
 use crate::{App, Error, Result};
 
@@ -96,19 +98,34 @@ async fn set_archived(app: &App, actor: UserId, slug: &str, archived: bool) -> R
 
 /// Deletes a public room with everything in it. There is no way back.
 pub async fn delete(app: &App, actor: UserId, slug: &str) -> Result<()> {
-    let (app, slug) = (app.clone(), slug.to_owned());
-    to_the_end(async move {
-        let mut tx = app.db.begin().await?;
-        let room = lock_public(&mut tx, &slug).await?;
-        queries::delete_room(&mut tx, room.id, room.key).await?;
-        note(&app, &mut tx, actor, Act::DeleteRoom, &room).await?;
-        queries::advance_room_list(&mut tx, room.id).await?;
-        tx.commit().await?;
-        publish_end(&app, &room);
-        app.bus.publish(Event::RoomListChanged);
-        Ok(())
-    })
-    .await
+    let mut tx = app.db.begin().await?;
+    let room = lock_public(&mut tx, slug).await?;
+    begin_deletion(app, &mut tx, &room).await?;
+    note(app, &mut tx, actor, Act::DeleteRoom, &room).await?;
+    queries::advance_room_list(&mut tx, room.id).await?;
+    tx.commit().await?;
+    publish_end(app, &room);
+    app.bus.publish(Event::RoomListChanged);
+    Ok(())
+}
+
+/// Ends a locked room: from the commit on nobody sees it any more, and its key is destroyed. A job deletes its rows, because
+/// a room with millions of messages takes a while.
+async fn begin_deletion(app: &App, tx: &mut PgConnection, room: &Room) -> Result<()> {
+    queries::update_deleted(tx, room.id, app.now()).await?;
+    app.vault.destroy_data_key(tx, room.key).await?;
+    jobs::store(app, tx, jobs::Kind::DeleteRoom, &room.id.to_string()).await?;
+    Ok(insert_key_revocation(tx, room.key).await?)
+}
+
+/// Deletes the rows of a room that was deleted, in batches.
+pub async fn finish_deletion(app: &App, job: &Job) -> Result<()> {
+    let room = RoomId(job.payload.parse().map_err(Error::internal)?);
+    let mut done = Change(0);
+    while let Some(next) = within_limit(&app.db, async |db| queries::delete_next_rows(db, room, done).await).await? {
+        done = next;
+    }
+    Ok(within_limit(&app.db, async |db| queries::delete_room(db, room).await).await?)
 }
 
 /// Makes the person a member of the public room of that name. Joining twice is joining once.
@@ -178,12 +195,8 @@ fn publish_change(app: &App, room: RoomId, change: Change) {
 /// Tells whoever serves the room that it is gone: they look, because this is one past its last change.
 fn publish_end(app: &App, room: &Room) {
     publish_change(app, room.id, Change(room.last_change.0 + 1));
-}
-
-/// Goes on although the page that asked for it does not wait: to delete a room with millions of messages takes a while,
-/// and only its own messages wait for it.
-async fn to_the_end(work: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
-    tokio::spawn(work).await.map_err(Error::internal)?
+    app.bus.publish(Event::Revoked);
+    jobs::wake(app);
 }
 
 fn name_taken() -> Error {

@@ -45,7 +45,7 @@ pub async fn list_own_rooms(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx:
                SELECT r.id, r.slug, r.title, d.lower_id, d.higher_id,
                       coalesce((SELECT s.created_at FROM messages s WHERE s.room_id = r.id AND s.seq = r.last_seq),
                                r.created_at) AS active_at
-               FROM members m JOIN rooms r ON r.id = m.room_id AND r.kind <> 'public'
+               FROM members m JOIN rooms r ON r.id = m.room_id AND r.kind NOT IN ('public', 'deleted')
                LEFT JOIN direct_pairs d ON d.room_id = r.id
                WHERE m.user_id = p.id
                ORDER BY active_at DESC, r.id LIMIT $2

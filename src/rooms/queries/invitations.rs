@@ -166,3 +166,14 @@ pub async fn list_named_rooms(db: impl PgExecutor<'_>, user: UserId, public_key:
     .fetch_all(db)
     .await
 }
+
+/// Deletes what invites a person, and by what they invite others: their account is being deleted.
+pub async fn delete_invitations_with(connection: &mut PgConnection, user: UserId) -> sqlx::Result<()> {
+    sqlx::query!("DELETE FROM invitations WHERE user_id = $1 OR inviter_id = $1", user.0)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query!("DELETE FROM invites WHERE maker_id = $1", user.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,8 +1,10 @@
 //! The SQL of rooms and members; of what happened in them in `events`, of the list of public rooms in `list`, of
 //! direct chats and of what is somebody's own in `direct`, of who belongs to a room in `members`, of invitations in
-//! `invitations`, of links into rooms in `invites`, for administrators in `admin`.
+//! `invitations`, of links into rooms in `invites`, for administrators in `admin`,
+//! of the end of rooms in `deletion`.
 
 mod admin;
+mod deletion;
 mod direct;
 mod events;
 mod invitations;
@@ -20,6 +22,7 @@ use crate::ids::{Change, KeyId, Position, RoomId, Seq, UserId};
 use crate::text::fold;
 
 pub use admin::*;
+pub use deletion::*;
 pub use direct::*;
 pub use events::*;
 pub use invitations::*;
@@ -335,21 +338,6 @@ pub async fn update_archived(
     Ok(())
 }
 
-/// Deletes a locked room with its members, events and messages, and destroys its data key.
-pub async fn delete_room(connection: &mut PgConnection, room: RoomId, key: KeyId) -> sqlx::Result<()> {
-    // The one statement that may take as long as it takes.
-    sqlx::query!("SET LOCAL statement_timeout = 0")
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query!("DELETE FROM rooms WHERE id = $1", room.0)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query!("DELETE FROM data_keys WHERE id = $1", key.0)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 /// The state of those of these rooms that exist.
 pub async fn list_room_states(db: impl PgExecutor<'_>, rooms: &[RoomId]) -> sqlx::Result<Vec<RoomState>> {
     let ids: Vec<_> = rooms.iter().map(|room| room.0).collect();
@@ -358,7 +346,7 @@ pub async fn list_room_states(db: impl PgExecutor<'_>, rooms: &[RoomId]) -> sqlx
         r#"SELECT id AS "id: RoomId", data_key_id AS "key: KeyId", last_seq AS "last_seq: Seq",
                   last_change AS "last_change: Change", members_change AS "members_change: Change",
                   archived_at IS NULL AS "is_open!"
-           FROM rooms WHERE id = ANY($1)"#,
+           FROM rooms WHERE id = ANY($1) AND kind <> 'deleted'"#,
         &ids
     )
     .fetch_all(db)

@@ -109,10 +109,7 @@ pub async fn update_read(connection: &mut PgConnection, reads: &[Read]) -> sqlx:
            )
            SELECT room_id AS "room: RoomId", user_id AS "user: UserId", last_seq AS "last_seq: Seq",
                   read_version AS version, read_seq AS "read: Seq", count_unread(room_id, user_id, GREATEST(read_seq, from_seq)) AS "count!",
-                  CASE WHEN kind = 'direct' AND NOT EXISTS (
-                           SELECT FROM members o JOIN users u ON u.id = o.user_id
-                           WHERE o.room_id = moved.room_id AND u.receipts_hidden
-                       ) AND are_friends(room_id) THEN receipt_seq END AS "receipt: Seq"
+                  CASE WHEN kind = 'direct' AND shows_receipts(room_id) THEN receipt_seq END AS "receipt: Seq"
            FROM moved"#,
         &rooms,
         &people,
@@ -156,11 +153,10 @@ pub async fn find_read(
     room: RoomId,
 ) -> sqlx::Result<Option<(Seq, Option<Seq>)>> {
     let row = sqlx::query!(
-        r#"SELECT m.read_seq AS "read: Seq", (
-               SELECT o.receipt_seq FROM members o JOIN users u ON u.id = o.user_id JOIN users me ON me.id = m.user_id
-               WHERE o.room_id = m.room_id AND o.user_id <> m.user_id AND r.kind = 'direct'
-                     AND NOT u.receipts_hidden AND NOT me.receipts_hidden AND are_friends(r.id)
-           ) AS "receipt: Seq"
+        r#"SELECT m.read_seq AS "read: Seq",
+                  CASE WHEN r.kind = 'direct' AND shows_receipts(r.id) THEN (
+                      SELECT o.receipt_seq FROM members o WHERE o.room_id = m.room_id AND o.user_id <> m.user_id
+                  ) END AS "receipt: Seq"
            FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND m.room_id = $2"#,
         user.0,
         room.0
@@ -177,8 +173,11 @@ pub async fn count_written(
     let rooms: Vec<_> = rooms.iter().map(|(room, _)| room.0).collect();
     let rows = sqlx::query!(
         r#"SELECT s.room_id AS "room: RoomId", s.author_id AS "author: UserId", count(*) AS "count!"
-           FROM UNNEST($1::uuid[], $2::bigint[]) AS g (room_id, after_seq)
-           JOIN messages s ON s.room_id = g.room_id AND s.seq > g.after_seq
+           FROM UNNEST((SELECT $1::uuid[]), (SELECT $2::bigint[])) AS g (room_id, after_seq)
+           CROSS JOIN LATERAL (
+               SELECT room_id, author_id FROM messages
+               WHERE room_id = g.room_id AND seq > g.after_seq ORDER BY room_id, seq LIMIT 4000
+           ) s
            GROUP BY s.room_id, s.author_id"#,
         &rooms,
         &after

@@ -2,7 +2,7 @@
 
 use maud::Markup;
 use poem::http::header;
-use poem::web::{Data, Form};
+use poem::web::{Data, Form, Query};
 use poem::{Response, handler};
 use serde::Deserialize;
 
@@ -10,11 +10,13 @@ use crate::accounts::{self, CurrentUser, passwords, queries};
 use crate::chat::{Open, Shell};
 use crate::error::FieldErrors;
 use crate::privacy;
-use crate::settings::views::{self, Section};
-use crate::web::Ctx;
+use crate::privacy::actions::{AccountForm, MessagesForm};
+use crate::settings::views::{self, DataForm, DataPage, Section};
 use crate::web::errors::redraw;
 use crate::web::forwarded::Client;
 use crate::web::htmx::changed;
+use crate::web::session::clear_session;
+use crate::web::{Ctx, see_other};
 use crate::{App, Error, Result};
 
 /// What a switch is set to.
@@ -32,13 +34,24 @@ pub struct Choice {
     receipts: Option<Switch>,
 }
 
-/// What can be chosen, and taken along.
+/// What came of a form that led back here.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Outcome {
+    erasing: bool,
+}
+
+/// What can be chosen, taken along, and deleted.
 #[handler]
-pub async fn index(app: Data<&App>, ctx: Ctx, user: CurrentUser) -> Result<Markup> {
+pub async fn index(app: Data<&App>, ctx: Ctx, user: CurrentUser, Query(outcome): Query<Outcome>) -> Result<Markup> {
     let shell = Shell::load(&app, &ctx, &user, Open::Settings).await?;
     let hidden = queries::find_hidden(&app.db, user.id).await?;
-    let section = views::data(&ctx, hidden, &FieldErrors::default());
-    Ok(views::page(&shell, Section::Data, &section))
+    let page = DataPage {
+        hidden,
+        is_erasing: outcome.erasing,
+        refused: None,
+    };
+    Ok(views::page(&shell, Section::Data, &views::data(&shell, &page)))
 }
 
 /// Sets switches.
@@ -89,12 +102,57 @@ pub async fn export(
             let response = Response::builder().content_type("application/zip");
             Ok(response.header(header::CONTENT_DISPOSITION, name).body(body))
         }
-        Err(error) => {
-            let shell = Shell::load(&app, &ctx, &user, Open::Settings).await?;
-            let hidden = queries::find_hidden(&app.db, user.id).await?;
-            redraw(error, |errors| {
-                views::page(&shell, Section::Data, &views::data(&ctx, hidden, errors))
-            })
-        }
+        Err(error) => refuse(&app, &ctx, &user, DataForm::Export, error).await,
     }
+}
+
+/// Has my messages deleted.
+#[handler]
+pub async fn destroy_messages(
+    app: Data<&App>,
+    ctx: Ctx,
+    user: CurrentUser,
+    client: Client,
+    Form(form): Form<MessagesForm>,
+) -> Result<Response> {
+    match privacy::actions::delete_messages(&app, &user, &form, &client).await {
+        Ok(()) => Ok(see_other("/settings/data?erasing=true")),
+        Err(error) => refuse(&app, &ctx, &user, DataForm::Messages(&form.room), error).await,
+    }
+}
+
+/// Deletes my account.
+#[handler]
+pub async fn destroy(
+    app: Data<&App>,
+    ctx: Ctx,
+    user: CurrentUser,
+    client: Client,
+    Form(form): Form<AccountForm>,
+) -> Result<Response> {
+    match privacy::actions::delete_account(&app, &user, &form, &client).await {
+        Ok(()) => {
+            let mut response = see_other("/");
+            clear_session(&mut response, &app);
+            Ok(response)
+        }
+        Err(error) => refuse(&app, &ctx, &user, DataForm::Account(&form.username), error).await,
+    }
+}
+
+/// The page again, with what is wrong in that form.
+async fn refuse(app: &App, ctx: &Ctx, user: &CurrentUser, form: DataForm<'_>, error: Error) -> Result<Response> {
+    if !matches!(error, Error::Invalid(_) | Error::TooMany { .. }) {
+        return Err(error);
+    }
+    let shell = Shell::load(app, ctx, user, Open::Settings).await?;
+    let hidden = queries::find_hidden(&app.db, user.id).await?;
+    redraw(error, |errors| {
+        let page = DataPage {
+            hidden,
+            is_erasing: false,
+            refused: Some((form, errors)),
+        };
+        views::page(&shell, Section::Data, &views::data(&shell, &page))
+    })
 }

@@ -12,7 +12,7 @@ use maud::{Markup, html};
 
 pub use appearance::appearance;
 pub use blocks::blocks;
-pub use data::{data, switches};
+pub use data::{DataForm, DataPage, data, switches};
 pub use email::{EmailPage, email};
 pub use password::password;
 pub use profile::{picture, profile, profile_form};

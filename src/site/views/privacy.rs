@@ -7,7 +7,7 @@ use crate::accounts::model::CONSENT_VERSION;
 use crate::web::{Ctx, Viewer, layout};
 
 /// What is stored, why, and how long.
-const STORED: [(&str, &str, &str); 11] = [
+const STORED: [(&str, &str, &str); 12] = [
     (
         "Your account: username, first and last name, the display name and the lines about you if you give any, the role (member or administrator), and when it was made",
         "So that you can log in, and so that others know who writes.",
@@ -56,12 +56,17 @@ const STORED: [(&str, &str, &str); 11] = [
     (
         "Your messages: the text encrypted; room, author, time and order in the clear",
         "So that the people in the room can read them, in order.",
-        "Until the room is deleted.",
+        "The text until you delete your messages or your account, or the room is deleted. That there was a message, by whom and when, stays; after your account is deleted, by nobody.",
     ),
     (
         "The rooms you are in, and when you joined and left",
         "To show you the right rooms, and others who is there.",
-        "Until the room is deleted.",
+        "That you are in a room: until you leave it or delete your account. That somebody came and left: until the room is deleted, without your name after your account is deleted.",
+    ),
+    (
+        "After you deleted your account: your username, only as a hash with a secret key",
+        "So that nobody takes your place right away.",
+        "30 days.",
     ),
 ];
 
@@ -140,8 +145,10 @@ pub fn privacy(ctx: &Ctx, viewer: Option<&Viewer>) -> Markup {
             "You can download everything that is stored about you in your "
             a class="underline" href="/settings/data" { "settings" }
             ": your account, your consent, your logins, your rooms, and all that you wrote. "
+            "There you can also delete your messages, in one room or in all, or your account with everything in it: "
+            "its key is destroyed at once, so that nobody can read what you wrote, and the rest follows within minutes. "
             "You can ask the people who run this server what is stored about you, have it corrected, and have it deleted. "
-            "How long backups are kept is up to them as well: ask."
+            "How long backups are kept is up to them as well: ask. As long as there is one from before, what you deleted stands in it, encrypted."
         }
         p class="mt-10 text-13 text-t3" { "Version " (CONSENT_VERSION) " of this page." }
     };

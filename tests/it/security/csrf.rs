@@ -7,7 +7,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 58] = [
+const UNSAFE: [(&str, &str); 60] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -44,6 +44,14 @@ const UNSAFE: [(&str, &str); 58] = [
     ("/people/bob/block", ""),
     ("/people/bob/unblock", ""),
     ("/settings/export", "password=seven+quiet+moons+over+the+bay"),
+    (
+        "/settings/messages/delete",
+        "password=seven+quiet+moons+over+the+bay&room=all",
+    ),
+    (
+        "/settings/delete",
+        "password=seven+quiet+moons+over+the+bay&username=ada",
+    ),
     ("/settings/privacy", "presence=off&receipts=off"),
     (
         "/settings/password",
