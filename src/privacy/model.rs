@@ -78,6 +78,16 @@ pub struct Session {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
+/// Somebody who is something to the person.
+#[derive(Serialize)]
+pub struct Tie {
+    pub username: String,
+    pub name: String,
+    /// `friends`, `requested` (by the person), `asking` (the person) or `blocked`.
+    pub relation: &'static str,
+    pub since: Option<DateTime<Utc>>,
+}
+
 /// A room to which the person belongs.
 #[derive(Serialize)]
 pub struct Room {
@@ -87,6 +97,8 @@ pub struct Room {
     pub kind: String,
     pub role: String,
     pub joined_at: DateTime<Utc>,
+    /// Up to which message the person has read it.
+    pub read_seq: Seq,
 }
 
 /// A message that the person wrote.

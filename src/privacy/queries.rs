@@ -130,7 +130,8 @@ pub async fn list_sessions(
 pub async fn list_rooms(db: impl PgExecutor<'_>, user: UserId, after: RoomId, limit: i64) -> sqlx::Result<Vec<Room>> {
     sqlx::query_as!(
         Room,
-        r#"SELECT r.id AS "id: RoomId", r.slug AS name, r.title, r.kind, m.role, m.joined_at AS "joined_at: DateTime<Utc>"
+        r#"SELECT r.id AS "id: RoomId", r.slug AS name, r.title, r.kind, m.role, m.joined_at AS "joined_at: DateTime<Utc>",
+                  m.read_seq AS "read_seq: Seq"
            FROM members m JOIN rooms r ON r.id = m.room_id
            WHERE m.user_id = $1 AND m.room_id > $2 AND r.kind <> 'deleted' ORDER BY m.room_id LIMIT $3"#,
         user.0,

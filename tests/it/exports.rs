@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use crate::nodes::{at, two};
+use crate::own_rooms::{befriend, open_direct};
 use crate::pictures::{addresses, give, picture};
 use crate::program::Folder;
 use crate::support::{Cast, PASSWORD, Person, config, spawn, spawn_with};
@@ -260,4 +261,26 @@ async fn what_a_node_that_died_left_behind_counts_for_a_minute(pool: PgPool) {
         .unwrap();
         assert_eq!(ask(&alice, PASSWORD).await.status(), status, "{age}");
     }
+}
+
+#[sqlx::test]
+async fn an_export_names_the_people_whom_one_knows_and_how(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast {
+        alice, bob, charlie, ..
+    } = server.cast().await;
+    befriend(&alice, &bob).await;
+    let slug = open_direct(&alice, "bob").await;
+    alice.post("/people/charlie/block", &[]).await;
+    charlie.post("/friends/requests", &[("username", "alice")]).await;
+    let (data, _) = read(&ask(&alice, PASSWORD).await.bytes().await.unwrap());
+    let people = data["people"].as_array().unwrap();
+    let relations: Vec<_> = people
+        .iter()
+        .map(|tie| (tie["username"].as_str().unwrap(), tie["relation"].as_str().unwrap()))
+        .collect();
+    assert_eq!(relations, [("bob", "friends"), ("charlie", "blocked")]);
+    let rooms = data["rooms"].as_array().unwrap();
+    let direct = rooms.iter().find(|room| room["name"] == slug).unwrap();
+    assert_eq!((&direct["kind"], &direct["read_seq"]), (&"direct".into(), &0.into()));
 }

@@ -20,9 +20,12 @@ use uuid::Uuid;
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, ZipWriter};
 
+use crate::friends::model::{Contact, Contacts};
+use crate::friends::queries::list_contacts;
 use crate::ids::{ClientId, KeyId, RoomId, SessionId, UserId};
-use crate::privacy::model::{FORMAT, Head, Lease, Message, SealedMessage, VERSION};
+use crate::privacy::model::{FORMAT, Head, Lease, Message, SealedMessage, Tie, VERSION};
 use crate::privacy::queries;
+use crate::text::fold;
 use crate::vault::MessageCipher;
 use crate::{App, Error, Result};
 
@@ -116,6 +119,23 @@ async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
         let Some(row) = rows.last() else { break };
         after = row.id;
     }
+    let mut list = List::begin("people");
+    for contacts in [
+        Contacts::Friends,
+        Contacts::Requested,
+        Contacts::Asking,
+        Contacts::Blocked,
+    ] {
+        let mut after = String::new();
+        loop {
+            let rows = in_time(list_contacts(&app.db, user, contacts, &after, PAGE_ROWS)).await?;
+            let Some(last) = rows.last() else { break };
+            after = fold(&last.person.username);
+            let ties: Vec<_> = rows.into_iter().map(|contact| tie(contacts, contact)).collect();
+            archive = archive.add(list.page(&ties)?).await?;
+        }
+    }
+    archive = archive.add(list.page::<Tie>(&[])?).await?;
     let (mut list, mut after) = (List::begin("messages"), (ClientId(Uuid::nil()), RoomId(Uuid::nil())));
     loop {
         let rows = in_time(queries::list_messages(&app.db, user, after, PAGE_ROWS)).await?;
@@ -245,7 +265,7 @@ impl List {
         }
     }
 
-    fn page(&mut self, rows: &[impl Serialize]) -> Result<Vec<u8>> {
+    fn page<T: Serialize>(&mut self, rows: &[T]) -> Result<Vec<u8>> {
         let begin = self.begin.take();
         let mut follows = begin.is_none();
         let mut text = begin.unwrap_or_default().into_bytes();
@@ -300,6 +320,15 @@ fn opened(row: SealedMessage, cipher: Option<&MessageCipher>) -> Message {
         seq: row.seq,
         written_at: row.created_at,
         body,
+    }
+}
+
+fn tie(contacts: Contacts, contact: Contact) -> Tie {
+    Tie {
+        username: contact.person.username,
+        name: contact.person.name,
+        relation: contacts.as_str(),
+        since: contact.since,
     }
 }
 

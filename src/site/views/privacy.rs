@@ -7,7 +7,7 @@ use crate::accounts::model::CONSENT_VERSION;
 use crate::web::{Ctx, Viewer, layout};
 
 /// What is stored, why, and how long.
-const STORED: [(&str, &str, &str); 12] = [
+const STORED: [(&str, &str, &str); 15] = [
     (
         "Your account: username, first and last name, the display name and the lines about you if you give any, the role (member or administrator), and when it was made",
         "So that you can log in, and so that others know who writes.",
@@ -62,6 +62,21 @@ const STORED: [(&str, &str, &str); 12] = [
         "The rooms you are in, and when you joined and left",
         "To show you the right rooms, and others who is there.",
         "That you are in a room: until you leave it or delete your account. That somebody came and left: until the room is deleted, without your name after your account is deleted.",
+    ),
+    (
+        "Whom you asked to be your friend and who asked you, your friends, whom you block, and who invited whom into which room",
+        "So that both of you see the same, and so that you hear nothing of whom you block. They are not told.",
+        "Until one of you ends it, or deletes the account.",
+    ),
+    (
+        "Up to which message you have read each room",
+        "To show you on every device what is new, and in a direct chat the other person that you have read, unless one of you does not want that.",
+        "As long as you are in the room.",
+    ),
+    (
+        "If you are banned: since when, and why. If you are an administrator: what you did about people and public rooms",
+        "So that administrators can answer for what they do. The list of it only grows.",
+        "The ban until it ends. The list for good, without your name after your account is deleted.",
     ),
     (
         "After you deleted your account: your username, only as a hash with a secret key",
