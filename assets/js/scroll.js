@@ -41,8 +41,8 @@ export function addWaiting(number) {
 function keepPlace() {
   const edge = scroller.getBoundingClientRect().top;
   for (const item of list.children) {
-    // The sentinel is replaced by what it loads: it cannot hold a place.
-    if (item.id === "older" || !item.id) continue;
+    // The sentinel is replaced by what it loads: it cannot hold a place, nor can what stands between messages.
+    if (item.id === "older" || !item.dataset.seq) continue;
     // By its lower edge: a day chip at its top may come or go with what stands before it.
     const { bottom } = item.getBoundingClientRect();
     if (bottom > edge) {

@@ -35,13 +35,14 @@ pub fn names(person: &Author) -> Markup {
     html! { bdi { (person.name) } @if !person.is_erased() { " " span.username { "@" (person.username) } } }
 }
 
-/// The same, leading to the person's profile, where there is one.
+/// The same, leading to the person's profile, where there is one. It is no stop of the Tab key: behind hundreds of messages
+/// nobody would reach the composer. The list of members leads to the profiles as well.
 pub fn linked_names(person: &Author) -> Markup {
     html! {
         @if person.is_erased() {
             b.author { (names(person)) }
         } @else {
-            a.author href=(profile_path(&person.username)) { (names(person)) }
+            a.author href=(profile_path(&person.username)) tabindex="-1" { (names(person)) }
         }
     }
 }

@@ -63,7 +63,7 @@ for (const [theme, scheme] of Object.entries(themes)) {
       for (const path of ["/settings/email", "/settings/password", "/settings/data"]) {
         await page.goto(path);
         await page.locator("main input[type=password]").first().fill("not the one");
-        await page.locator("main form:has(input[type=password]) button[type=submit]").click();
+        await page.locator("main form:has(input[type=password]) button[type=submit]").first().click();
         await expect(page.locator("main .field-error").first()).toBeVisible();
         await fits(page, `${path}, refused`);
         await accessible(page, `${path}, refused (${look})`);

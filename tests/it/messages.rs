@@ -54,7 +54,7 @@ async fn people_of_one_name_are_told_apart_by_their_usernames(pool: PgPool) {
         visitor.post("/accounts/signup", &account(username, &names)).await;
         let shown = format!(r#"<bdi>Ana Ferreira</bdi> <span class="username">@{username}</span>"#);
         visitor.join("General").await;
-        let linked = format!(r#"<a class="author" href="/@{username}">{shown}</a>"#);
+        let linked = format!(r#"<a class="author" href="/@{username}" tabindex="-1">{shown}</a>"#);
         at_bob.until(&format!("{linked} joined</p>")).await;
         visitor.write("General", "hello").await;
         assert!(at_bob.until("hello").await.contains(&linked));

@@ -9,7 +9,7 @@ use crate::support::{Cast, Person, spawn};
 /// The name by which somebody is shown as the author of the first message that `reader` sees in General.
 async fn author(reader: &Person) -> String {
     let page = reader.page("/chat/room/General").await;
-    let name = regex::Regex::new(r#"class="author" href="/@[^"]*"><bdi>([^<]*)<"#).unwrap();
+    let name = regex::Regex::new(r#"class="author" href="/@[^"]*"[^>]*><bdi>([^<]*)<"#).unwrap();
     name.captures(&page).unwrap()[1].to_owned()
 }
 
