@@ -163,11 +163,25 @@ impl Socket {
                     let held = HeldConnection::new(self.app.db.clone());
                     self.catch_up(held, Placement::AtEnd).boxed().await?;
                 }
-                Step::Ended(_, code) | Step::Close(code) => return Err(End::Close(code)),
+                Step::Ended(_, code) => {
+                    self.show_rooms_left().boxed().await;
+                    return Err(End::Close(code));
+                }
+                Step::Close(code) => return Err(End::Close(code)),
                 Step::Received(received) => self.receive(&received),
                 Step::Tick => self.beat().boxed().await,
                 Step::Disconnected => return Err(End::Disconnected),
             }
+        }
+    }
+
+    /// The last that a page learns of its person's rooms, which is cut off because its own is not open to them any more.
+    async fn show_rooms_left(&mut self) {
+        let user = self.subscriber.user;
+        let mut held = HeldConnection::new(self.app.db.clone());
+        let loaded = held.run(async |db| mine::load(db, &[user]).await).await;
+        if let Some(mine) = loaded.ok().as_ref().and_then(|loaded| loaded.get(&user)) {
+            self.connection.send([Event::SideBarChanged(mine).frame()]).await.ok();
         }
     }
 

@@ -231,6 +231,8 @@ impl Page {
         let error = &data["error"];
         match error["code"].as_str() {
             None if data["reload"] == true => self.stale = true,
+            // What waits, here and in other rooms, says nothing of messages.
+            None if ["unread", "active"].iter().any(|name| data[name].is_object()) => {}
             None => assert!(data["last_change"].as_i64().is_some(), "{data}"),
             Some("busy" | "unavailable" | "too_fast") => {
                 let wait = error["retry_after"].as_f64().expect("when to try again");

@@ -129,8 +129,8 @@ async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
         let mut after = String::new();
         loop {
             let rows = in_time(list_contacts(&app.db, user, contacts, &after, PAGE_ROWS)).await?;
-            let Some(last) = rows.last() else { break };
-            after = fold(&last.person.username);
+            let Some(row) = rows.last() else { break };
+            after = fold(&row.person.username);
             let ties: Vec<_> = rows.into_iter().map(|contact| tie(contacts, contact)).collect();
             archive = archive.add(list.page(&ties)?).await?;
         }
