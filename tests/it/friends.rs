@@ -137,7 +137,7 @@ async fn a_block_ends_a_friendship_and_is_not_told(pool: PgPool) {
     assert_eq!(ask(&bob, "alice").await, StatusCode::SEE_OTHER, "as to everybody else");
     assert!(shows(&bob, "requested", "alice").await);
     assert!(!shows(&alice, "asking", "bob").await);
-    inbox.hears_nothing_of("data-mine").await;
+    inbox.hears_nothing_of("badge").await;
     assert_eq!(ask(&alice, "bob").await, StatusCode::CONFLICT);
     assert_eq!(act(&alice, "/friends/requests/bob/accept").await, StatusCode::NOT_FOUND);
     let profile = bob.page("/@alice").await;
