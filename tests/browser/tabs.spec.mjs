@@ -14,8 +14,10 @@ const test = base.extend({
     await page.context().routeWebSocket(/\/ws\/chatroom\//, (socket) => {
       const server = socket.connectToServer();
       socket.onMessage((text) => {
-        tabs.sent.push(JSON.parse(text));
-        if (tabs.hear(JSON.parse(text), socket)) server.send(text);
+        const frame = JSON.parse(text);
+        // What was read is not what these specs are about.
+        const passes = frame.type === "read" || (tabs.sent.push(frame), tabs.hear(frame, socket));
+        if (passes) server.send(text);
       });
     });
     tabs.open = async () => {
