@@ -89,6 +89,10 @@ export const test = base.extend({
 
 /** No violation of WCAG 2 A and AA, nor of axe's best practices. */
 export async function accessible(page, where) {
+  // Colours are judged where they come to rest, not on the way there.
+  await page.evaluate(() => {
+    for (const animation of document.getAnimations()) if (animation instanceof CSSTransition) animation.finish();
+  });
   const { violations } = await new AxeBuilder({ page }).options({ resultTypes: ["violations"] }).analyze();
   const told = violations.flatMap(({ id, help, nodes }) =>
     nodes.map(({ target, failureSummary }) => `${where}: ${id}: ${help}\n  ${target}\n  ${failureSummary}`),
