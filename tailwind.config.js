@@ -72,6 +72,7 @@ export default {
     extend: {
       spacing: Object.fromEntries(["top", "right", "bottom", "left"].map((side) => [`safe-${side}`, `env(safe-area-inset-${side})`])),
     },
-    animation: { rise: "rise 180ms var(--ease)", spin: "spin 800ms linear infinite" },
+    keyframes: { typing: { "0%, 60%, 100%": { translate: "none" }, "30%": { translate: "0 -4px" } } },
+    animation: { rise: "rise 180ms var(--ease)", typing: "typing 1.2s ease-in-out infinite", spin: "spin 800ms linear infinite" },
   },
 };

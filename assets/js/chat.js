@@ -12,6 +12,7 @@
 //   [data-author] .author, .avatar          how that person is shown; a link to /@<username> opens in #dialog
 //   details.members[open]                   the members stand beside the messages, in #members-panel
 //   #to-newest > span                       "3 new messages"
+//   #typing > .typing-dots, p               who types
 //   #announcer                              the polite live region
 //   form#composer > textarea[data-max]      .has-text while there is something to send; .counter near the limit;
 //                                           #composer-error says why something was not sent
@@ -42,6 +43,7 @@ import * as theme from "./theme.js";
 import * as timeline from "./timeline.js";
 import * as times from "./times.js";
 import { toast } from "./toast.js";
+import * as typing from "./typing.js";
 import * as unread from "./unread.js";
 import * as viewport from "./viewport.js";
 
@@ -55,6 +57,6 @@ document.addEventListener("alpine:init", () => {
 // list last: by then all that is drawn is drawn.
 const parts = [
   logout, forms, menus, copy, profiles, password, theme, viewport, times, banner, members, outbox, composer, announcer,
-  timeline, connection, scroll, unread,
+  timeline, connection, scroll, unread, typing,
 ];
 for (const part of parts) part.start();

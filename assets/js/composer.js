@@ -7,6 +7,7 @@ import * as outbox from "./outbox.js";
 import { onStatus } from "./connection.js";
 import * as scroll from "./scroll.js";
 import * as storage from "./storage.js";
+import * as typing from "./typing.js";
 import { isCovered } from "./viewport.js";
 
 const form = find("#composer");
@@ -126,6 +127,7 @@ export function start() {
   form.addEventListener("submit", submit);
   text.addEventListener("input", () => {
     draw();
+    if (form.classList.contains("has-text")) typing.say();
     saveTimer ??= setTimeout(keepDraft, 300);
   });
   window.addEventListener("pagehide", keepDraft);

@@ -86,6 +86,8 @@ function become(kind, nextTry = null) {
 
 /** Sends a message; false when there is no way. A true is no promise: only the echo is. */
 export function send(value) {
+  // Nobody waits for it.
+  if (value.type === "typing" && status.kind !== "open") return false;
   // The inbox of a page that can only be read knows of no room.
   if (value.type === "read" && (owner !== room || status.kind === "polling")) {
     markRead(value);

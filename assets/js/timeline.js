@@ -8,6 +8,7 @@ import * as outbox from "./outbox.js";
 import { roomPath } from "./roomList.js";
 import * as scroll from "./scroll.js";
 import { localise } from "./times.js";
+import * as typing from "./typing.js";
 
 /** So many items in the page before the oldest are dropped, and so many that stay. */
 const MOST = 600;
@@ -102,7 +103,10 @@ function settle(records) {
     const [seq] = rank(item);
     if (item.id.startsWith("m-")) {
       if (item.dataset.author === me) outbox.confirm(item.dataset.client);
-      else if (seq > newest) fresh.push(item);
+      else if (seq > newest) {
+        fresh.push(item);
+        typing.stopped(item.dataset.author);
+      }
     }
     if (!moveUp(item)) items.push(item);
   }

@@ -65,6 +65,13 @@ pub enum Event {
         /// Who, where, and what waits there now.
         moves: Vec<ReadMove>,
     },
+    /// Somebody types.
+    Typing {
+        /// Where.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+    },
     /// What these people see in their side bars changed: who asks them, which rooms are theirs.
     SideBarChanged {
         /// Who.

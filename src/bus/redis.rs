@@ -105,6 +105,7 @@ impl RedisTask {
                 | Event::AuthorChanged { .. }
                 | Event::SideBarChanged { .. }
                 | Event::ReadMoved { .. }
+                | Event::Typing { .. }
                 | Event::Revoked
                 | Event::Online { .. }
                 | Event::Moved { .. } => {

@@ -96,6 +96,19 @@ pub async fn delete_friendship(connection: &mut PgConnection, pair: Pair) -> sql
     Ok(())
 }
 
+/// Between each of these people and whom there is a block, whichever of the two blocks the other.
+pub async fn list_blocks_between(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx::Result<Vec<(UserId, UserId)>> {
+    let people: Vec<_> = people.iter().map(|user| user.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT blocker_id AS "one!: UserId", blocked_id AS "other!: UserId" FROM blocks WHERE blocker_id = ANY($1)
+           UNION ALL
+           SELECT blocked_id, blocker_id FROM blocks WHERE blocked_id = ANY($1)"#,
+        &people
+    );
+    let rows = rows.fetch_all(db).await?.into_iter();
+    Ok(rows.map(|row| (row.one, row.other)).collect())
+}
+
 /// Blocks somebody; false when they are blocked already.
 pub async fn insert_block(
     connection: &mut PgConnection,

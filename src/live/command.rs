@@ -30,6 +30,8 @@ pub enum Command {
         /// How often they had marked something as unread, as far as the page knows.
         version: Option<i64>,
     },
+    /// The person types.
+    Typing,
 }
 
 /// Why a command was not carried out.
@@ -128,6 +130,7 @@ impl Command {
                 let ReadFrame { seq, version } = frame.map_err(|_| malformed(READ_FORM))?;
                 Ok(Self::Read { seq: Seq(seq), version })
             }
+            "typing" => Ok(Self::Typing),
             unknown => Err(refuse(Reason::UnknownType(unknown.chars().take(SHOWN_TYPE).collect()))),
         }
     }

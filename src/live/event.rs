@@ -55,6 +55,8 @@ pub(super) enum Event<'a> {
     ReceiptMoved(RoomId, UserId, Seq),
     /// So many messages of others came in rooms of the person, and so far these are: `{"<room>": [count, from, seq]}`.
     RoomsActive(&'a str),
+    /// Somebody types in the room.
+    Typing(&'a Author),
     /// So many people are online in the room.
     OnlineChanged(usize),
     /// The connection lives, and the room is at this change (where the page shows one): a page that waits for a change
@@ -96,6 +98,7 @@ impl Event<'_> {
                 json!({"receipt": {"room": room, "author": reader, "seq": seq}}).to_string()
             }
             Self::RoomsActive(rooms) => format!("{{\"active\":{{{rooms}}}}}"),
+            Self::Typing(author) => views::typing(author).into_string(),
             Self::OnlineChanged(count) => views::online(count).into_string(),
             Self::Heartbeat(Some(change)) => json!({"last_change": change}).to_string(),
             Self::Heartbeat(None) => json!({"heartbeat": true}).to_string(),

@@ -8,7 +8,7 @@
 //! - `missed`: what a page has not been given, for its socket and for a page whose proxy lets no socket pass.
 //! - `replies`: what became of a page's own messages.
 //! - `room_list`: what changes in the list of public rooms. `side_bars`: what in the side bar is one person's own.
-//!   `authors`: how people are shown. `activity`: what was written where people are not. `reads`: how far they have read. `online`: how many are online. `revocations`: log-ins that ended.
+//!   `authors`: how people are shown. `activity`: what was written where people are not. `reads`: how far they have read. `online`: how many are online. `typing`: who types. `revocations`: log-ins that ended.
 //!
 //! Nobody is sent a room who is not a member: membership is checked when a socket opens, again after it has subscribed,
 //! and whenever the room's members changed before anything later is delivered.
@@ -54,6 +54,7 @@ mod revocations;
 mod room_list;
 mod side_bars;
 mod socket;
+mod typing;
 mod views;
 
 use std::sync::Arc;
@@ -111,6 +112,7 @@ pub async fn run(app: App, live: Arc<Live>) {
         activity::run(&app, &live.active_rooms),
         reads::run(&app, &live.reads),
         reads::publish(&app),
+        typing::run(&app),
     );
 }
 

@@ -59,6 +59,11 @@ pub(super) fn side_bar(shown: &Mine) -> Markup {
     }
 }
 
+/// Somebody types: the page's script takes the name out of there and shows it for a while.
+pub(super) fn typing(author: &Author) -> Markup {
+    html! { hx-partial hx-target="#typing" hx-swap="beforeend" { b data-author=(author.id) { (author.name) } } }
+}
+
 /// How many people are online in the room.
 pub(super) fn online(count: usize) -> Markup {
     html! { hx-partial hx-target="#online" hx-swap="innerHTML" { (online_count(count)) } }

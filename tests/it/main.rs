@@ -51,6 +51,7 @@ mod settings;
 mod setup;
 mod unfit;
 mod unread;
+mod typing;
 mod storms;
 mod subscriptions;
 mod writer;

@@ -68,6 +68,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
                     }
                     @if let Some(UnreadLine { count: 1.., .. }) = shown.unread { (mark_read(ctx, room)) }
                     div #announcer .visually-hidden aria-live="polite" {}
+                    @if is_open { (typing_row()) }
                     button #to-newest .new-messages type="button" hidden { (icon("arrow-down")) span.label { "New messages" } }
                     @if is_open {
                         (composer(ctx, &room.slug, &name.spoken(), Draft { room: Some(room.id), ..draft }))
@@ -91,6 +92,20 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
         frame(shell, name.title(), sheet)
     } else {
         page(shell, name.title(), &sheet)
+    }
+}
+
+/// Who types, in a row that is always there, so that nothing moves. The script fills it: see `typing.js`.
+fn typing_row() -> Markup {
+    html! {
+        div #typing class="mx-auto flex h-6.5 w-[calc(100%-2*var(--gutter))] max-w-(--column) flex-none items-center gap-2 px-1 text-13 text-t3" {
+            span.typing-dots class="flex gap-1 [&[hidden]]:hidden" hidden aria-hidden="true" {
+                @for delay in ["", "[animation-delay:150ms]", "[animation-delay:300ms]"] {
+                    span class={ "size-1 animate-typing rounded-full bg-t3 motion-reduce:animate-none " (delay) } {}
+                }
+            }
+            p class="min-w-0 truncate" {}
+        }
     }
 }
 

@@ -129,6 +129,15 @@ impl Hub {
         }
     }
 
+    /// Sends the frame to everybody in the room but those people.
+    pub async fn publish_except(&self, room: RoomId, frame: &Frame, except: &HashSet<UserId>) {
+        let audience = Audience::Room(room);
+        let subscriptions = self.shard(audience).get(&audience).cloned();
+        let mut others = Vec::clone(subscriptions.as_deref().unwrap_or(&Vec::new()));
+        others.retain(|subscription| !except.contains(&subscription.subscriber.user));
+        push_to_all(&others, frame, 0).await;
+    }
+
     /// Sends everybody who is connected the frame that is for them, if there is one.
     pub async fn publish_to_people<'a>(&self, frame_for: impl Fn(UserId) -> Option<&'a Frame>) {
         let mut pushed = 0;

@@ -116,6 +116,14 @@ impl Presence {
         }
     }
 
+    /// Whether `user` is in the room on this node and does not hide.
+    pub fn is_seen(&self, room: RoomId, user: UserId) -> bool {
+        self.lock()
+            .here
+            .get(&(Some(room), user))
+            .is_some_and(|visit| !visit.is_hidden)
+    }
+
     /// A connection of `user` closed. Call it once per [`Presence::enter`].
     pub fn leave(&self, room: Option<RoomId>, user: UserId) {
         let (mut state, place) = (self.lock(), (room, user));

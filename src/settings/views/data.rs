@@ -187,7 +187,7 @@ pub fn switches(ctx: &Ctx, hidden: Hidden) -> Markup {
         form #switches method="post" action="/settings/privacy" hx-post="/settings/privacy" hx-target="#switches" hx-swap="outerHTML" {
             (csrf_field(ctx))
             ul.card.card-list {
-                (switch("presence", hidden.presence, "Show when I am online", "Off: you are counted in no room, and nobody is told when you come and go."))
+                (switch("presence", hidden.presence, "Show when I am online", "Off: you are counted in no room, and nobody is told when you come, type or go."))
                 (switch("receipts", hidden.receipts, "Show what I have read", "Off: nobody sees which messages you have read, and you do not see it of others."))
             }
         }

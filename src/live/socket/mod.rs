@@ -1,6 +1,8 @@
 //! One page's socket, from its opening to its end: subscribed to what concerns its person and, on the page of a room, to
 //! that room.
 
+mod commands;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +12,6 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::Live;
-use super::command::{Command, CommandError, Reason};
 use super::connect::Shown;
 use super::event::{Changes, Event, Placement};
 use super::missed::{self, is_outdated};
@@ -18,19 +19,14 @@ use super::replies::Replies;
 use crate::chat::{mine, views};
 use crate::database::HeldConnection;
 use crate::ids::{Position, RoomId};
-use crate::messages::model::SendError;
-use crate::messages::sending::{Sender, send};
-use crate::realtime::{Audience, CloseCode, Connection, Disconnected, Incoming, Slot, Step, Subscriber};
-use crate::rooms::model::{Membership, Read, RoomAddress};
+use crate::messages::sending::Sender;
+use crate::realtime::{Audience, CloseCode, Connection, Disconnected, Slot, Step, Subscriber};
+use crate::rooms::model::{Membership, RoomAddress};
 use crate::state::LookUp;
 use crate::{App, Error, Result, accounts, rooms};
 
 /// How often it is checked whether the log-in still lives, and its use noted.
 const LOGIN_CHECK_INTERVAL: Duration = Duration::from_secs(3600);
-/// How often a page is told that it sends too much that cannot be read.
-const TOO_FAST_INTERVAL: Duration = Duration::from_secs(1);
-/// Messages of one socket that may wait for their confirmation.
-const MAX_UNCONFIRMED: usize = 256;
 
 /// The code that says why a socket ends; while the database is away the page comes back later.
 pub(super) fn close_code(error: &Error) -> CloseCode {
@@ -78,6 +74,8 @@ pub(super) struct Socket {
     login_checked_at: Instant,
     /// When the page was last told that it sends too much that cannot be read.
     told_too_fast_at: Option<Instant>,
+    /// When the person was last shown as typing.
+    typed_at: Option<Instant>,
 }
 
 /// A room that a page enters.
@@ -131,6 +129,7 @@ impl Socket {
             room,
             login_checked_at: Instant::now(),
             told_too_fast_at: None,
+            typed_at: None,
         }
     }
 
@@ -292,66 +291,6 @@ impl Socket {
 
     fn push_to_person(&self, event: Event<'_>) {
         self.subscriber.queue.push(self.person, &event.frame());
-    }
-
-    /// Carries out what the page sent. What is wrong is answered, never punished by closing; only for text that is not
-    /// UTF-8 the protocol wants the connection to end after the answer. What cannot be read counts as a message; beyond
-    /// their limit one answer stands for all that comes within a moment.
-    fn receive(&mut self, received: &Incoming) {
-        let done = match Command::parse(received) {
-            Ok(command) => self.carry_out(command),
-            Err(error) => match self.app.throttle.check_message(self.subscriber.user) {
-                Ok(()) => Err(error),
-                Err(wait) => {
-                    let now = Instant::now();
-                    if self.told_too_fast_at.is_some_and(|at| now - at < TOO_FAST_INTERVAL) {
-                        return;
-                    }
-                    self.told_too_fast_at = Some(now);
-                    let reason = Reason::Send(SendError::TooFast(wait));
-                    Err(CommandError { reason, ..error })
-                }
-            },
-        };
-        if let Err(error) = done {
-            self.push_to_person(Event::CommandRefused(&error));
-        }
-    }
-
-    fn carry_out(&self, command: Command) -> Result<(), CommandError> {
-        let (body, client_id) = match command {
-            Command::Send { body, client_id } => (body, client_id),
-            Command::Read { seq, version } => {
-                if let Some(room) = &self.room {
-                    let (room, user) = (room.id(), self.subscriber.user);
-                    self.live.reads.note(Read {
-                        room,
-                        user,
-                        seq,
-                        version,
-                    });
-                }
-                return Ok(());
-            }
-        };
-        let refuse = |error| CommandError {
-            client_id: Some(client_id),
-            reason: Reason::Send(error),
-        };
-        let Some(Room { replies, sender, .. }) = &self.room else {
-            return Err(refuse(SendError::NotAMember));
-        };
-        // Each message that waits for its confirmation holds the replies weakly, each that is shown again strongly.
-        if Arc::weak_count(replies) + Arc::strong_count(replies) > MAX_UNCONFIRMED {
-            return Err(refuse(SendError::Busy));
-        }
-        let replies = Arc::downgrade(replies);
-        let answer = move |outcome| {
-            if let Some(replies) = replies.upgrade() {
-                replies.answer(client_id, outcome);
-            }
-        };
-        send(&self.app, sender, body, client_id, Box::new(answer)).map_err(refuse)
     }
 
     /// Tells the page that the connection lives, and how far the room is. Now and then, notes that the log-in is in use;

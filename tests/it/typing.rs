@@ -1,0 +1,81 @@
+//! Who is shown as typing, to whom, and how often.
+
+use reqwest::StatusCode;
+use sqlx::PgPool;
+
+use crate::nodes::{at, two};
+use crate::support::{Cast, spawn};
+
+const TYPING: &str = r#"{"type":"typing"}"#;
+const SHOWN: &str = r##"hx-target="#typing""##;
+
+#[sqlx::test]
+async fn the_others_in_the_room_see_on_every_node_who_types(pool: PgPool) {
+    let (first, second) = two(pool).await;
+    let Cast {
+        alice, bob, charlie, ..
+    } = first.cast().await;
+    let mut types = alice.socket("General").await;
+    let mut own_tab = alice.socket("General").await;
+    let mut here = bob.socket("General").await;
+    let mut elsewhere = at(bob, &second).socket("General").await;
+    let mut stranger = charlie.inbox("").await;
+    for _ in 0..5 {
+        types.send(TYPING).await;
+    }
+    for socket in [&mut here, &mut elsewhere] {
+        let frame = socket.until(SHOWN).await;
+        assert!(
+            frame.contains(">alice Test<") && frame.contains("data-author"),
+            "{frame}"
+        );
+        assert!(!frame.contains("data-to"), "it is no change");
+        socket.hears_nothing_of(SHOWN).await;
+    }
+    for socket in [&mut types, &mut own_tab, &mut stranger] {
+        socket.hears_nothing_of(SHOWN).await;
+    }
+}
+
+#[sqlx::test]
+async fn who_hides_or_is_blocked_is_not_shown_as_typing(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast {
+        alice, bob, charlie, ..
+    } = server.cast().await;
+    charlie.join("General").await;
+    let mut sees = charlie.socket("General").await;
+    let (mut alices, mut bobs) = (alice.socket("General").await, bob.socket("General").await);
+    assert_eq!(
+        alice.post("/people/bob/block", &[]).await.status(),
+        StatusCode::SEE_OTHER
+    );
+    // Neither who blocks sees it nor who is blocked.
+    bobs.send(TYPING).await;
+    alices.send(TYPING).await;
+    for _ in 0..2 {
+        sees.until(SHOWN).await;
+    }
+    alices.hears_nothing_of(SHOWN).await;
+    bobs.hears_nothing_of(SHOWN).await;
+
+    let answer = charlie.post("/settings/privacy", &[("presence", "off")]).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    bobs.until(">2 online").await;
+    sees.send(TYPING).await;
+    bobs.hears_nothing_of(SHOWN).await;
+}
+
+#[sqlx::test]
+async fn who_was_put_out_is_not_shown_as_typing(pool: PgPool) {
+    let server = spawn(pool.clone()).await;
+    let Cast { alice, bob, .. } = server.cast().await;
+    let (mut sees, mut types) = (alice.socket("General").await, bob.socket("General").await);
+    // Behind the program's back, so that the socket is still there.
+    sqlx::query("DELETE FROM members USING users u WHERE u.id = user_id AND u.username = 'bob'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    types.send(TYPING).await;
+    sees.hears_nothing_of(SHOWN).await;
+}
