@@ -10,6 +10,7 @@
 //   #room.closed                            set when nothing can be sent any more
 //   #scroller > ol#messages                 li#m-<seq> and li#e-<change>, #older first, unconfirmed ones last
 //   [data-author] .author, .avatar          how that person is shown; a link to /@<username> opens in #dialog
+//   [data-presence]                         whether that friend is online
 //   details.members[open]                   the members stand beside the messages, in #members-panel
 //   #to-newest > span                       "3 new messages"
 //   #typing > .typing-dots, p               who types
@@ -37,6 +38,7 @@ import * as members from "./members.js";
 import * as menus from "./menus.js";
 import * as outbox from "./outbox.js";
 import * as password from "./password.js";
+import * as presence from "./presence.js";
 import * as profiles from "./profiles.js";
 import * as scroll from "./scroll.js";
 import * as theme from "./theme.js";
@@ -57,6 +59,6 @@ document.addEventListener("alpine:init", () => {
 // list last: by then all that is drawn is drawn.
 const parts = [
   logout, forms, menus, copy, profiles, password, theme, viewport, times, banner, members, outbox, composer, announcer,
-  timeline, connection, scroll, unread, typing,
+  timeline, connection, scroll, unread, typing, presence,
 ];
 for (const part of parts) part.start();

@@ -47,7 +47,7 @@ impl<'a> Shell<'a> {
     pub async fn load(app: &'a App, ctx: &'a Ctx, user: &'a CurrentUser, open: Open) -> Result<Self> {
         let mut connection = app.db.acquire().await?;
         let rooms = list_public_rooms(&mut *connection, user.id).await?;
-        let mine = mine::load(&mut connection, &[user.id]).await?.remove(&user.id);
+        let mine = mine::load(app, &mut connection, &[user.id]).await?.remove(&user.id);
         Ok(Self {
             ctx,
             viewer: &user.viewer,

@@ -69,6 +69,8 @@ pub struct Contact {
     pub relation: Relation,
     /// Since when, where somebody asked or agreed.
     pub since: Option<DateTime<Utc>>,
+    /// When a friend was last online, unless they hide it.
+    pub last_seen: Option<DateTime<Utc>>,
 }
 
 /// Which of my people are listed.

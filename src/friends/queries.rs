@@ -96,6 +96,20 @@ pub async fn delete_friendship(connection: &mut PgConnection, pair: Pair) -> sql
     Ok(())
 }
 
+/// The friends of each of these people, with whom they are.
+pub async fn list_friends_of(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx::Result<Vec<(UserId, UserId)>> {
+    let people: Vec<_> = people.iter().map(|user| user.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT lower_id AS "person!: UserId", higher_id AS "friend!: UserId" FROM friendships
+           WHERE lower_id = ANY($1) AND accepted_at IS NOT NULL
+           UNION ALL
+           SELECT higher_id, lower_id FROM friendships WHERE higher_id = ANY($1) AND accepted_at IS NOT NULL"#,
+        &people
+    );
+    let rows = rows.fetch_all(db).await?.into_iter();
+    Ok(rows.map(|row| (row.person, row.friend)).collect())
+}
+
 /// Between each of these people and whom there is a block, whichever of the two blocks the other.
 pub async fn list_blocks_between(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx::Result<Vec<(UserId, UserId)>> {
     let people: Vec<_> = people.iter().map(|user| user.0).collect();
@@ -174,7 +188,8 @@ pub async fn list_contacts(
     limit: i64,
 ) -> sqlx::Result<Vec<Contact>> {
     let rows = sqlx::query!(
-        r#"SELECT u.id AS "id: UserId", u.username, a.name AS "name!", a.picture, f.since AS "since!: DateTime<Utc>"
+        r#"SELECT u.id AS "id: UserId", u.username, a.name AS "name!", a.picture, f.since AS "since!: DateTime<Utc>",
+                  CASE WHEN $4 = 'friends' AND NOT u.presence_hidden THEN u.last_seen_at END AS "last_seen: DateTime<Utc>"
            FROM (
                SELECT other, coalesce(accepted_at, asked_at) AS since FROM (
                    SELECT higher_id AS other, requester_id, asked_at, accepted_at FROM friendships WHERE lower_id = $1
@@ -206,6 +221,7 @@ pub async fn list_contacts(
         },
         relation: list.relation(),
         since: Some(row.since),
+        last_seen: row.last_seen,
     });
     Ok(contacts.collect())
 }
@@ -247,6 +263,7 @@ pub async fn search(db: &PgPool, me: UserId, search: &str, after: &str, limit: i
             person,
             relation: Relation::new(me, request, row.is_blocked),
             since: None,
+            last_seen: None,
         }
     });
     Ok(contacts.collect())

@@ -57,6 +57,8 @@ pub(super) enum Event<'a> {
     RoomsActive(&'a str),
     /// Somebody types in the room.
     Typing(&'a Author),
+    /// Of these friends, who is online and who is not any more.
+    PresenceChanged(&'a HashMap<UserId, bool>),
     /// So many people are online in the room.
     OnlineChanged(usize),
     /// The connection lives, and the room is at this change (where the page shows one): a page that waits for a change
@@ -99,6 +101,7 @@ impl Event<'_> {
             }
             Self::RoomsActive(rooms) => format!("{{\"active\":{{{rooms}}}}}"),
             Self::Typing(author) => views::typing(author).into_string(),
+            Self::PresenceChanged(people) => json!({"presence": people}).to_string(),
             Self::OnlineChanged(count) => views::online(count).into_string(),
             Self::Heartbeat(Some(change)) => json!({"last_change": change}).to_string(),
             Self::Heartbeat(None) => json!({"heartbeat": true}).to_string(),

@@ -8,7 +8,8 @@
 //! - `missed`: what a page has not been given, for its socket and for a page whose proxy lets no socket pass.
 //! - `replies`: what became of a page's own messages.
 //! - `room_list`: what changes in the list of public rooms. `side_bars`: what in the side bar is one person's own.
-//!   `authors`: how people are shown. `activity`: what was written where people are not. `reads`: how far they have read. `online`: how many are online. `typing`: who types. `revocations`: log-ins that ended.
+//!   `authors`: how people are shown. `activity`: what was written where people are not. `reads`: how far they have read. `online`: how many are online. `comings`: whose friend came or
+//!   went. `typing`: who types. `revocations`: log-ins that ended.
 //!
 //! Nobody is sent a room who is not a member: membership is checked when a socket opens, again after it has subscribed,
 //! and whenever the room's members changed before anything later is delivered.
@@ -41,6 +42,7 @@
 
 mod activity;
 mod authors;
+mod comings;
 mod command;
 mod connect;
 mod deliveries;
@@ -65,6 +67,7 @@ use tokio::sync::mpsc;
 pub use command::{Command, CommandError};
 
 use self::activity::ActiveRooms;
+use self::comings::Comings;
 use self::deliveries::Deliveries;
 use self::reads::Reads;
 use self::room_list::RoomListVersion;
@@ -78,6 +81,7 @@ pub struct Live {
     deliveries: Arc<Deliveries>,
     room_list: RoomListVersion,
     reads: Reads,
+    comings: Comings,
     active_rooms: ActiveRooms,
     /// About pages that come from elsewhere.
     origin_warnings: Warnings,
@@ -104,7 +108,8 @@ pub async fn run(app: App, live: Arc<Live>) {
     tokio::join!(
         loading::receive(&app, &live.deliveries),
         loading::check_regularly(&app, &live.deliveries),
-        online::run(&app, &live.deliveries),
+        online::run(&app, &live.deliveries, &live.comings),
+        comings::run(&app, &live.comings),
         revocations::run(&app),
         room_list::run(&app, &live.room_list),
         authors::run(&app),

@@ -1,4 +1,4 @@
-//! Keeps the online count in every open room true, and reports to the other nodes who is online on this one.
+//! Keeps the online count in every open room true, at most once a second in each, and reports to the other nodes who is online on this one.
 //!
 //! Everything is gathered for a moment: a thousand sockets that open at once become one event to the other nodes, with
 //! those who came, and one frame to each room. What waits for Redis is the bus's task alone, never a socket or a page.
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::comings::Comings;
 use super::deliveries::Deliveries;
 use super::event::Event as PageEvent;
 use crate::App;
@@ -17,15 +18,17 @@ use crate::realtime::{Audience, Place};
 
 /// Moves within this time become one push and one event.
 const GATHER_INTERVAL: Duration = Duration::from_millis(300);
+/// The count of one room is pushed once in this time.
+const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 /// How often everybody here is reported to the other nodes.
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Pushes a room's count whenever it changed, and exchanges with the other nodes who is online.
-pub(super) async fn run(app: &App, deliveries: &Deliveries) {
+pub(super) async fn run(app: &App, deliveries: &Deliveries, comings: &Comings) {
     let mut bus = app.bus.subscribe();
     let mut gather = interval(GATHER_INTERVAL);
     gather.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut published = HashMap::new();
+    let (mut published, mut moved) = (HashMap::new(), HashSet::new());
     let mut publish_at = Instant::now();
     loop {
         tokio::select! {
@@ -37,7 +40,10 @@ pub(super) async fn run(app: &App, deliveries: &Deliveries) {
                     publish_everybody(app);
                     publish_at = now + REPORT_INTERVAL;
                 }
-                publish_counts(app, deliveries, moves.rooms, &mut published).await;
+                let here: HashSet<_> = moves.came.iter().chain(&moves.left).map(|(_, user)| *user).collect();
+                comings.note(moves.people, &here);
+                moved.extend(moves.rooms);
+                publish_counts(app, deliveries, &mut moved, &mut published).await;
             }
             received = bus.next() => match received {
                 Some(BusEvent::Event(event)) => if receive(app, event) {
@@ -99,21 +105,29 @@ fn places(people: People) -> impl Iterator<Item = Place> {
         .flat_map(|(room, users)| users.into_iter().map(move |user| (room, user)))
 }
 
-/// Pushes the counts of these rooms, as far as they are others than those that are `published`.
+/// Pushes the counts of the rooms where somebody `moved`, as far as they are others than those that are `published`. Rooms
+/// whose count was pushed only just stay among those where somebody moved.
 async fn publish_counts(
     app: &App,
     deliveries: &Deliveries,
-    rooms: HashSet<RoomId>,
-    published: &mut HashMap<RoomId, usize>,
+    moved: &mut HashSet<RoomId>,
+    published: &mut HashMap<RoomId, (usize, Instant)>,
 ) {
-    for room in rooms {
+    let now = Instant::now();
+    let is_due = |room: &RoomId| {
+        let published = published.get(room);
+        published.is_none_or(|(_, at)| now - *at >= COUNT_INTERVAL)
+    };
+    let due: Vec<_> = moved.extract_if(is_due).collect();
+    for room in due {
         if !app.hub.is_open(room) {
             published.remove(&room);
             deliveries.forget_unless_open(app, room);
             continue;
         }
         let count = app.presence.count(room);
-        if published.insert(room, count) != Some(count) {
+        if published.get(&room).is_none_or(|(published, _)| *published != count) {
+            published.insert(room, (count, now));
             app.hub
                 .publish(Audience::Room(room), &PageEvent::OnlineChanged(count).frame())
                 .await;

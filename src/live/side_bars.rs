@@ -57,7 +57,7 @@ async fn publish(app: &App, changed: &[UserId]) -> Result<()> {
     if changed.is_empty() {
         return Ok(());
     }
-    let loaded = within_limit(&app.db, async |db| mine::load(db, &changed).await).await?;
+    let loaded = within_limit(&app.db, async |db| mine::load(app, db, &changed).await).await?;
     for (user, mine) in &loaded {
         for event in [PageEvent::SideBarChanged(mine), PageEvent::UnreadCounted(&mine.unread)] {
             app.hub.publish(Audience::User(*user), &event.frame()).await;

@@ -49,6 +49,7 @@ pub struct Profile {
     pub role: String,
     pub theme: String,
     pub created_at: DateTime<Utc>,
+    pub last_seen_at: Option<DateTime<Utc>>,
 }
 
 /// What its owner agreed to.

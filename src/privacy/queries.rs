@@ -58,6 +58,7 @@ pub async fn find_account(
         r#"SELECT username, first_name, last_name, display_name, bio, email, role, theme, consent_version, presence_hidden,
                   receipts_hidden,
                   email_verified_at AS "email_verified_at: DateTime<Utc>", created_at AS "created_at: DateTime<Utc>",
+                  last_seen_at AS "last_seen_at: DateTime<Utc>",
                   consented_at AS "consented_at: DateTime<Utc>", data_key_id AS "key: KeyId"
            FROM users WHERE id = $1"#,
         user.0
@@ -77,6 +78,7 @@ pub async fn find_account(
         role: row.role,
         theme: row.theme,
         created_at: row.created_at,
+        last_seen_at: row.last_seen_at,
     };
     let consent = row.consent_version.zip(row.consented_at);
     let privacy = Privacy {

@@ -42,6 +42,29 @@ pub fn profile_path(username: &str) -> String {
     format!("/@{}", utf8_percent_encode(username, &OUTSIDE_USERNAMES))
 }
 
+/// The dot of somebody whose coming and going the reader is told of: the script changes whatever has their `data-presence`.
+pub fn presence_dot(person: UserId, is_online: bool) -> Markup {
+    let label = if is_online { "Online" } else { "Offline" };
+    html! { span.dot.hollow[!is_online] data-presence=(person) role="img" aria-label=(label) {} }
+}
+
+/// The same in words, with when they were last online, as far as that is known.
+pub fn presence(person: UserId, is_online: bool, last_seen: Option<DateTime<Utc>>) -> Markup {
+    html! {
+        span class={ "group inline-flex items-center gap-2" @if is_online { " online" } } data-presence=(person) {
+            span class="dot not-group-[.online]:hidden" {}
+            span class="dot hollow group-[.online]:hidden" {}
+            span class="not-group-[.online]:hidden" { "Online" }
+            span class="group-[.online]:hidden" {
+                @match last_seen {
+                    Some(at) => { "Last seen " (date_and_time(&at)) }
+                    None => "Offline",
+                }
+            }
+        }
+    }
+}
+
 /// A round picture of `size` px (18, 24, 32, 36, 40, 48 or 72): the person's own, else initials on a ground in their hue.
 /// Hidden from screen readers, because the name stands beside it.
 pub fn avatar(face: Face<'_>, size: u8) -> Markup {
@@ -150,6 +173,13 @@ pub fn back_to_chats() -> Markup {
 pub fn time(at: &DateTime<Utc>) -> Markup {
     html! {
         time datetime=(at.to_rfc3339_opts(SecondsFormat::Secs, true)) { (at.format("%H:%M")) }
+    }
+}
+
+/// A day and a time of day in UTC; the script turns it into the reader's zone.
+pub fn date_and_time(at: &DateTime<Utc>) -> Markup {
+    html! {
+        time datetime=(at.to_rfc3339_opts(SecondsFormat::Secs, true)) data-format="datetime" { (at.format("%-d %B %Y, %H:%M UTC")) }
     }
 }
 

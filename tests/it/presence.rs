@@ -10,11 +10,14 @@ use tokio::time::sleep;
 
 use crate::cluster::Nodes;
 use crate::nodes::{at, two, two_over, up};
+use crate::own_rooms::{befriend, open_direct};
 use crate::services::Redis;
-use crate::support::{Cast, Person, Socket};
+use crate::support::{Cast, Person, Socket, done, spawn};
 
 /// How quickly a count must follow somebody who comes.
 const AT_ONCE: Duration = Duration::from_secs(2);
+/// Who is away for longer has left.
+const GRACE: Duration = Duration::from_secs(5);
 /// How long a node may stay silent before its people are gone, and how long that may take to show.
 const EXPIRY: Duration = Duration::from_secs(15);
 
@@ -199,4 +202,84 @@ async fn who_hides_is_online_for_nobody_on_any_node(pool: PgPool) {
     assert!(answer.text().await.unwrap().contains(r#"name="presence" value="off""#));
     told(&mut at_alice, 2, AT_ONCE).await;
     told(&mut at_bob, 2, AT_ONCE).await;
+}
+
+#[sqlx::test]
+async fn friends_see_on_every_node_who_comes_and_goes(pool: PgPool) {
+    let (first, second) = two(pool).await;
+    let Cast {
+        alice, bob, charlie, ..
+    } = first.cast().await;
+    befriend(&alice, &bob).await;
+    let slug = open_direct(&alice, "bob").await;
+    let (mut friend, mut stranger) = (at(alice.clone(), &second).inbox("").await, charlie.inbox("").await);
+    let row = "<span class=\"dot hollow\" data-presence=";
+    assert!(alice.page("/chat/").await.contains(row));
+
+    let (tab, last) = (bob.inbox("").await, bob.inbox("").await);
+    assert!(friend.until("{\"presence\":").await.contains("\":true}"));
+    assert!(!alice.page("/chat/").await.contains(row));
+    let header = format!("/chat/room/{slug}");
+    let shows = async |words: &str| alice.page(&header).await.contains(words);
+    assert!(shows("group inline-flex items-center gap-2 online").await);
+
+    // A second tab that closes changes nothing.
+    drop(tab);
+    friend.hears_nothing_of("{\"presence\":").await;
+    drop(last);
+    let gone = friend.next_within(GRACE * 2).await;
+    assert!(gone.is_some_and(|frame| frame.starts_with("{\"presence\":") && frame.contains("\":false}")));
+    assert!(alice.page("/chat/").await.contains(row));
+    assert!(shows("Last seen").await && alice.page("/friends").await.contains("Last seen"));
+    stranger.hears_nothing_of("{\"presence\":").await;
+}
+
+#[sqlx::test]
+async fn who_may_know_when_somebody_was_last_online(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast {
+        alice, bob, charlie, ..
+    } = server.cast().await;
+    drop(bob.inbox("").await);
+    let shows = async |person: &Person, words: &str| person.page("/@bob").await.contains(words);
+    // The grace is over when it is stored.
+    while !shows(&alice, "Last seen").await {
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(
+        !shows(&charlie, "Last seen").await && !shows(&charlie, "Offline").await,
+        "they share no room"
+    );
+    assert!(!shows(&bob, "Last seen").await, "one's own");
+    done(bob.post("/people/alice/block", &[]).await).await;
+    assert!(!shows(&alice, "Last seen").await, "a block");
+    done(bob.post("/people/alice/unblock", &[]).await).await;
+    done(bob.post("/settings/privacy", &[("presence", "off")]).await).await;
+    assert!(
+        !shows(&alice, "Last seen").await && !shows(&alice, "Offline").await,
+        "he hides it"
+    );
+}
+
+#[sqlx::test]
+async fn however_often_people_come_and_go_the_count_moves_once_a_second(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast {
+        alice, bob, charlie, ..
+    } = server.cast().await;
+    charlie.join("General").await;
+    let mut sees = alice.socket("General").await;
+    let _here = (bob.socket("General").await, charlie.socket("General").await);
+    let (started, mut counts) = (Instant::now(), 0);
+    // As often as they may.
+    for presence in ["off", "on"].repeat(5) {
+        for person in [&bob, &charlie] {
+            done(person.post("/settings/privacy", &[("presence", presence)]).await).await;
+            while let Some(frame) = sees.next_within(Duration::from_millis(150)).await {
+                counts += u64::from(frame.contains("#online"));
+            }
+        }
+    }
+    let seconds = started.elapsed().as_secs();
+    assert!((2..=seconds + 3).contains(&counts), "{counts} counts in {seconds} s");
 }

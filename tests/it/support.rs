@@ -452,7 +452,7 @@ impl Socket {
 }
 
 /// Makes sure that a form was taken; else shows what the page says is wrong.
-async fn done(answer: Response) {
+pub async fn done(answer: Response) {
     let status = answer.status();
     let page = answer.text().await.unwrap();
     let wrong = Regex::new(r#"class="(?:field-error|alert)[^>]*>.*?<span>([^<]*)"#).unwrap();

@@ -24,7 +24,7 @@ use crate::web::components::Face;
 
 /// The version of the privacy page that people agree to; stored with the time of their consent. It rises with what is said
 /// there: everybody is asked again.
-pub const CONSENT_VERSION: &str = "2026-11-26";
+pub const CONSENT_VERSION: &str = "2026-11-27";
 
 /// A person as others see them: the author of a message, somebody in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]

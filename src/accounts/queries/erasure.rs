@@ -27,7 +27,8 @@ pub async fn erase_user(
            SET username = n.name, name_key = n.name, email = NULL, email_key = NULL, email_verified_at = NULL,
                first_name = '', last_name = '', display_name = '', bio = '', first_key = '', last_key = '', display_key = '',
                password_hash = '', role = 'member', theme = 'system', consent_version = NULL, consented_at = NULL,
-               presence_hidden = true, receipts_hidden = true, banned_at = NULL, ban_reason = NULL, created_at = $2, erased_at = $2
+               presence_hidden = true, receipts_hidden = true, banned_at = NULL, ban_reason = NULL, last_seen_at = NULL,
+               created_at = $2, erased_at = $2
            FROM (SELECT username, data_key_id, 'deleted ' || left(md5(gen_random_uuid()::text), 20) AS name FROM users
                  WHERE id = $1 AND erased_at IS NULL FOR UPDATE) n
            WHERE u.id = $1

@@ -31,6 +31,21 @@ pub async fn find_profile(db: impl PgExecutor<'_>, name_key: &str) -> sqlx::Resu
     Ok(found)
 }
 
+/// Notes that these people are, or just were, online.
+pub async fn update_last_seen(db: impl PgExecutor<'_>, people: &[UserId], at: DateTime<Utc>) -> sqlx::Result<()> {
+    let people: Vec<_> = people.iter().map(|user| user.0).collect();
+    // Locked in one order, so that two nodes do not wait for each other.
+    sqlx::query!(
+        "WITH locked AS (SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE)
+         UPDATE users u SET last_seen_at = $2 FROM locked WHERE u.id = locked.id AND u.erased_at IS NULL",
+        &people,
+        at as _
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// Stores what a person says of themselves.
 pub async fn update_profile(db: impl PgExecutor<'_>, user: UserId, profile: &NewProfile) -> sqlx::Result<()> {
     sqlx::query!(

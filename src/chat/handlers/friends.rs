@@ -1,5 +1,7 @@
 //! The people I know, and how I find others.
 
+use std::collections::HashSet;
+
 use maud::Markup;
 use poem::web::{Data, Form, Path, Query};
 use poem::{IntoResponse, Request, Response, handler};
@@ -52,7 +54,18 @@ pub async fn index(
 pub async fn section(app: &App, user: &CurrentUser, list: Contacts, after: &str) -> Result<Section> {
     let found = queries::list_contacts(&app.db, user.id, list, &fold(after), limit()).await?;
     let (contacts, after) = page_of(found, |contact| contact.person.username.clone());
-    Ok(Section { list, contacts, after })
+    let online = match list {
+        Contacts::Friends => app
+            .presence
+            .online_among(contacts.iter().map(|contact| contact.person.id)),
+        Contacts::Asking | Contacts::Requested | Contacts::Blocked => HashSet::new(),
+    };
+    Ok(Section {
+        list,
+        contacts,
+        online,
+        after,
+    })
 }
 
 /// Whom to look for, and from where on.

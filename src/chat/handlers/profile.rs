@@ -8,6 +8,7 @@ use crate::accounts::{MaybeUser, queries};
 use crate::chat::{Open, Shell, views};
 use crate::friends::model::Pair;
 use crate::friends::queries::find_relation;
+use crate::rooms::queries::find_last_seen;
 use crate::text::fold;
 use crate::web::Ctx;
 use crate::{App, Error, Result};
@@ -27,9 +28,13 @@ pub async fn show(
         Some(pair) => Some(find_relation(&app.db, user.id, found.id, pair).await?),
         None => None,
     };
+    let seen = find_last_seen(&app.db, user.id, found.id)
+        .await?
+        .filter(|_| relation.is_some());
+    let seen = seen.map(|last_seen| (app.presence.is_online(found.id), last_seen));
     if ctx.htmx {
-        return Ok(views::profile_in_dialog(&ctx, &found, relation));
+        return Ok(views::profile_in_dialog(&ctx, &found, relation, seen));
     }
     let shell = Shell::load(&app, &ctx, &user, Open::Home).await?;
-    Ok(views::profile(&shell, &found, relation))
+    Ok(views::profile(&shell, &found, relation, seen))
 }

@@ -88,6 +88,11 @@ pub(super) async fn draw(
         read,
         count,
     };
+    let own = shell.mine.rooms.iter().find(|own| own.id == room);
+    let last_seen = match own.and_then(|own| own.partner.as_ref()) {
+        Some(partner) => queries::find_last_seen(&app.db, user.id, partner.id).await?.flatten(),
+        None => None,
+    };
     let shown = Shown {
         history,
         // Whoever looks back has not come to read on.
@@ -95,6 +100,7 @@ pub(super) async fn draw(
         read,
         receipt,
         online,
+        last_seen,
     };
     Ok(views::room(&shell, membership, &shown, draft))
 }

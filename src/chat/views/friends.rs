@@ -1,13 +1,16 @@
 //! The people I know, and how I find others.
 
+use std::collections::HashSet;
+
 use maud::{Markup, html};
 
 use super::page;
 use crate::chat::Shell;
 use crate::friends::model::{Contact, Contacts, MIN_SEARCH};
 use crate::friends::views::contact;
+use crate::ids::UserId;
 use crate::web::Ctx;
-use crate::web::components::{back_to_chats, badge, empty_state};
+use crate::web::components::{back_to_chats, badge, empty_state, presence};
 use crate::web::icons::icon;
 use crate::web::layout;
 use crate::web::lists::show_more;
@@ -19,6 +22,8 @@ pub struct Section {
     pub list: Contacts,
     /// A page of it.
     pub contacts: Vec<Contact>,
+    /// Those of them who are online.
+    pub online: HashSet<UserId>,
     /// `?after=` of the next page, if there is one.
     pub after: Option<String>,
 }
@@ -124,7 +129,10 @@ fn list(ctx: &Ctx, section: &Section) -> Markup {
             ul.card.card-list {
                 @for one in &section.contacts {
                     (contact(ctx, one, &html! {
-                        @if let Some(since) = one.since {
+                        @let is_online = section.online.contains(&one.person.id);
+                        @if section.list == Contacts::Friends && (is_online || one.last_seen.is_some()) {
+                            (presence(one.person.id, is_online, one.last_seen))
+                        } @else if let Some(since) = one.since {
                             (before) " "
                             time datetime=(since.format("%Y-%m-%dT%H:%M:%SZ")) data-format="date" { (since.format("%-d %B %Y")) }
                         }

@@ -1,5 +1,6 @@
 //! The page of a room that I am a member of.
 
+use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 use super::{frame, page};
@@ -9,7 +10,7 @@ use crate::ids::Seq;
 use crate::messages::model::History;
 use crate::messages::views::{Draft, UnreadLine, composer, history, pending};
 use crate::rooms::model::{Kind, Membership, Room, path};
-use crate::web::components::{avatar, back_to_chats, csrf_field, empty_state, profile_path};
+use crate::web::components::{avatar, back_to_chats, csrf_field, empty_state, presence, profile_path};
 use crate::web::icons::icon;
 use crate::web::{Ctx, Viewer, layout};
 
@@ -26,6 +27,8 @@ pub struct Shown {
     pub receipt: Option<Seq>,
     /// How many members are here now.
     pub online: usize,
+    /// When the friend was last online whose direct chat it is, if they let it be seen.
+    pub last_seen: Option<DateTime<Utc>>,
 }
 
 /// The room: header, messages, composer. The script connects it to its socket.
@@ -57,7 +60,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
                     button.button.secondary.small type="button" { "Try now" }
                 }
             }
-            (header(ctx, membership, name, shown.online))
+            (header(shell, membership, name, shown))
             div class="relative flex min-h-0 flex-1" {
                 div class="flex min-h-0 min-w-0 flex-1 flex-col" {
                     div #scroller tabindex="0" role="region" aria-label="Messages" {
@@ -212,7 +215,7 @@ fn sign(room: &Room) -> &'static str {
     }
 }
 
-fn header(ctx: &Ctx, membership: &Membership, name: RoomFace<'_>, here: usize) -> Markup {
+fn header(shell: &Shell<'_>, membership: &Membership, name: RoomFace<'_>, shown: &Shown) -> Markup {
     let room = &membership.room;
     html! {
         header.room-header {
@@ -232,11 +235,16 @@ fn header(ctx: &Ctx, membership: &Membership, name: RoomFace<'_>, here: usize) -
                 @if !membership.may_write {
                     @if room.archived_at.is_some() { "Archived" }
                 } @else {
-                    span #online class="inline-flex items-center gap-2 offline:hidden" { (online(here)) }
+                    span class="inline-flex items-center gap-2 offline:hidden" {
+                        @match name {
+                            RoomFace::Partner(friend) => (presence(friend.id, shell.mine.online.contains(&friend.id), shown.last_seen)),
+                            RoomFace::Named(..) => span #online class="inline-flex items-center gap-2" { (online(shown.online)) },
+                        }
+                    }
                     span class="hidden items-center gap-2 offline:inline-flex" { span.dot.hollow {} "Not connected" }
                 }
             }
-            @if room.kind != Kind::Direct { div class="room-actions flex items-center gap-1" { (actions(ctx, membership)) } }
+            @if room.kind != Kind::Direct { div class="room-actions flex items-center gap-1" { (actions(shell.ctx, membership)) } }
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::chat::mine::Mine;
 use crate::chat::{Open, Shell};
 use crate::ids::RoomId;
 use crate::rooms::model::{ListedRoom, MyRoom, Unread, path};
-use crate::web::components::{avatar, badge, csrf_field, theme_choice};
+use crate::web::components::{avatar, badge, csrf_field, presence_dot, theme_choice};
 use crate::web::icons::icon;
 use crate::web::layout::mark;
 use crate::web::{Ctx, Viewer};
@@ -82,10 +82,10 @@ pub fn my_rooms(mine: &Mine, open: Option<RoomId>) -> Markup {
     let (directs, rooms): (Vec<_>, Vec<_>) = mine.rooms.iter().partition(|room| room.partner.is_some());
     html! {
         (label("Rooms", "/chat/rooms", "Make a room"))
-        ul { @for room in &rooms { (my_room(room, open, mine.unread.get(&room.id))) } }
+        ul { @for room in &rooms { (my_room(room, open, mine)) } }
         @if rooms.is_empty() { (nothing_yet("/chat/rooms", "Make a room")) }
         (label("Direct chats", "/friends", "Find somebody to write to"))
-        ul { @for room in &directs { (my_room(room, open, mine.unread.get(&room.id))) } }
+        ul { @for room in &directs { (my_room(room, open, mine)) } }
         @if directs.is_empty() { (nothing_yet("/friends", "Find people")) }
     }
 }
@@ -122,14 +122,18 @@ fn label(title: &str, href: &str, action: &str) -> Markup {
     }
 }
 
-fn my_room(room: &MyRoom, open: Option<RoomId>, unread: Option<&Unread>) -> Markup {
+fn my_room(room: &MyRoom, open: Option<RoomId>, mine: &Mine) -> Markup {
     let here = open == Some(room.id);
+    let unread = mine.unread.get(&room.id);
     html! {
         li id={ "room-" (room.id) } data-room=(room.id) data-author=[room.partner.as_ref().map(|partner| partner.id)] data-unread=[counts(unread)] {
             a class={ "row" @if here { " open" } } href=(path(&room.slug)) aria-current=[here.then_some("page")] {
                 @match &room.partner {
                     Some(partner) => {
-                        span class="flex-none max-md:*:[--size:40px]" { (avatar(partner.face(), 24)) }
+                        span class="with-dot max-md:*:[--size:40px]" {
+                            (avatar(partner.face(), 24))
+                            @if room.is_friend { (presence_dot(partner.id, mine.online.contains(&partner.id))) }
+                        }
                         span.row-text { span class="row-name author" { bdi { (partner.name) } } }
                     }
                     None => {

@@ -178,7 +178,7 @@ impl Socket {
     async fn show_rooms_left(&mut self) {
         let user = self.subscriber.user;
         let mut held = HeldConnection::new(self.app.db.clone());
-        let loaded = held.run(async |db| mine::load(db, &[user]).await).await;
+        let loaded = held.run(async |db| mine::load(&self.app, db, &[user]).await).await;
         if let Some(mine) = loaded.ok().as_ref().and_then(|loaded| loaded.get(&user)) {
             self.connection.send([Event::SideBarChanged(mine).frame()]).await.ok();
         }
@@ -205,7 +205,7 @@ impl Socket {
         }
         if let Some(digest) = &shown.mine {
             let user = self.subscriber.user;
-            let loaded = held.run(async |db| mine::load(db, &[user]).await).await?;
+            let loaded = held.run(async |db| mine::load(&self.app, db, &[user]).await).await?;
             if let Some(mine) = loaded.get(&user).filter(|mine| views::digest(mine) != **digest) {
                 self.push_to_person(Event::SideBarChanged(mine));
                 self.push_to_person(Event::UnreadCounted(&mine.unread));

@@ -50,6 +50,8 @@ struct State {
     hid: Vec<Place>,
     /// Where somebody came or left since then.
     moved: HashSet<Option<RoomId>>,
+    /// Who came online or went offline altogether since then, and may be as before by now.
+    changed: HashSet<UserId>,
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +79,8 @@ pub struct Moves {
     pub left: Vec<Place>,
     /// The rooms, here and elsewhere, where somebody came or left.
     pub rooms: HashSet<RoomId>,
+    /// Who came online, on any node, or is not online any more.
+    pub people: HashMap<UserId, bool>,
 }
 
 impl Default for Presence {
@@ -155,6 +159,11 @@ impl Presence {
         self.lock().people.len()
     }
 
+    /// Whether the person is online anywhere and does not hide.
+    pub fn is_online(&self, user: UserId) -> bool {
+        self.lock().people.contains_key(&user)
+    }
+
     /// Those of these people who are online anywhere, as far as they do not hide.
     pub fn online_among(&self, people: impl IntoIterator<Item = UserId>) -> HashSet<UserId> {
         let state = self.lock();
@@ -195,7 +204,9 @@ impl Presence {
         let is_seen = |place: &Place| state.here.get(place).is_some_and(|visit| !visit.is_hidden);
         left.extend(hid.into_iter().filter(|place| !is_seen(place)));
         let came = came.into_iter().filter(is_seen).collect();
+        let changed = std::mem::take(&mut state.changed).into_iter();
         Moves {
+            people: changed.map(|user| (user, state.people.contains_key(&user))).collect(),
             came,
             left,
             rooms: std::mem::take(&mut state.moved).into_iter().flatten().collect(),
@@ -264,7 +275,11 @@ impl State {
         let nodes = self.online.entry(place.0).or_default().entry(place.1).or_default();
         *nodes += 1;
         if *nodes == 1 {
-            *self.people.entry(place.1).or_default() += 1;
+            let places = self.people.entry(place.1).or_default();
+            *places += 1;
+            if *places == 1 {
+                self.changed.insert(place.1);
+            }
             self.moved.insert(place.0);
         }
     }
@@ -287,6 +302,7 @@ impl State {
             *places.get_mut() -= 1;
             if *places.get() == 0 {
                 places.remove();
+                self.changed.insert(user);
             }
         }
         self.moved.insert(room);

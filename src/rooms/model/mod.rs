@@ -287,6 +287,8 @@ pub struct MyRoom {
     pub title: String,
     /// The other person of a direct chat.
     pub partner: Option<Author>,
+    /// Whether that person is a friend.
+    pub is_friend: bool,
 }
 
 /// The public rooms that one person sees in the side bar.

@@ -39,14 +39,15 @@ pub async fn list_own_rooms(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx:
     let people: Vec<_> = people.iter().map(|user| user.0).collect();
     let rows = sqlx::query!(
         r#"SELECT p.id AS "user!: UserId", o.id AS "id!: RoomId", o.slug AS "slug!", o.title AS "title!",
-                  a.id AS "partner?: UserId", a.username AS "username?", a.name AS "name?", a.picture AS "picture?"
+                  a.id AS "partner?: UserId", a.username AS "username?", a.name AS "name?", a.picture AS "picture?", o.is_friend AS "is_friend!"
            FROM UNNEST($1::uuid[]) AS p (id)
            CROSS JOIN LATERAL (
-               SELECT r.id, r.slug, r.title, d.lower_id, d.higher_id,
+               SELECT r.id, r.slug, r.title, d.lower_id, d.higher_id, f.accepted_at IS NOT NULL AS is_friend,
                       coalesce((SELECT s.created_at FROM messages s WHERE s.room_id = r.id AND s.seq = r.last_seq),
                                r.created_at) AS active_at
                FROM members m JOIN rooms r ON r.id = m.room_id AND r.kind NOT IN ('public', 'deleted')
                LEFT JOIN direct_pairs d ON d.room_id = r.id
+               LEFT JOIN friendships f ON f.lower_id = d.lower_id AND f.higher_id = d.higher_id
                WHERE m.user_id = p.id
                ORDER BY active_at DESC, r.id LIMIT $2
            ) o
@@ -69,6 +70,7 @@ pub async fn list_own_rooms(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx:
             slug: row.slug,
             title: row.title,
             partner,
+            is_friend: row.is_friend,
         };
         (row.user, room)
     });

@@ -1,5 +1,6 @@
 //! The SQL of the list of public rooms, and of what changes in it.
 
+use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 
 use crate::ids::{RoomId, UserId};
@@ -98,6 +99,28 @@ pub async fn list_changed_rooms(db: impl PgExecutor<'_>, after: i64, up_to: i64)
         (row.room, Some(listed))
     });
     Ok(changed.collect())
+}
+
+/// When `other` was last online, for somebody who may know it: a friend, or a member of a room of theirs, with no block
+/// between the two. None for everybody else, and when they hide it.
+pub async fn find_last_seen(
+    db: impl PgExecutor<'_>,
+    me: UserId,
+    other: UserId,
+) -> sqlx::Result<Option<Option<DateTime<Utc>>>> {
+    sqlx::query_scalar!(
+        r#"SELECT u.last_seen_at AS "last_seen: DateTime<Utc>" FROM users u
+           WHERE u.id = $2 AND NOT u.presence_hidden
+             AND NOT EXISTS (SELECT FROM blocks WHERE blocker_id = $1 AND blocked_id = $2 OR blocker_id = $2 AND blocked_id = $1)
+             AND (EXISTS (SELECT FROM friendships WHERE accepted_at IS NOT NULL
+                          AND (lower_id = $1 AND higher_id = $2 OR lower_id = $2 AND higher_id = $1))
+                  OR EXISTS (SELECT FROM members m JOIN members o ON o.room_id = m.room_id
+                             WHERE m.user_id = $1 AND o.user_id = $2))"#,
+        me.0,
+        other.0
+    )
+    .fetch_optional(db)
+    .await
 }
 
 /// Of `others`, those who are in a room together with one of these people, beside that one.

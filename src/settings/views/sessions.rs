@@ -8,7 +8,7 @@ use crate::accounts::model::Device;
 use crate::accounts::queries::OwnSession;
 use crate::ids::SessionId;
 use crate::web::Ctx;
-use crate::web::components::{chip, csrf_field};
+use crate::web::components::{chip, csrf_field, date_and_time};
 use crate::web::icons::icon;
 use crate::web::words::ago;
 
@@ -68,7 +68,7 @@ fn row(ctx: &Ctx, page: &SessionsPage, session: &OwnSession) -> Markup {
                 p class="font-600" { (device.name) }
                 p class="mt-0.5 text-13 wrap-anywhere text-t3" {
                     "Logged in "
-                    time datetime=(session.created_at.format("%Y-%m-%dT%H:%M:%SZ")) data-format="datetime" { (session.created_at.format("%-d %B %Y, %H:%M UTC")) }
+                    (date_and_time(&session.created_at))
                     @if let Some(address) = &session.address { " from " (address) }
                 }
                 p class="mt-0.5 text-13 text-t3" {

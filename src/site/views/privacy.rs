@@ -7,7 +7,7 @@ use crate::accounts::model::CONSENT_VERSION;
 use crate::web::{Ctx, Viewer, layout};
 
 /// What is stored, why, and how long.
-const STORED: [(&str, &str, &str); 15] = [
+const STORED: [(&str, &str, &str); 16] = [
     (
         "Your account: username, first and last name, the display name and the lines about you if you give any, the role (member or administrator), and when it was made",
         "So that you can log in, and so that others know who writes.",
@@ -44,6 +44,11 @@ const STORED: [(&str, &str, &str); 15] = [
         "As long as the account exists.",
     ),
     (
+        "When you were last online, unless you do not show when you are online",
+        "To tell your friends and whoever shares a room with you when they may expect an answer.",
+        "Until you are online again, or delete your account.",
+    ),
+    (
         "Whether your e-mail address is confirmed, and of links mailed to you a hash, with the address that one confirms",
         "To let you back in when you forget your password, and to mail nobody but you.",
         "The address until you give another one; a link for an hour.",
@@ -69,7 +74,7 @@ const STORED: [(&str, &str, &str); 15] = [
         "Until one of you ends it, or deletes the account.",
     ),
     (
-        "Up to which message you have read each room",
+        "Up to which message you have read each room, and whether you muted it",
         "To show you on every device what is new, and in a direct chat the other person that you have read, unless one of you does not want that.",
         "As long as you are in the room.",
     ),

@@ -1,0 +1,101 @@
+//! Who comes online and goes: their friends see it at once, and when somebody was last online is stored.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::event::Event as PageEvent;
+use crate::accounts::queries::update_last_seen;
+use crate::database::within_limit;
+use crate::friends::queries::list_friends_of;
+use crate::ids::UserId;
+use crate::realtime::Audience;
+use crate::{App, Error, Result};
+
+/// So many people are looked up at once.
+const BATCH: usize = 1_000;
+/// Pause after a failure.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Who came or went, until it is published: whether they are online, and whether it was on this node.
+#[derive(Debug, Default)]
+pub(super) struct Comings {
+    waiting: Mutex<HashMap<UserId, (bool, bool)>>,
+    came: Notify,
+}
+
+impl Comings {
+    /// Notes who came online or went; those who did so on this node stand in `here`.
+    pub(super) fn note(&self, people: HashMap<UserId, bool>, here: &HashSet<UserId>) {
+        if !people.is_empty() {
+            let people = people.into_iter();
+            self.lock()
+                .extend(people.map(|(user, is_online)| (user, (is_online, here.contains(&user)))));
+            self.came.notify_one();
+        }
+    }
+
+    fn take(&self) -> HashMap<UserId, (bool, bool)> {
+        let mut waiting = self.lock();
+        let some: Vec<_> = waiting.keys().take(BATCH).copied().collect();
+        some.iter().filter_map(|user| waiting.remove_entry(user)).collect()
+    }
+
+    /// What was noted since stays.
+    fn put_back(&self, some: HashMap<UserId, (bool, bool)>) {
+        let mut waiting = self.lock();
+        for (user, coming) in some {
+            waiting.entry(user).or_insert(coming);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<UserId, (bool, bool)>> {
+        // No code panics while it holds the lock, so a poisoned map is whole.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Stores and publishes what is noted; after a failure once more.
+pub(super) async fn run(app: &App, comings: &Comings) {
+    loop {
+        comings.came.notified().await;
+        loop {
+            let some = comings.take();
+            if some.is_empty() {
+                break;
+            }
+            if let Err(error) = publish(app, &some).await {
+                tracing::warn!(%error, "friends could not be told who came online or went");
+                comings.put_back(some);
+                sleep(RETRY_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn publish(app: &App, some: &HashMap<UserId, (bool, bool)>) -> Result<()> {
+    let people: Vec<_> = some.keys().copied().collect();
+    let here = some.iter().filter(|(_, (_, is_here))| *is_here);
+    let here: Vec<_> = here.map(|(user, _)| *user).collect();
+    let load = async |db: &mut PgConnection| {
+        if !here.is_empty() {
+            update_last_seen(&mut *db, &here, app.now()).await?;
+        }
+        Ok::<_, Error>(list_friends_of(db, &people).await?)
+    };
+    let mut by_friend: HashMap<UserId, HashMap<UserId, bool>> = HashMap::new();
+    for (person, friend) in within_limit(&app.db, load).await? {
+        if app.hub.is_connected(friend) {
+            by_friend.entry(friend).or_default().insert(person, some[&person].0);
+        }
+    }
+    for (friend, people) in by_friend {
+        let frame = PageEvent::PresenceChanged(&people).frame();
+        app.hub.publish(Audience::User(friend), &frame).await;
+    }
+    Ok(())
+}
