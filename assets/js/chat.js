@@ -18,6 +18,8 @@
 //   form#composer > textarea[data-max]      .has-text while there is something to send; .counter near the limit;
 //                                           #composer-error says why something was not sent
 //   button[data-copy]                       copies the field with that id
+//   template#message-menu > details         the menu of a message
+//   template#muted-sign                     what stands at a room that is muted
 //   template#pending-message > li           .body, time; .note > .reason, button.retry, button.discard
 //   template#unsent-question                asked in #dialog before a log-out; the focus returns to summary#account
 //
@@ -36,6 +38,7 @@ import { dialog } from "./dialog.js";
 import * as logout from "./logout.js";
 import * as members from "./members.js";
 import * as menus from "./menus.js";
+import * as messageMenu from "./messageMenu.js";
 import * as outbox from "./outbox.js";
 import * as password from "./password.js";
 import * as presence from "./presence.js";
@@ -59,6 +62,6 @@ document.addEventListener("alpine:init", () => {
 // list last: by then all that is drawn is drawn.
 const parts = [
   logout, forms, menus, copy, profiles, password, theme, viewport, times, banner, members, outbox, composer, announcer,
-  timeline, connection, scroll, unread, typing, presence,
+  timeline, connection, scroll, unread, typing, presence, messageMenu,
 ];
 for (const part of parts) part.start();

@@ -13,8 +13,8 @@ const MOST = 99;
 const APART_MS = 1_000;
 
 /**
- * By room: how many wait, the newest message that is known of, how often the reader marked something as unread, and the
- * last message that they have read.
+ * By room: how many wait, the newest message that is known of, how often the reader marked something as unread, the last
+ * message that they have read, how many name them, and what they are told of ("all", "mentions" or "nothing").
  */
 const rooms = new Map();
 /** Up to where the other person of a direct chat has read. */
@@ -27,22 +27,29 @@ const rowOf = (id) => document.getElementById(`room-${id}`);
 
 function learn() {
   for (const row of document.querySelectorAll("[data-room][data-unread]")) {
-    const [count, seq, version, read] = row.dataset.unread.split(" ").map(Number);
-    if (!rooms.has(row.dataset.room)) rooms.set(row.dataset.room, { count, seq, version, read });
+    const [count, seq, version, read, mentions] = row.dataset.unread.split(" ").map(Number);
+    const level = row.dataset.unread.split(" ").at(-1);
+    if (!rooms.has(row.dataset.room)) rooms.set(row.dataset.room, { count, seq, version, read, mentions, level });
   }
 }
 
+const shown = (count) => (count > MOST ? `${MOST}+` : `${count}`);
+
 /** Draws a room's badge, as the server does. */
 function draw(id) {
-  const link = find("a", rowOf(id) ?? document.createElement("p"));
-  const waiting = rooms.get(id);
-  if (!link || !waiting) return;
-  find(".badge", link)?.remove();
-  find(".visually-hidden", link)?.remove();
-  if (waiting.count === 0) return;
-  const badge = ensure(link, ".badge", "span", rowOf(id).dataset.author ? "badge mine" : "badge");
-  badge.textContent = waiting.count > MOST ? `${MOST}+` : waiting.count;
-  ensure(link, ".visually-hidden", "span", "visually-hidden").textContent = " unread";
+  const row = rowOf(id);
+  const link = row && find("a", row);
+  if (!link) return;
+  const { count = 0, mentions = 0, level } = rooms.get(id) ?? {};
+  for (const old of link.querySelectorAll(":scope > :is(.badge, .visually-hidden, svg)")) old.remove();
+  const isMuted = level === "nothing";
+  row.classList.toggle("muted", isMuted);
+  if (isMuted) link.append(find("#muted-sign").content.cloneNode(true));
+  else if (mentions > 0) ensure(link, ".badge", "span", "badge mine").textContent = `@ ${shown(mentions)}`;
+  else if (count > 0) ensure(link, ".badge", "span", row.dataset.author ? "badge mine" : "badge").textContent = shown(count);
+  else return;
+  const words = isMuted ? " muted" : mentions > 0 ? " mentions" : " unread";
+  ensure(link, ":scope > .visually-hidden", "span", "visually-hidden").textContent = words;
 }
 
 /** The room with the newest message comes first. */
@@ -53,13 +60,21 @@ function moveUp(id) {
 }
 
 function heard(data) {
-  for (const [id, [count, seq, version, read]] of Object.entries(data.unread ?? {})) {
+  if (data.all) {
+    for (const id of rooms.keys()) {
+      if (data.unread[id]) continue;
+      rooms.delete(id);
+      draw(id);
+    }
+  }
+  for (const [id, [count, seq, version, read, mentions, level]] of Object.entries(data.unread ?? {})) {
     const known = rooms.get(id);
     // Several say it, not in an order: what was said before something was read, or marked as unread, is out of date.
     if (known && (known.version > version || (known.version === version && known.read > read))) continue;
     // What has been added up beyond this count stays added.
     const later = known?.version === version ? Math.max(0, known.seq - seq) : 0;
-    rooms.set(id, { count: count + Math.min(later, known?.count ?? 0), seq: seq + later, version, read });
+    const waiting = count + Math.min(later, known?.count ?? 0);
+    rooms.set(id, { count: waiting, seq: seq + later, version, read, mentions, level: level ?? known?.level });
     draw(id);
   }
   for (const [id, [count, from, seq]] of Object.entries(data.active ?? {})) {

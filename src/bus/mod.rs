@@ -32,6 +32,8 @@ pub struct ReadMove {
     pub user: UserId,
     /// Messages of others that they have not read now; 100 stands for more.
     pub count: i64,
+    /// Messages among them that name the person.
+    pub mentions: i64,
     /// The newest message that was counted or passed over.
     pub last_seq: Seq,
     /// How often they marked something as unread.

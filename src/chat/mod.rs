@@ -71,6 +71,8 @@ pub fn routes(route: Route) -> Route {
             get(handlers::room_settings::show).post(handlers::room_settings::update),
         )
         .at("/chat/room/:name/delete", post(handlers::room_settings::destroy))
+        .at("/chat/room/:name/notify", post(handlers::rooms::set_level))
+        .at("/chat/room/:name/messages/:seq/menu", get(handlers::messages::menu))
         .at(
             "/chat/room/:name/messages",
             get(handlers::messages::index).post(handlers::messages::create),

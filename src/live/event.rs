@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use maud::Markup;
+use serde::Serialize;
 use serde_json::json;
 
 use super::command::CommandError;
@@ -47,8 +48,10 @@ pub(super) enum Event<'a> {
     AuthorChanged(&'a Author),
     /// What of the side bar is the person's own stands like this now.
     SideBarChanged(&'a Mine),
-    /// So much waits in each of the person's rooms.
+    /// So much waits in these rooms of the person.
     UnreadCounted(&'a HashMap<RoomId, Unread>),
+    /// So much waits in each of the person's rooms: there are no others.
+    AllUnreadCounted(&'a HashMap<RoomId, Unread>),
     /// How far the person has read a room has moved: so much waits there now.
     ReadMoved(&'a ReadMove),
     /// The other person of a direct chat has read up to there.
@@ -85,15 +88,10 @@ impl Event<'_> {
             Self::MessageResent(message) => views::resent(message).into_string(),
             Self::AuthorChanged(author) => views::author(author).into_string(),
             Self::SideBarChanged(mine) => views::side_bar(mine).into_string(),
-            Self::UnreadCounted(unread) => {
-                let rooms: HashMap<_, _> = unread
-                    .iter()
-                    .map(|(room, unread)| (room, (unread.count, unread.last_seq, unread.version, unread.read)))
-                    .collect();
-                json!({"unread": rooms}).to_string()
-            }
+            Self::UnreadCounted(unread) => json!({"unread": counts(unread)}).to_string(),
+            Self::AllUnreadCounted(unread) => json!({"unread": counts(unread), "all": true}).to_string(),
             Self::ReadMoved(moved) => {
-                let unread = (moved.count, moved.last_seq, moved.version, moved.read);
+                let unread = (moved.count, moved.last_seq, moved.version, moved.read, moved.mentions);
                 json!({"unread": {moved.room.to_string(): unread}}).to_string()
             }
             Self::ReceiptMoved(room, reader, seq) => {
@@ -122,6 +120,23 @@ impl Event<'_> {
         };
         Frame::ephemeral(&text)
     }
+}
+
+/// What waits in each room, as the script reads it: with the level, which a [`Event::ReadMoved`] leaves as it is.
+fn counts(unread: &HashMap<RoomId, Unread>) -> HashMap<RoomId, impl Serialize> {
+    let rooms = unread.iter().map(|(room, one)| {
+        let Unread {
+            count,
+            mentions,
+            last_seq,
+            version,
+            read,
+            level,
+            ..
+        } = *one;
+        (*room, (count, last_seq, version, read, mentions, level.as_str()))
+    });
+    rooms.collect()
 }
 
 /// What one of several frames holds.

@@ -59,7 +59,10 @@ async fn publish(app: &App, changed: &[UserId]) -> Result<()> {
     }
     let loaded = within_limit(&app.db, async |db| mine::load(app, db, &changed).await).await?;
     for (user, mine) in &loaded {
-        for event in [PageEvent::SideBarChanged(mine), PageEvent::UnreadCounted(&mine.unread)] {
+        for event in [
+            PageEvent::SideBarChanged(mine),
+            PageEvent::AllUnreadCounted(&mine.unread),
+        ] {
             app.hub.publish(Audience::User(*user), &event.frame()).await;
         }
     }

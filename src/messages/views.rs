@@ -116,6 +116,28 @@ pub fn pending(author: &Author) -> Markup {
     }
 }
 
+/// The menu of whichever message is looked at: the script moves the one of a page there, and loads what is in it.
+pub fn menu_opener() -> Markup {
+    html! {
+        details class="popup absolute! end-0 -top-3 z-10 opacity-0 focus-within:opacity-100 open:opacity-100 [.message:hover>&]:opacity-100" {
+            summary class="icon-button border border-line bg-s3 shadow-1" aria-label="What to do with this message" { (icon("ellipsis")) }
+            div.menu {}
+        }
+    }
+}
+
+/// What somebody can do with a message.
+pub fn menu(ctx: &Ctx, slug: &str, seq: Seq) -> Markup {
+    let unread = format!("{}/unread", path(slug));
+    html! {
+        form method="post" action=(unread) hx-post=(unread) hx-swap="none" {
+            (csrf_field(ctx))
+            input type="hidden" name="seq" value=(seq);
+            button type="submit" data-busy="One moment" { (icon("mail-open")) span.label { "Mark as unread from here" } }
+        }
+    }
+}
+
 /// What stands in the composer: what was typed, and why it was not sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Draft<'a> {

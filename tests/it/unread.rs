@@ -25,6 +25,21 @@ async fn waiting(person: &Person, slug: &str) -> u32 {
     count
 }
 
+/// How often they marked something as unread in that room, by what a new page shows.
+async fn version(person: &Person, slug: &str) -> i64 {
+    row(person, slug).await[2].parse().unwrap()
+}
+
+/// What the side bar of a new page says of that room.
+async fn row(person: &Person, slug: &str) -> Vec<String> {
+    let page = person.page("/chat/").await;
+    let row = page
+        .split("<li id=\"room-")
+        .find(|row| row.contains(&format!("/chat/room/{slug}\"")));
+    let counts = attributes(row.unwrap(), "data-unread").remove(0);
+    counts.split(' ').map(str::to_owned).collect()
+}
+
 /// The next frame with that member.
 async fn frame(socket: &mut Socket, name: &str) -> Value {
     let text = socket.until(&format!("{{\"{name}\":")).await;
@@ -112,15 +127,17 @@ async fn what_is_marked_as_unread_stays_so_whatever_another_tab_says_late(pool: 
         alice.write("General", &format!("message {n}")).await;
     }
     let mut room = bob.socket("General").await;
-    room.send(r#"{"type":"read","seq":5,"version":0}"#).await;
+    let known = version(&bob, "General").await;
+    let read = |seq, version| format!(r#"{{"type":"read","seq":{seq},"version":{version}}}"#);
+    room.send(read(5, known)).await;
     until_count(&mut room, 0).await;
     let answer = bob.post("/chat/room/General/unread", &[("seq", "3")]).await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
     until_count(&mut room, 3).await;
-    room.send(r#"{"type":"read","seq":5,"version":0}"#).await;
+    room.send(read(5, known)).await;
     room.hears_nothing_of(":[0,").await;
     assert_eq!(waiting(&bob, "General").await, 3);
-    room.send(r#"{"type":"read","seq":4,"version":1}"#).await;
+    room.send(read(4, known + 1)).await;
     until_count(&mut room, 1).await;
     // A form knows of no version.
     bob.post("/chat/room/General/read", &[("seq", "99")]).await;
@@ -220,4 +237,106 @@ async fn in_a_direct_chat_the_other_sees_what_was_read_unless_either_hides_it(po
         assert!(attributes(&alice.page(&path).await, "data-receipt").is_empty());
         person.post("/settings/privacy", &[("receipts", "on")]).await;
     }
+}
+
+#[sqlx::test]
+async fn a_room_can_be_muted_on_all_pages_at_once(pool: PgPool) {
+    let (first, second) = two(pool).await;
+    let Cast {
+        alice, bob, charlie, ..
+    } = first.cast().await;
+    let mut elsewhere = at(bob.clone(), &second).inbox("").await;
+    let set = async |person: &Person, level: &str| {
+        let answer = person.post("/chat/room/General/notify", &[("level", level)]).await;
+        answer.status()
+    };
+    assert_eq!(set(&bob, "nothing").await, StatusCode::SEE_OTHER);
+    assert!(elsewhere.until("\"all\":true").await.contains("\"nothing\"]"));
+    alice.write("General", "hello").await;
+    let page = bob.page("/chat/").await;
+    assert!(page.contains("class=\"muted\"") && page.contains("> muted</span>") && !page.contains("class=\"badge"));
+    assert_eq!(row(&bob, "General").await[0], "1", "it is counted nevertheless");
+    for level in ["mentions", "all"] {
+        assert_eq!(set(&bob, level).await, StatusCode::SEE_OTHER);
+        assert!(bob.page("/chat/").await.contains("badge\">1</span>"), "{level}");
+        let pressed = format!("value=\"{level}\" aria-pressed=\"true\"");
+        assert!(bob.page("/chat/room/General").await.contains(&pressed));
+    }
+    let fragment = bob
+        .post_fragment(
+            "/chat/room/General",
+            "/chat/room/General/notify",
+            &[("level", "nothing")],
+        )
+        .await;
+    assert!(fragment.text().await.unwrap().starts_with("<form id=\"levels\""));
+    assert_eq!(set(&bob, "loud").await, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(set(&charlie, "nothing").await, StatusCode::NOT_FOUND);
+    assert_eq!(set(&first.visitor(), "nothing").await, StatusCode::UNAUTHORIZED);
+}
+
+#[sqlx::test]
+async fn a_mention_that_was_not_read_has_a_badge_of_its_own(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { alice, bob, .. } = server.cast().await;
+    let (first, second) = (
+        alice.write("General", "hello @bob").await,
+        alice.write("General", "are you there?").await,
+    );
+    for seq in [first, second] {
+        sqlx::query(
+            "INSERT INTO mentions (user_id, room_id, seq) SELECT u.id, r.id, $1 FROM users u, rooms r
+             WHERE u.username = 'bob' AND r.slug = 'General'",
+        )
+        .bind(seq)
+        .execute(&server.pool)
+        .await
+        .unwrap();
+    }
+    let shows = async |person: &Person, badge: &str| person.page("/chat/").await.contains(badge);
+    assert!(shows(&bob, "badge mine\">@ 2</span>").await && !shows(&alice, "@ 2").await);
+    let mut inbox = bob.inbox("").await;
+    bob.post("/chat/room/General/read", &[("seq", &first.to_string())])
+        .await;
+    let told = frame(&mut inbox, "unread").await;
+    assert_eq!(told.as_object().unwrap().values().next().unwrap()[4], 1);
+    assert!(shows(&bob, "badge mine\">@ 1</span>").await);
+    bob.post("/chat/room/General/read", &[("seq", &second.to_string())])
+        .await;
+    assert!(!shows(&bob, "@ 1").await);
+}
+
+#[sqlx::test]
+async fn what_somebody_can_do_with_a_message_is_for_those_who_see_it(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { alice, charlie, .. } = server.cast().await;
+    let seq = alice.write("General", "hello").await;
+    let menu = |seq| format!("/chat/room/General/messages/{seq}/menu");
+    let shown = alice.fragment(&menu(seq)).await.text().await.unwrap();
+    assert!(shown.contains("Mark as unread from here") && shown.contains(&format!("name=\"seq\" value=\"{seq}\"")));
+    assert_eq!(alice.get(&menu(seq)).await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(alice.get(&menu(seq + 1)).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(charlie.get(&menu(seq)).await.status(), StatusCode::NOT_FOUND);
+}
+
+#[sqlx::test]
+async fn who_leaves_and_comes_back_begins_anew_on_all_pages(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { alice, bob, .. } = server.cast().await;
+    alice.write("General", "hello").await;
+    let before = version(&bob, "General").await;
+    assert_eq!(
+        bob.post("/chat/room/General/unread", &[("seq", "1")]).await.status(),
+        StatusCode::SEE_OTHER
+    );
+    let mut inbox = bob.inbox("").await;
+    assert_eq!(
+        bob.post("/chat/room/General/leave", &[]).await.status(),
+        StatusCode::SEE_OTHER
+    );
+    inbox.until("\"unread\":{}").await;
+    bob.join("General").await;
+    inbox.until("\"all\":true").await;
+    assert!(version(&bob, "General").await > before + 1, "older frames do not win");
+    assert_eq!(waiting(&bob, "General").await, 0);
 }

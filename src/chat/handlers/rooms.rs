@@ -1,20 +1,23 @@
 //! The chat home and the room page.
 
 use maud::Markup;
-use poem::web::{Data, Path, Query};
+use poem::web::{Data, Form, Path, Query};
 use poem::{IntoResponse, Response, handler};
+use serde::Deserialize;
 
 use super::Page;
 use crate::accounts::CurrentUser;
 use crate::chat::views::Shown;
 use crate::chat::{Open, Shell, views};
+use crate::error::FieldErrors;
 use crate::messages::history;
 use crate::messages::model::Cursor;
 use crate::messages::views::{Draft, UnreadLine};
-use crate::rooms::actions::enter;
-use crate::rooms::model::{Membership, RoomAddress, path};
+use crate::rooms::actions::{self, enter};
+use crate::rooms::model::{Level, Membership, RoomAddress, path};
 use crate::rooms::queries;
 use crate::text::fold;
+use crate::web::htmx::changed;
 use crate::web::{Ctx, see_other};
 use crate::{App, Error, Result};
 
@@ -103,4 +106,31 @@ pub(super) async fn draw(
         last_seen,
     };
     Ok(views::room(&shell, membership, &shown, draft))
+}
+
+/// What of a room the viewer is told of.
+#[derive(Deserialize)]
+pub struct Notify {
+    level: String,
+}
+
+/// Changes it.
+#[handler]
+pub async fn set_level(
+    app: Data<&App>,
+    ctx: Ctx,
+    user: CurrentUser,
+    Path(slug): Path<String>,
+    Form(Notify { level }): Form<Notify>,
+) -> Result<Response> {
+    let level = Level::parse(&level)
+        .ok_or_else(|| Error::Invalid(FieldErrors::one("level", "Choose all, mentions or nothing.")))?;
+    actions::set_level(&app, user.id, &slug, level).await?;
+    let notice = match level {
+        Level::All => "You are told of every message.",
+        Level::Mentions => "You are told of mentions only.",
+        Level::Nothing => "The room is muted.",
+    };
+    let fragment = async { Ok(views::levels(&ctx, &slug, level)) };
+    changed(&ctx, &path(&slug), notice, fragment).await
 }

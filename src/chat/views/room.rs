@@ -8,8 +8,8 @@ use crate::accounts::model::Author;
 use crate::chat::Shell;
 use crate::ids::Seq;
 use crate::messages::model::History;
-use crate::messages::views::{Draft, UnreadLine, composer, history, pending};
-use crate::rooms::model::{Kind, Membership, Room, path};
+use crate::messages::views::{Draft, UnreadLine, composer, history, menu_opener, pending};
+use crate::rooms::model::{Kind, Level, Membership, Room, path};
 use crate::web::components::{avatar, back_to_chats, csrf_field, empty_state, presence, profile_path};
 use crate::web::icons::icon;
 use crate::web::{Ctx, Viewer, layout};
@@ -89,6 +89,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
                 @if room.kind != Kind::Direct { (members_panel(room)) }
             }
             template #pending-message { (pending(&me)) }
+            template #message-menu { (menu_opener()) }
         }
     };
     if is_open {
@@ -217,6 +218,11 @@ fn sign(room: &Room) -> &'static str {
 
 fn header(shell: &Shell<'_>, membership: &Membership, name: RoomFace<'_>, shown: &Shown) -> Markup {
     let room = &membership.room;
+    let level = shell
+        .mine
+        .unread
+        .get(&room.id)
+        .map_or(Level::All, |unread| unread.level);
     html! {
         header.room-header {
             (back_to_chats())
@@ -244,31 +250,54 @@ fn header(shell: &Shell<'_>, membership: &Membership, name: RoomFace<'_>, shown:
                     span class="hidden items-center gap-2 offline:inline-flex" { span.dot.hollow {} "Not connected" }
                 }
             }
-            @if room.kind != Kind::Direct { div class="room-actions flex items-center gap-1" { (actions(shell.ctx, membership)) } }
+            div class="room-actions flex items-center gap-1" { (actions(shell.ctx, membership, level)) }
         }
     }
 }
 
 /// What I can do in the room beside reading and writing: its members, and the menu.
-fn actions(ctx: &Ctx, membership: &Membership) -> Markup {
+fn actions(ctx: &Ctx, membership: &Membership, level: Level) -> Markup {
     let Membership { room, role, .. } = membership;
+    let is_direct = room.kind == Kind::Direct;
     let base = path(&room.slug);
     let (members, way_out) = (format!("{base}/members"), format!("{base}/leave"));
     html! {
         // What it opens stands beside the messages: see `members_panel`.
-        details class="members max-md:hidden" hx-get=(members) hx-trigger="toggle" hx-target="#members-panel" hx-swap="innerHTML" {
+        @if !is_direct { details class="members max-md:hidden" hx-get=(members) hx-trigger="toggle" hx-target="#members-panel" hx-swap="innerHTML" {
             summary.icon-button aria-label="Members" title="Members" aria-controls="members-panel" { (icon("users")) }
-        }
+        } }
         details.popup.room-menu {
             summary.icon-button aria-label="Room menu" { (icon("ellipsis-vertical")) }
             div.menu {
                 @if !room.topic.is_empty() { p class="mb-1 border-b border-line px-2.5 py-2 text-13 wrap-anywhere text-t2 md:hidden" dir="auto" { (room.topic) } }
-                a class="md:hidden" href=(members) { (icon("users")) "Members" }
+                @if !is_direct { a class="md:hidden" href=(members) { (icon("users")) "Members" } }
                 @if membership.may_invite() { a href={ (base) "/invites" } { (icon("user-plus")) "Invite people" } }
                 @if room.kind.is_own() && role.may_manage() { a href={ (base) "/settings" } { (icon("settings")) "Room settings" } }
-                form method="post" action=(way_out) hx-post=(way_out) hx-swap="none" {
-                    (csrf_field(ctx))
-                    button.quiet-danger type="submit" data-busy="Leaving" { (icon("door-open")) span.label { "Leave room" } }
+                (levels(ctx, &room.slug, level))
+                @if !is_direct {
+                    form method="post" action=(way_out) hx-post=(way_out) hx-swap="none" {
+                        (csrf_field(ctx))
+                        button.quiet-danger type="submit" data-busy="Leaving" { (icon("door-open")) span.label { "Leave room" } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What of the room I am told of, and the way to change it.
+pub fn levels(ctx: &Ctx, slug: &str, current: Level) -> Markup {
+    let notify = format!("{}/notify", path(slug));
+    html! {
+        form #levels class="my-1 border-y border-line py-1" method="post" action=(notify) hx-post=(notify) hx-swap="outerHTML" {
+            (csrf_field(ctx))
+            p #levels-title class="px-2.5 pt-1.5 text-12 font-600 text-t3" { "Tell me of" }
+            div role="group" aria-labelledby="levels-title" {
+                @for (level, words) in Level::ALL {
+                    button type="submit" name="level" value=(level.as_str()) aria-pressed=(level == current) {
+                        span class={ "inline-flex" @if level != current { " invisible" } } { (icon("check")) }
+                        span.label { (words) }
+                    }
                 }
             }
         }

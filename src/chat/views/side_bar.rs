@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use crate::chat::mine::Mine;
 use crate::chat::{Open, Shell};
 use crate::ids::RoomId;
-use crate::rooms::model::{ListedRoom, MyRoom, Unread, path};
+use crate::rooms::model::{Level, ListedRoom, MyRoom, Unread, path};
 use crate::web::components::{avatar, badge, csrf_field, presence_dot, theme_choice};
 use crate::web::icons::icon;
 use crate::web::layout::mark;
@@ -37,6 +37,7 @@ pub fn side_bar(shell: &Shell<'_>) -> Markup {
                 }
                 div #mine data-mine=(digest(&shell.mine)) { (mine(&shell.mine, open)) }
                 h2.side-label { "Public rooms" }
+                template #muted-sign { (icon("bell-off")) }
                 ul #public-rooms .peer data-rooms=(shell.rooms.version) data-open=[open_room] {
                     @for room in &shell.rooms.rooms { (row(room, open, shell.mine.unread.get(&room.id))) }
                 }
@@ -126,8 +127,8 @@ fn my_room(room: &MyRoom, open: Option<RoomId>, mine: &Mine) -> Markup {
     let here = open == Some(room.id);
     let unread = mine.unread.get(&room.id);
     html! {
-        li id={ "room-" (room.id) } data-room=(room.id) data-author=[room.partner.as_ref().map(|partner| partner.id)] data-unread=[counts(unread)] {
-            a class={ "row" @if here { " open" } } href=(path(&room.slug)) aria-current=[here.then_some("page")] {
+        li id={ "room-" (room.id) } .muted[is_muted(unread)] data-room=(room.id) data-author=[room.partner.as_ref().map(|partner| partner.id)] data-unread=[counts(unread)] {
+            a class={ "row in-[.muted]:text-t3" @if here { " open" } } href=(path(&room.slug)) aria-current=[here.then_some("page")] {
                 @match &room.partner {
                     Some(partner) => {
                         span class="with-dot max-md:*:[--size:40px]" {
@@ -148,24 +149,46 @@ fn my_room(room: &MyRoom, open: Option<RoomId>, mine: &Mine) -> Markup {
 }
 
 /// How many messages wait, for the script to add to: the count, the newest message, how often something was marked as
-/// unread, and the last message that was read.
+/// unread, the last message that was read, how many name the reader, and what they are told of.
 fn counts(unread: Option<&Unread>) -> Option<String> {
     let Unread {
         count,
         last_seq,
         version,
         read,
+        mentions,
+        level,
         ..
     } = unread?;
-    Some(format!("{count} {last_seq} {version} {read}"))
+    let level = level.as_str();
+    Some(format!("{count} {last_seq} {version} {read} {mentions} {level}"))
+}
+
+fn is_muted(unread: Option<&Unread>) -> bool {
+    unread.is_some_and(|unread| unread.level == Level::Nothing)
 }
 
 /// The badge of a room in which something waits; in a direct chat it is meant for the reader. The script draws the same.
 fn waiting(unread: Option<&Unread>, is_direct: bool) -> Markup {
-    let count = unread.map_or(0, |unread| unread.count);
+    let (count, mentions, level) = unread.map_or((0, 0, Level::All), |unread| {
+        (unread.count, unread.mentions, unread.level)
+    });
+    let shown = |count: i64| {
+        if count > 99 {
+            "99+".to_owned()
+        } else {
+            count.to_string()
+        }
+    };
     html! {
-        @if count > 0 {
-            span.badge.mine[is_direct] { @if count > 99 { "99+" } @else { (count) } }
+        @if level == Level::Nothing {
+            (icon("bell-off"))
+            span.visually-hidden { " muted" }
+        } @else if mentions > 0 {
+            span.badge.mine { "@ " (shown(mentions)) }
+            span.visually-hidden { " mentions" }
+        } @else if count > 0 {
+            span.badge.mine[is_direct] { (shown(count)) }
             span.visually-hidden { " unread" }
         }
     }
@@ -194,8 +217,8 @@ pub fn room_row(room: &ListedRoom) -> Markup {
 fn row(room: &ListedRoom, open: Open, unread: Option<&Unread>) -> Markup {
     let here = open == Open::Room(room.id);
     html! {
-        li id={ "room-" (room.id) } data-room=(room.id) data-key=(room.key) data-unread=[counts(unread)] {
-            a class={ "row" @if !room.joined { " other" } @if here { " open" } } href=(path(&room.slug))
+        li id={ "room-" (room.id) } .muted[is_muted(unread)] data-room=(room.id) data-key=(room.key) data-unread=[counts(unread)] {
+            a class={ "row in-[.muted]:text-t3" @if !room.joined { " other" } @if here { " open" } } href=(path(&room.slug))
                 aria-current=[here.then_some("page")]
             {
                 span.tile { (icon(if room.archived { "archive" } else { "hash" })) }

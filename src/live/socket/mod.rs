@@ -208,7 +208,7 @@ impl Socket {
             let loaded = held.run(async |db| mine::load(&self.app, db, &[user]).await).await?;
             if let Some(mine) = loaded.get(&user).filter(|mine| views::digest(mine) != **digest) {
                 self.push_to_person(Event::SideBarChanged(mine));
-                self.push_to_person(Event::UnreadCounted(&mine.unread));
+                self.push_to_person(Event::AllUnreadCounted(&mine.unread));
             }
         }
         if self.room.is_none() {

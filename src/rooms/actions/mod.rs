@@ -11,7 +11,7 @@ pub use invitations::{accept, decline, find_by_name, invite, manage, withdraw};
 pub use invites::{create as create_invite, join as join_by_invite, open as open_invite, revoke as revoke_invite};
 pub use members::{add, delete as delete_own, leave, leave_all, remove, set_role, update};
 pub use own::{create as create_own, find_direct, open_direct};
-pub use reading::{mark_unread, note_read};
+pub use reading::{mark_unread, note_read, set_level};
 use sqlx::{PgConnection, PgTransaction};
 
 use super::model::{EventKind, MemberRole, Membership, NewEvent, Room, RoomAddress, RoomName, Topic};

@@ -3,7 +3,7 @@
 use super::enter;
 use crate::bus::Event;
 use crate::ids::{Seq, UserId};
-use crate::rooms::model::{Read, RoomAddress};
+use crate::rooms::model::{Level, Read, RoomAddress};
 use crate::rooms::queries;
 use crate::{App, Error, Result};
 
@@ -26,5 +26,15 @@ pub async fn mark_unread(app: &App, user: UserId, slug: &str, seq: Seq) -> Resul
         .await?
         .ok_or(Error::NotFound)?;
     app.bus.publish(Event::ReadMoved { moves: vec![moved] });
+    Ok(())
+}
+
+/// Changes what of a room somebody is told of, on all of their pages.
+pub async fn set_level(app: &App, user: UserId, slug: &str, level: Level) -> Result<()> {
+    let room = enter(app, user, RoomAddress::Slug(slug)).await?.room.id;
+    if !queries::update_level(&app.db, user, room, level).await? {
+        return Err(Error::NotFound);
+    }
+    app.bus.publish(Event::SideBarChanged { people: vec![user] });
     Ok(())
 }

@@ -3,12 +3,14 @@
 mod invites;
 mod membership;
 mod names;
+mod reading;
 
 use chrono::{DateTime, Utc};
 
 pub use invites::{Invitation, Invite, Invited, OpenedInvite, Reachable, Terms};
 pub use membership::{History, Kind, MemberRole, Membership};
 pub use names::{RoomName, RoomTitle, Topic, path};
+pub use reading::{Level, Read, Unread};
 
 use crate::accounts::model::Author;
 use crate::ids::{Change, KeyId, Position, RoomId, Seq, UserId};
@@ -213,34 +215,6 @@ pub struct NewEvent {
     pub subject: Option<UserId>,
     /// When.
     pub at: DateTime<Utc>,
-}
-
-/// What waits for somebody in a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unread {
-    /// Which room.
-    pub room: RoomId,
-    /// Messages of others that they have not read; 100 stands for more.
-    pub count: i64,
-    /// The newest message that was counted or passed over.
-    pub last_seq: Seq,
-    /// How often they marked something as unread.
-    pub version: i64,
-    /// The last message that they have read, by that count.
-    pub read: Seq,
-}
-
-/// How far somebody says that they have read.
-#[derive(Debug, Clone, Copy)]
-pub struct Read {
-    /// Where.
-    pub room: RoomId,
-    /// Who.
-    pub user: UserId,
-    /// Up to which message.
-    pub seq: Seq,
-    /// How often they had marked something as unread, as far as the page knows.
-    pub version: Option<i64>,
 }
 
 /// A room that somebody makes.

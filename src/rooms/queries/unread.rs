@@ -4,7 +4,7 @@ use sqlx::{PgConnection, PgExecutor};
 
 use crate::bus::ReadMove;
 use crate::ids::{RoomId, Seq, UserId};
-use crate::rooms::model::{Read, Unread};
+use crate::rooms::model::{Level, Read, Unread};
 
 /// Of each of these people: what waits in each of their rooms.
 pub async fn list_unread(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx::Result<Vec<(UserId, Unread)>> {
@@ -14,7 +14,10 @@ pub async fn list_unread(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx::Re
         r#"SELECT m.user_id AS "user: UserId", m.room_id AS "room: RoomId", r.last_seq AS "last_seq: Seq", m.read_version,
                   m.read_seq AS "read: Seq",
                   CASE WHEN r.last_seq > m.read_seq
-                       THEN count_unread(m.room_id, m.user_id, GREATEST(m.read_seq, m.from_seq)) ELSE 0 END AS "count!"
+                       THEN count_unread(m.room_id, m.user_id, GREATEST(m.read_seq, m.from_seq)) ELSE 0 END AS "count!",
+                  CASE WHEN r.last_seq > m.read_seq
+                       THEN count_mentions(m.room_id, m.user_id, GREATEST(m.read_seq, m.from_seq)) ELSE 0 END AS "mentions!",
+                  m.notify
            FROM members m JOIN rooms r ON r.id = m.room_id
            WHERE m.user_id = ANY($1)"#,
         &people
@@ -43,7 +46,10 @@ pub async fn list_unread_in(
         r#"SELECT m.user_id AS "user: UserId", m.room_id AS "room: RoomId", r.last_seq AS "last_seq: Seq", m.read_version,
                   m.read_seq AS "read: Seq",
                   CASE WHEN r.last_seq > m.read_seq
-                       THEN count_unread(m.room_id, m.user_id, GREATEST(m.read_seq, m.from_seq)) ELSE 0 END AS "count!"
+                       THEN count_unread(m.room_id, m.user_id, GREATEST(m.read_seq, m.from_seq)) ELSE 0 END AS "count!",
+                  CASE WHEN r.last_seq > m.read_seq
+                       THEN count_mentions(m.room_id, m.user_id, GREATEST(m.read_seq, m.from_seq)) ELSE 0 END AS "mentions!",
+                  m.notify
            FROM members m JOIN rooms r ON r.id = m.room_id
            WHERE m.room_id = ANY($1) AND m.user_id = ANY($2)"#,
         &rooms,
@@ -64,6 +70,8 @@ struct UnreadRow {
     read_version: i64,
     read: Seq,
     count: i64,
+    mentions: i64,
+    notify: String,
 }
 
 impl UnreadRow {
@@ -71,6 +79,8 @@ impl UnreadRow {
         let unread = Unread {
             room: self.room,
             count: self.count,
+            mentions: self.mentions,
+            level: Level::parse(&self.notify).unwrap_or_default(),
             last_seq: self.last_seq,
             version: self.read_version,
             read: self.read,
@@ -109,6 +119,7 @@ pub async fn update_read(connection: &mut PgConnection, reads: &[Read]) -> sqlx:
            )
            SELECT room_id AS "room: RoomId", user_id AS "user: UserId", last_seq AS "last_seq: Seq",
                   read_version AS version, read_seq AS "read: Seq", count_unread(room_id, user_id, GREATEST(read_seq, from_seq)) AS "count!",
+                  count_mentions(room_id, user_id, GREATEST(read_seq, from_seq)) AS "mentions!",
                   CASE WHEN kind = 'direct' AND shows_receipts(room_id) THEN receipt_seq END AS "receipt: Seq"
            FROM moved"#,
         &rooms,
@@ -136,6 +147,7 @@ pub async fn update_unread(
            )
            SELECT room_id AS "room: RoomId", user_id AS "user: UserId", last_seq AS "last_seq: Seq",
                   read_version AS version, read_seq AS "read: Seq", count_unread(room_id, user_id, GREATEST(read_seq, from_seq)) AS "count!",
+                  count_mentions(room_id, user_id, GREATEST(read_seq, from_seq)) AS "mentions!",
                   NULL::bigint AS "receipt: Seq"
            FROM moved"#,
         user.0,
@@ -144,6 +156,17 @@ pub async fn update_unread(
     )
     .fetch_optional(connection)
     .await
+}
+
+/// Changes what of a room a member is told of; false when they are no member.
+pub async fn update_level(db: impl PgExecutor<'_>, user: UserId, room: RoomId, level: Level) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE members SET notify = $3 WHERE room_id = $1 AND user_id = $2",
+        room.0,
+        user.0,
+        level.as_str()
+    );
+    Ok(done.execute(db).await?.rows_affected() == 1)
 }
 
 /// Up to which message somebody has read a room, and the other person of a direct chat, if both let it be seen.

@@ -7,7 +7,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 60] = [
+const UNSAFE: [(&str, &str); 61] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -24,6 +24,7 @@ const UNSAFE: [(&str, &str); 60] = [
     ("/friends/requests", "username=bob"),
     ("/chat/room/General/read", "seq=1"),
     ("/chat/room/General/unread", "seq=1"),
+    ("/chat/room/General/notify", "level=nothing"),
     ("/chat/rooms", "title=Evil"),
     ("/chat/with/bob", ""),
     ("/chat/open", "name=General"),
