@@ -18,6 +18,7 @@
 //   form#composer > textarea[data-max]      .has-text while there is something to send; .counter near the limit;
 //                                           #composer-error says why something was not sent
 //   button[data-copy]                       copies the field with that id
+//   #readers, template#read-by              who has read the reader's own messages: see readers.js
 //   template#message-menu > details         the menu of a message
 //   template#muted-sign                     what stands at a room that is muted
 //   template#pending-message > li           .body, time; .note > .reason, button.retry, button.discard
@@ -43,6 +44,7 @@ import * as outbox from "./outbox.js";
 import * as password from "./password.js";
 import * as presence from "./presence.js";
 import * as profiles from "./profiles.js";
+import * as readers from "./readers.js";
 import * as scroll from "./scroll.js";
 import * as theme from "./theme.js";
 import * as timeline from "./timeline.js";
@@ -62,6 +64,6 @@ document.addEventListener("alpine:init", () => {
 // list last: by then all that is drawn is drawn.
 const parts = [
   logout, forms, menus, copy, profiles, password, theme, viewport, times, banner, members, outbox, composer, announcer,
-  timeline, connection, scroll, unread, typing, presence, messageMenu,
+  timeline, connection, scroll, unread, typing, presence, messageMenu, readers,
 ];
 for (const part of parts) part.start();

@@ -3,7 +3,7 @@
 // visible, with the focus, and at the end of the list.
 
 import { position } from "./cursor.js";
-import { ensure, find, list, me, room, roomId } from "./dom.js";
+import { ensure, find, list, room, roomId } from "./dom.js";
 import { onData, onFrame, onStatus, send } from "./connection.js";
 import { follows } from "./scroll.js";
 
@@ -17,8 +17,6 @@ const APART_MS = 1_000;
  * message that they have read, how many name them, and what they are told of ("all", "mentions" or "nothing").
  */
 const rooms = new Map();
-/** Up to where the other person of a direct chat has read. */
-let receipt = Number(room?.dataset.receipt ?? 0);
 /** Up to where this page said that it was read. */
 let said = Number(room?.dataset.read ?? 0);
 let timer = null;
@@ -86,19 +84,7 @@ function heard(data) {
     draw(id);
     moveUp(id);
   }
-  if (data.receipt?.room === roomId && data.receipt.author !== me) {
-    receipt = Math.max(receipt, data.receipt.seq);
-    tick();
-  }
   read();
-}
-
-/** Marks the reader's own messages that the other person has read. */
-function tick() {
-  if (receipt === 0) return;
-  for (const item of list.querySelectorAll(`.message[data-author="${CSS.escape(me)}"]:not(.read)`)) {
-    if (item.dataset.seq && Number(item.dataset.seq) <= receipt) item.classList.add("read");
-  }
 }
 
 /** Says what was read, if it was. */
@@ -117,7 +103,6 @@ function read() {
 function afterFrame() {
   learn();
   for (const id of rooms.keys()) if (!find(".badge", rowOf(id) ?? document)) draw(id);
-  if (list) tick();
   read();
 }
 
@@ -126,7 +111,6 @@ export function start() {
   onData(heard);
   onFrame(afterFrame);
   if (!list) return;
-  tick();
   onStatus(({ kind }) => kind === "open" && read());
   for (const name of ["focus", "visibilitychange"]) window.addEventListener(name, read, true);
   find("#scroller")?.addEventListener("scroll", read, { passive: true });

@@ -40,8 +40,30 @@ pub struct ReadMove {
     pub version: i64,
     /// The last message that they have read, by that count.
     pub read: Seq,
-    /// What the other person of a direct chat may know of it: up to which message.
-    pub receipt: Option<Seq>,
+    /// What others in the room may know of it.
+    pub receipt: Option<Receipt>,
+}
+
+/// What somebody has read, for others to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Up to which message.
+    pub seq: Seq,
+    /// Up to which one it was before.
+    pub before: Seq,
+    /// Who may know it, and how much of it.
+    pub shown: Shown,
+}
+
+/// How a receipt is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Shown {
+    /// By a tick, to the other person of a direct chat.
+    Ticked,
+    /// By the reader's name, in a room of a few people.
+    Named,
+    /// In a number, in a larger one.
+    Counted,
 }
 
 /// Something that happened.

@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{BusEvent, Event};
-use crate::ids::{Change, RoomId};
+use crate::ids::{Change, NodeId, RoomId};
 
 /// Rooms are spread over this many channels, so that a cluster can spread them over its nodes.
 const SHARDS: u128 = 4;
@@ -25,6 +25,8 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The task that talks to Redis: run it as long as the bus is used.
 pub struct RedisTask {
     redis: ConnectionManager,
+    /// Who publishes: what comes back of it is left out, because subscribers here had it at once.
+    node: NodeId,
     /// What the names of this chat's channels begin with.
     prefix: String,
     pushes: mpsc::UnboundedReceiver<PushInfo>,
@@ -55,6 +57,7 @@ impl RedisTask {
         let redis = ConnectionManager::new_lazy_with_config(Client::open(info)?, config)?;
         Ok(Self {
             redis,
+            node: NodeId::new(),
             prefix: format!("umbrachat:{chat}"),
             pushes,
             local,
@@ -121,7 +124,7 @@ impl RedisTask {
         }
         let mut pipeline = pipe();
         for (channel, events) in messages {
-            match serde_json::to_string(&events) {
+            match serde_json::to_string(&(self.node, &events)) {
                 Ok(text) => drop(pipeline.publish(channel, text).ignore()),
                 Err(error) => tracing::error!(%error, "events could not be written"),
             }
@@ -136,11 +139,12 @@ impl RedisTask {
             PushKind::Message => {
                 // The last part is the message, before it stands the channel.
                 let events = match push.data.last() {
-                    Some(Value::BulkString(bytes)) => serde_json::from_slice::<Vec<Event>>(bytes),
+                    Some(Value::BulkString(bytes)) => serde_json::from_slice::<(NodeId, Vec<Event>)>(bytes),
                     _ => return,
                 };
                 match events {
-                    Ok(events) => events
+                    Ok((node, _)) if node == self.node => {}
+                    Ok((_, events)) => events
                         .into_iter()
                         .for_each(|event| self.deliver(BusEvent::Event(event))),
                     // From a newer version, perhaps: whatever it said, a check of the database finds it.

@@ -71,6 +71,7 @@ pub fn routes(route: Route) -> Route {
             get(handlers::room_settings::show).post(handlers::room_settings::update),
         )
         .at("/chat/room/:name/delete", post(handlers::room_settings::destroy))
+        .at("/chat/room/:name/readers", get(handlers::rooms::show_readers))
         .at("/chat/room/:name/notify", post(handlers::rooms::set_level))
         .at("/chat/room/:name/messages/:seq/menu", get(handlers::messages::menu))
         .at(

@@ -56,6 +56,10 @@ pub(super) enum Event<'a> {
     ReadMoved(&'a ReadMove),
     /// The other person of a direct chat has read up to there.
     ReceiptMoved(RoomId, UserId, Seq),
+    /// These people have read the room up to there.
+    ReadersMoved(&'a [(&'a Author, Seq)]),
+    /// So many people have read the room up to the second message, who had read it up to the first before.
+    ReceiptsCounted(RoomId, &'a [((Seq, Seq), usize)]),
     /// So many messages of others came in rooms of the person, and so far these are: `{"<room>": [count, from, seq]}`.
     RoomsActive(&'a str),
     /// Somebody types in the room.
@@ -97,6 +101,8 @@ impl Event<'_> {
             Self::ReceiptMoved(room, reader, seq) => {
                 json!({"receipt": {"room": room, "author": reader, "seq": seq}}).to_string()
             }
+            Self::ReadersMoved(readers) => views::readers(readers).into_string(),
+            Self::ReceiptsCounted(room, spans) => json!({"receipts": {"room": room, "spans": spans}}).to_string(),
             Self::RoomsActive(rooms) => format!("{{\"active\":{{{rooms}}}}}"),
             Self::Typing(author) => views::typing(author).into_string(),
             Self::PresenceChanged(people) => json!({"presence": people}).to_string(),

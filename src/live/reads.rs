@@ -1,23 +1,28 @@
 //! How far people have read: what their pages say is gathered and stored for all of them at once, and what became of it is
-//! published to their other pages, and in a direct chat to the other person.
+//! published to their other pages, and to the others in the room as far as they may know it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sqlx::PgConnection;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::event::Event as PageEvent;
-use crate::App;
-use crate::bus::{BusEvent, Event, ReadMove};
-use crate::ids::{RoomId, UserId};
+use crate::accounts::model::Author;
+use crate::accounts::queries::list_authors;
+use crate::bus::{BusEvent, Event, ReadMove, Shown};
+use crate::database::within_limit;
+use crate::ids::{RoomId, Seq, UserId};
 use crate::realtime::Audience;
 use crate::rooms::actions::note_read;
 use crate::rooms::model::Read;
+use crate::rooms::queries::list_receipt_hiders;
+use crate::{App, Error, Result};
 
 /// What is said within this time is stored by one statement.
-const GATHER_TIME: Duration = Duration::from_millis(500);
+const GATHER_TIME: Duration = Duration::from_secs(1);
 /// Pause after a failure.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// So many are stored at once.
@@ -81,18 +86,64 @@ pub(super) async fn publish(app: &App) {
     let mut bus = app.bus.subscribe();
     while let Some(received) = bus.next().await {
         if let BusEvent::Event(Event::ReadMoved { moves }) = received {
-            for moved in moves {
-                publish_one(app, &moved).await;
+            for moved in &moves {
+                let frame = PageEvent::ReadMoved(moved).frame();
+                app.hub.publish(Audience::User(moved.user), &frame).await;
             }
+            publish_receipts(app, &moves).await;
         }
     }
 }
 
-async fn publish_one(app: &App, moved: &ReadMove) {
-    let frame = PageEvent::ReadMoved(moved).frame();
-    app.hub.publish(Audience::User(moved.user), &frame).await;
-    if let Some(seq) = moved.receipt {
-        let frame = PageEvent::ReceiptMoved(moved.room, moved.user, seq).frame();
-        app.hub.publish(Audience::Room(moved.room), &frame).await;
+/// Shows the others in each room who has read up to where, or how many have.
+async fn publish_receipts(app: &App, moves: &[ReadMove]) {
+    let (mut named, mut counted) = (Vec::new(), HashMap::<_, HashMap<_, usize>>::new());
+    for moved in moves.iter().filter(|moved| app.hub.is_open(moved.room)) {
+        let Some(receipt) = moved.receipt else { continue };
+        match receipt.shown {
+            Shown::Ticked => {
+                let frame = PageEvent::ReceiptMoved(moved.room, moved.user, receipt.seq).frame();
+                app.hub.publish(Audience::Room(moved.room), &frame).await;
+            }
+            Shown::Named => named.push((moved.room, moved.user, receipt.seq)),
+            Shown::Counted => {
+                let span = (receipt.before, receipt.seq);
+                *counted.entry(moved.room).or_default().entry(span).or_default() += 1;
+            }
+        }
     }
+    for (room, spans) in counted {
+        let spans: Vec<_> = spans.into_iter().collect();
+        let frame = PageEvent::ReceiptsCounted(room, &spans).frame();
+        app.hub.publish(Audience::Room(room), &frame).await;
+    }
+    if !named.is_empty()
+        && let Err(error) = publish_named(app, &named).await
+    {
+        tracing::debug!(%error, "it could not be shown who has read");
+    }
+}
+
+async fn publish_named(app: &App, named: &[(RoomId, UserId, Seq)]) -> Result<()> {
+    let people: Vec<_> = named.iter().map(|(_, user, _)| *user).collect();
+    let mut by_room: HashMap<RoomId, Vec<(&Author, Seq)>> = HashMap::new();
+    let rooms: HashSet<_> = named.iter().map(|(room, ..)| *room).collect();
+    let rooms: Vec<_> = rooms.into_iter().collect();
+    let load = async |db: &mut PgConnection| {
+        let authors = list_authors(&mut *db, &people).await?;
+        Ok::<_, Error>((authors, list_receipt_hiders(db, &rooms).await?))
+    };
+    let (authors, hiders) = within_limit(&app.db, load).await?;
+    for (room, user, seq) in named {
+        if let Some(author) = authors.iter().find(|author| author.id == *user) {
+            by_room.entry(*room).or_default().push((author, *seq));
+        }
+    }
+    for (room, readers) in by_room {
+        let hiders = hiders.iter().filter(|(of, _)| *of == room);
+        let hiders = hiders.map(|(_, user)| *user).collect();
+        let frame = PageEvent::ReadersMoved(&readers).frame();
+        app.hub.publish_except(room, &frame, &hiders).await;
+    }
+    Ok(())
 }

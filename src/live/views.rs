@@ -7,8 +7,8 @@ use super::event::Placement;
 use crate::accounts::model::Author;
 use crate::chat::Open;
 use crate::chat::mine::Mine;
-use crate::chat::views::{digest, mine, my_rooms, online as online_count, room_row};
-use crate::ids::{Change, RoomId};
+use crate::chat::views::{digest, mine, my_rooms, online as online_count, reader, room_row};
+use crate::ids::{Change, RoomId, Seq};
 use crate::messages::model::MessageView;
 use crate::messages::views::message;
 use crate::realtime::Covers;
@@ -62,6 +62,13 @@ pub(super) fn side_bar(shown: &Mine) -> Markup {
 /// Somebody types: the page's script takes the name out of there and shows it for a while.
 pub(super) fn typing(author: &Author) -> Markup {
     html! { hx-partial hx-target="#typing" hx-swap="beforeend" { b data-author=(author.id) { (author.name) } } }
+}
+
+/// Who has read up to where.
+pub(super) fn readers(readers: &[(&Author, Seq)]) -> Markup {
+    html! {
+        hx-partial hx-target="#readers" hx-swap="beforeend" { @for (author, seq) in readers { (reader(author, *seq)) } }
+    }
 }
 
 /// How many people are online in the room.

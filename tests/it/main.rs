@@ -42,6 +42,7 @@ mod pictures;
 mod parsers;
 mod plans;
 mod presence;
+mod receipts;
 mod refusals;
 mod profile;
 mod rooms;

@@ -7,14 +7,15 @@ use serde::Deserialize;
 
 use super::Page;
 use crate::accounts::CurrentUser;
-use crate::chat::views::Shown;
+use crate::chat::views::{Readers, Shown};
 use crate::chat::{Open, Shell, views};
 use crate::error::FieldErrors;
+use crate::ids::{Seq, UserId};
 use crate::messages::history;
-use crate::messages::model::Cursor;
+use crate::messages::model::{Cursor, History, Item};
 use crate::messages::views::{Draft, UnreadLine};
 use crate::rooms::actions::{self, enter};
-use crate::rooms::model::{Level, Membership, RoomAddress, path};
+use crate::rooms::model::{Kind, Level, Membership, RoomAddress, path};
 use crate::rooms::queries;
 use crate::text::fold;
 use crate::web::htmx::changed;
@@ -84,13 +85,16 @@ pub(super) async fn draw(
     } else {
         app.presence.count_with(room, user.id)
     };
-    let (read, receipt) = queries::find_read(&app.db, user.id, room).await?.unwrap_or_default();
-    let count = shell.mine.unread.get(&room).map_or(0, |unread| unread.count);
+    let (count, read) = match shell.mine.unread.get(&room) {
+        Some(unread) => (unread.count, unread.read),
+        None => (0, Seq(0)),
+    };
     let line = UnreadLine {
         reader: user.id,
         read,
         count,
     };
+    let readers = load_readers(app, membership, newest_of(&history, user.id)).await?;
     let own = shell.mine.rooms.iter().find(|own| own.id == room);
     let last_seen = match own.and_then(|own| own.partner.as_ref()) {
         Some(partner) => queries::find_last_seen(&app.db, user.id, partner.id).await?.flatten(),
@@ -101,11 +105,58 @@ pub(super) async fn draw(
         // Whoever looks back has not come to read on.
         unread: end.is_none().then_some(line),
         read,
-        receipt,
+        readers,
         online,
         last_seen,
     };
     Ok(views::room(&shell, membership, &shown, draft))
+}
+
+/// Who has read the messages of the viewer, of whom that one is the newest on the page.
+async fn load_readers(app: &App, membership: &Membership, newest: Option<Seq>) -> Result<Readers> {
+    let Membership { room, user, .. } = membership;
+    if room.kind == Kind::Direct {
+        let receipt = queries::find_receipt(&app.db, *user, room.id).await?;
+        return Ok(receipt.map_or(Readers::Unknown, Readers::Ticked));
+    }
+    Ok(match queries::find_readership(&app.db, room.id, *user).await? {
+        None => Readers::Unknown,
+        Some((true, _)) => Readers::Named(queries::list_readers(&app.db, room.id, *user).await?),
+        Some((false, own)) => {
+            let seq = newest.unwrap_or(Seq(0));
+            let count = match newest {
+                Some(seq) => queries::count_readers(&app.db, room.id, *user, seq).await?,
+                None => 0,
+            };
+            Readers::Counted { count, seq, own }
+        }
+    })
+}
+
+fn newest_of(history: &History, user: UserId) -> Option<Seq> {
+    let own = history.items.iter().rev().find_map(|one| match one {
+        Item::Message(message) | Item::Altered(message) if message.author.id == user => Some(message.seq),
+        _ => None,
+    });
+    own
+}
+
+/// Of which message it is asked who has read it.
+#[derive(Deserialize)]
+pub struct Newest {
+    seq: Option<i64>,
+}
+
+/// Who has read the messages of the viewer: for a page that was not connected for a while.
+#[handler]
+pub async fn show_readers(
+    app: Data<&App>,
+    user: CurrentUser,
+    Path(slug): Path<String>,
+    Query(Newest { seq }): Query<Newest>,
+) -> Result<Markup> {
+    let membership = enter(&app, user.id, RoomAddress::Slug(&slug)).await?;
+    Ok(views::readers(&load_readers(&app, &membership, seq.map(Seq)).await?))
 }
 
 /// What of a room the viewer is told of.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
+use super::readers::{Readers, readers};
 use super::{frame, page};
 use crate::accounts::model::Author;
 use crate::chat::Shell;
@@ -23,8 +24,8 @@ pub struct Shown {
     pub unread: Option<UnreadLine>,
     /// The last message that the reader has read.
     pub read: Seq,
-    /// The last one that the other person of a direct chat has read, if both let it be seen.
-    pub receipt: Option<Seq>,
+    /// Who has read the reader's messages.
+    pub readers: Readers,
     /// How many members are here now.
     pub online: usize,
     /// When the friend was last online whose direct chat it is, if they let it be seen.
@@ -50,7 +51,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
     let socket = is_open.then(|| format!("/ws/chatroom/{}", room.slug));
     let sheet = html! {
         section #room .room data-room=(room.id) data-slug=(room.slug) data-change=(room.last_change) data-me=(viewer.id)
-            data-read=(shown.read) data-receipt=[shown.receipt] data-origins=(shell.origins.join(" "))
+            data-read=(shown.read) data-origins=(shell.origins.join(" "))
             hx-ws:connect=[socket] hx-trigger="load, chat:reconnect" hx-swap="none"
         {
             @if is_open {
@@ -88,6 +89,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
                 }
                 @if room.kind != Kind::Direct { (members_panel(room)) }
             }
+            (readers(&shown.readers))
             template #pending-message { (pending(&me)) }
             template #message-menu { (menu_opener()) }
         }

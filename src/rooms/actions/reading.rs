@@ -9,9 +9,7 @@ use crate::{App, Error, Result};
 
 /// Notes how far people have read, each in a room of theirs, and tells their other pages. What was read before stays so.
 pub async fn note_read(app: &App, reads: &[Read]) -> Result<()> {
-    let mut tx = app.db.begin().await?;
-    let moves = queries::update_read(&mut tx, reads).await?;
-    tx.commit().await?;
+    let moves = queries::update_read(&app.db, reads).await?;
     if !moves.is_empty() {
         app.bus.publish(Event::ReadMoved { moves });
     }
@@ -21,10 +19,8 @@ pub async fn note_read(app: &App, reads: &[Read]) -> Result<()> {
 /// Makes that message of a room the first one that somebody has not read, and tells their other pages.
 pub async fn mark_unread(app: &App, user: UserId, slug: &str, seq: Seq) -> Result<()> {
     let room = enter(app, user, RoomAddress::Slug(slug)).await?.room.id;
-    let mut db = app.db.acquire().await?;
-    let moved = queries::update_unread(&mut db, user, room, seq)
-        .await?
-        .ok_or(Error::NotFound)?;
+    let moved = queries::update_unread(&app.db, user, room, seq).await?;
+    let moved = moved.ok_or(Error::NotFound)?;
     app.bus.publish(Event::ReadMoved { moves: vec![moved] });
     Ok(())
 }

@@ -11,6 +11,7 @@ mod invitations;
 mod invites;
 mod list;
 mod members;
+mod receipts;
 mod unread;
 
 use chrono::{DateTime, Utc};
@@ -29,6 +30,7 @@ pub use invitations::*;
 pub use invites::*;
 pub use list::*;
 pub use members::*;
+pub use receipts::*;
 pub use unread::*;
 
 /// A room as the queries below select it.

@@ -1,8 +1,8 @@
 //! The SQL of how far people have read.
 
-use sqlx::{PgConnection, PgExecutor};
+use sqlx::PgExecutor;
 
-use crate::bus::ReadMove;
+use crate::bus::{ReadMove, Receipt, Shown};
 use crate::ids::{RoomId, Seq, UserId};
 use crate::rooms::model::{Level, Read, Unread};
 
@@ -91,71 +91,100 @@ impl UnreadRow {
 
 /// Moves on how far these people have read, each in one room, and returns those that moved. A page that knows of an older
 /// version than the one that is stored does not move it.
-pub async fn update_read(connection: &mut PgConnection, reads: &[Read]) -> sqlx::Result<Vec<ReadMove>> {
+pub async fn update_read(db: impl PgExecutor<'_>, reads: &[Read]) -> sqlx::Result<Vec<ReadMove>> {
     let rooms: Vec<_> = reads.iter().map(|read| read.room.0).collect();
     let people: Vec<_> = reads.iter().map(|read| read.user.0).collect();
     let seqs: Vec<_> = reads.iter().map(|read| read.seq.0).collect();
     let versions: Vec<_> = reads.iter().map(|read| read.version).collect();
     // Locked in one order, so that two nodes do not wait for each other.
-    sqlx::query!(
-        "SELECT FROM members m JOIN UNNEST($1::uuid[], $2::uuid[]) AS g (room_id, user_id)
-             ON m.room_id = g.room_id AND m.user_id = g.user_id
-         ORDER BY m.room_id, m.user_id FOR NO KEY UPDATE OF m",
-        &rooms,
-        &people
-    )
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query_as!(
-        ReadMove,
-        r#"WITH moved AS (
+    let rows = sqlx::query!(
+        r#"WITH g AS (
+               SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) AS g (room_id, user_id, seq, version)
+           ), locked AS (
+               SELECT m.room_id, m.user_id, m.receipt_seq AS before, g.seq, g.version
+               FROM members m JOIN g ON m.room_id = g.room_id AND m.user_id = g.user_id
+               ORDER BY m.room_id, m.user_id FOR NO KEY UPDATE OF m
+           ), moved AS (
                UPDATE members m SET read_seq = LEAST(g.seq, r.last_seq),
                                     receipt_seq = GREATEST(m.receipt_seq, LEAST(g.seq, r.last_seq))
-               FROM UNNEST($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) AS g (room_id, user_id, seq, version)
-               JOIN rooms r ON r.id = g.room_id
+               FROM locked g JOIN rooms r ON r.id = g.room_id
                WHERE m.room_id = g.room_id AND m.user_id = g.user_id AND m.read_seq < LEAST(g.seq, r.last_seq)
                      AND m.read_version = coalesce(g.version, m.read_version)
-               RETURNING m.room_id, m.user_id, m.read_seq, m.receipt_seq, m.from_seq, m.read_version, r.last_seq, r.kind
+               RETURNING m.room_id, m.user_id, m.read_seq, m.receipt_seq, g.before, m.from_seq, m.read_version, r.last_seq, r.kind
+           ), shown AS (
+               SELECT room_id, CASE WHEN has_few_members(room_id) THEN 'named' ELSE 'counted' END AS shown
+               FROM (SELECT DISTINCT room_id FROM moved WHERE kind <> 'direct') s
            )
-           SELECT room_id AS "room: RoomId", user_id AS "user: UserId", last_seq AS "last_seq: Seq",
-                  read_version AS version, read_seq AS "read: Seq", count_unread(room_id, user_id, GREATEST(read_seq, from_seq)) AS "count!",
-                  count_mentions(room_id, user_id, GREATEST(read_seq, from_seq)) AS "mentions!",
-                  CASE WHEN kind = 'direct' AND shows_receipts(room_id) THEN receipt_seq END AS "receipt: Seq"
-           FROM moved"#,
+           SELECT m.room_id AS "room: RoomId", m.user_id AS "user: UserId", m.last_seq AS "last_seq: Seq",
+                  m.read_version, m.read_seq AS "read: Seq", m.receipt_seq AS "receipt: Seq", m.before AS "before: Seq",
+                  count_unread(m.room_id, m.user_id, GREATEST(m.read_seq, m.from_seq)) AS "count!",
+                  count_mentions(m.room_id, m.user_id, GREATEST(m.read_seq, m.from_seq)) AS "mentions!",
+                  CASE WHEN m.kind = 'direct' THEN CASE WHEN shows_receipts(m.room_id) THEN 'ticked' END
+                       WHEN NOT u.receipts_hidden THEN s.shown END AS shown
+           FROM moved m JOIN users u ON u.id = m.user_id LEFT JOIN shown s ON s.room_id = m.room_id"#,
         &rooms,
         &people,
         &seqs,
         &versions as &[Option<i64>]
-    )
-    .fetch_all(connection)
-    .await
+    );
+    let rows = rows.fetch_all(db).await?.into_iter();
+    let moves = rows.map(|row| {
+        let shown = match row.shown.as_deref() {
+            Some("ticked") => Some(Shown::Ticked),
+            Some("named") => Some(Shown::Named),
+            Some("counted") => Some(Shown::Counted),
+            _ => None,
+        };
+        let receipt = shown.filter(|_| row.receipt > row.before).map(|shown| Receipt {
+            seq: row.receipt,
+            before: row.before,
+            shown,
+        });
+        ReadMove {
+            room: row.room,
+            user: row.user,
+            count: row.count,
+            mentions: row.mentions,
+            last_seq: row.last_seq,
+            version: row.read_version,
+            read: row.read,
+            receipt,
+        }
+    });
+    Ok(moves.collect())
 }
 
 /// Makes that message the first unread one of a member; None when they are no member.
 pub async fn update_unread(
-    connection: &mut PgConnection,
+    db: impl PgExecutor<'_>,
     user: UserId,
     room: RoomId,
     seq: Seq,
 ) -> sqlx::Result<Option<ReadMove>> {
-    sqlx::query_as!(
-        ReadMove,
+    let row = sqlx::query!(
         r#"WITH moved AS (
                UPDATE members m SET read_seq = LEAST(GREATEST($3::bigint - 1, 0), r.last_seq), read_version = read_version + 1
                FROM rooms r WHERE r.id = $2 AND m.room_id = r.id AND m.user_id = $1
                RETURNING m.room_id, m.user_id, m.read_seq, m.from_seq, m.read_version, r.last_seq
            )
-           SELECT room_id AS "room: RoomId", user_id AS "user: UserId", last_seq AS "last_seq: Seq",
-                  read_version AS version, read_seq AS "read: Seq", count_unread(room_id, user_id, GREATEST(read_seq, from_seq)) AS "count!",
-                  count_mentions(room_id, user_id, GREATEST(read_seq, from_seq)) AS "mentions!",
-                  NULL::bigint AS "receipt: Seq"
+           SELECT last_seq AS "last_seq: Seq", read_version, read_seq AS "read: Seq",
+                  count_unread(room_id, user_id, GREATEST(read_seq, from_seq)) AS "count!",
+                  count_mentions(room_id, user_id, GREATEST(read_seq, from_seq)) AS "mentions!"
            FROM moved"#,
         user.0,
         room.0,
         seq.0
-    )
-    .fetch_optional(connection)
-    .await
+    );
+    Ok(row.fetch_optional(db).await?.map(|row| ReadMove {
+        room,
+        user,
+        count: row.count,
+        mentions: row.mentions,
+        last_seq: row.last_seq,
+        version: row.read_version,
+        read: row.read,
+        receipt: None,
+    }))
 }
 
 /// Changes what of a room a member is told of; false when they are no member.
@@ -167,24 +196,6 @@ pub async fn update_level(db: impl PgExecutor<'_>, user: UserId, room: RoomId, l
         level.as_str()
     );
     Ok(done.execute(db).await?.rows_affected() == 1)
-}
-
-/// Up to which message somebody has read a room, and the other person of a direct chat, if both let it be seen.
-pub async fn find_read(
-    db: impl PgExecutor<'_>,
-    user: UserId,
-    room: RoomId,
-) -> sqlx::Result<Option<(Seq, Option<Seq>)>> {
-    let row = sqlx::query!(
-        r#"SELECT m.read_seq AS "read: Seq",
-                  CASE WHEN r.kind = 'direct' AND shows_receipts(r.id) THEN (
-                      SELECT o.receipt_seq FROM members o WHERE o.room_id = m.room_id AND o.user_id <> m.user_id
-                  ) END AS "receipt: Seq"
-           FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND m.room_id = $2"#,
-        user.0,
-        room.0
-    );
-    Ok(row.fetch_optional(db).await?.map(|row| (row.read, row.receipt)))
 }
 
 /// How many messages each author wrote in each of these rooms after that message.
