@@ -22,6 +22,7 @@
 //   template#message-menu > details         the menu of a message
 //   template#muted-sign                     what stands at a room that is muted
 //   template#pending-message > li           .body, time; .note > .reason, button.retry, button.discard
+//   #switch-row, template#switcher          the quick switcher, shown in #dialog: #switch-q, #switched [role=option]
 //   template#unsent-question                asked in #dialog before a log-out; the focus returns to summary#account
 //
 // It dispatches two events. `mine:changed` on the body: something came that concerns the reader's own people or rooms.
@@ -46,6 +47,7 @@ import * as presence from "./presence.js";
 import * as profiles from "./profiles.js";
 import * as readers from "./readers.js";
 import * as scroll from "./scroll.js";
+import * as switcher from "./switcher.js";
 import * as theme from "./theme.js";
 import * as timeline from "./timeline.js";
 import * as times from "./times.js";
@@ -63,7 +65,7 @@ document.addEventListener("alpine:init", () => {
 // The question before a log-out comes before the forms. Watchers of the connection come before it, and the place in the
 // list last: by then all that is drawn is drawn.
 const parts = [
-  logout, forms, menus, copy, profiles, password, theme, viewport, times, banner, members, outbox, composer, announcer,
-  timeline, connection, scroll, unread, typing, presence, messageMenu, readers,
+  logout, forms, menus, copy, profiles, switcher, password, theme, viewport, times, banner, members, outbox, composer,
+  announcer, timeline, connection, scroll, unread, typing, presence, messageMenu, readers,
 ];
 for (const part of parts) part.start();

@@ -1,5 +1,5 @@
 // A click on a person's name opens their profile as a card over the page, where there is room for one. On a phone, with a
-// key held down, and without this script the link leads to its page.
+// key held down, from the quick switcher, and without this script the link leads to its page.
 
 const ROOMY = window.matchMedia("(width >= 768px)");
 
@@ -7,7 +7,7 @@ export function start() {
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.('a[href^="/@"]');
     const isPlain = event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
-    if (!link || !isPlain || event.defaultPrevented || !ROOMY.matches || link.closest("form")) return;
+    if (!link || !isPlain || event.defaultPrevented || !ROOMY.matches || link.closest("form, #switched")) return;
     event.preventDefault();
     window.htmx.ajax("GET", link.href, { source: link, target: "#dialog", swap: "innerHTML" });
   });

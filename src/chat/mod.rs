@@ -6,6 +6,7 @@
 pub mod handlers;
 pub mod mine;
 mod shell;
+pub mod switcher;
 pub mod views;
 
 use poem::{Route, get, post};
@@ -17,6 +18,7 @@ pub use shell::{Open, Shell};
 pub fn routes(route: Route) -> Route {
     route
         .at("/chat/", get(handlers::rooms::index))
+        .at("/chat/switch", get(handlers::switcher::show))
         .at("/chat/me.css", get(handlers::style::show))
         .at("/@:username", get(handlers::profile::show))
         .at("/friends", get(handlers::friends::index))

@@ -110,7 +110,7 @@ pub fn shell(ctx: &Ctx, title: &str, side_bar: Markup, sheet: Markup) -> Markup 
             }
         }
         // What htmx puts into it is shown over the page.
-        dialog #dialog .dialog x-data="dialog" aria-label="Question" {}
+        dialog #dialog class="dialog md:has-[#switch-q]:mt-27.5 md:has-[#switch-q]:w-150" x-data="dialog" aria-label="Question" {}
     };
     document(ctx, title, "in-shell", true, &body)
 }

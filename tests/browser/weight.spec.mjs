@@ -30,8 +30,8 @@ const PUBLIC = [
   ["/accounts/signup", OUTSIDE, 24_500],
 ];
 const CHAT = [
-  ["/chat/", INSIDE, 84_000],
-  ["/chat/room/General", INSIDE, 92_000],
+  ["/chat/", INSIDE, 85_700],
+  ["/chat/room/General", INSIDE, 93_100],
 ];
 const SIZES = { phone: PHONE, desktop: {} };
 

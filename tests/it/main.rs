@@ -54,5 +54,6 @@ mod unfit;
 mod unread;
 mod typing;
 mod storms;
+mod switcher;
 mod subscriptions;
 mod writer;

@@ -1,5 +1,5 @@
-//! The chat's addresses: rooms, the ways into them, their messages, members and settings, people, and the viewer's own
-//! style.
+//! The chat's addresses: rooms, the ways into them, their messages, members and settings, people, the quick switcher, and the
+//! viewer's own style.
 
 pub mod friends;
 pub mod invitations;
@@ -11,6 +11,7 @@ pub mod profile;
 pub mod room_settings;
 pub mod rooms;
 pub mod style;
+pub mod switcher;
 
 use serde::Deserialize;
 use uuid::Uuid;

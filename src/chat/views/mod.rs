@@ -1,5 +1,5 @@
-//! The chat's pages: the side bar, the home, a room, its members and settings, the page to join one, and people's
-//! profiles.
+//! The chat's pages: the side bar, the home, a room, its members and settings, the page to join one, the quick
+//! switcher, and people's profiles.
 
 mod friends;
 mod home;
@@ -12,6 +12,7 @@ mod readers;
 mod room;
 mod room_settings;
 mod side_bar;
+mod switcher;
 
 pub use friends::{Found, Section, found, friends, search};
 pub use home::{home, join};
@@ -24,6 +25,7 @@ pub use readers::{Readers, reader, readers};
 pub use room::{Shown, levels, lost, online, room, unsent};
 pub use room_settings::{SettingsForm, room_settings};
 pub use side_bar::{digest, mine, my_rooms, room_row};
+pub use switcher::{switched, switcher};
 
 use maud::{Markup, html};
 

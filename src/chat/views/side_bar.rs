@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use maud::{Markup, html};
 
+use super::switcher::jump;
 use crate::chat::mine::Mine;
 use crate::chat::{Open, Shell};
 use crate::ids::RoomId;
@@ -26,6 +27,7 @@ pub fn side_bar(shell: &Shell<'_>) -> Markup {
                 p class="flex-1 text-24 font-650 tracking-title md:hidden" { "Chats" }
                 (account(ctx, viewer))
             }
+            (jump(ctx))
             nav class="min-h-0 flex-1 overflow-y-auto overscroll-contain px-2.5 pt-1.5 pb-4 [scrollbar-width:thin] max-md:px-2" aria-label="Chats" {
                 @if viewer.is_admin {
                     a class={ "row" @if open == Open::Admin { " open" } } href="/admin/"
@@ -169,7 +171,7 @@ fn is_muted(unread: Option<&Unread>) -> bool {
 }
 
 /// The badge of a room in which something waits; in a direct chat it is meant for the reader. The script draws the same.
-fn waiting(unread: Option<&Unread>, is_direct: bool) -> Markup {
+pub(super) fn waiting(unread: Option<&Unread>, is_direct: bool) -> Markup {
     let (count, mentions, level) = unread.map_or((0, 0, Level::All), |unread| {
         (unread.count, unread.mentions, unread.level)
     });

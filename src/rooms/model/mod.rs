@@ -4,6 +4,7 @@ mod invites;
 mod membership;
 mod names;
 mod reading;
+mod switcher;
 
 use chrono::{DateTime, Utc};
 
@@ -11,6 +12,7 @@ pub use invites::{Invitation, Invite, Invited, OpenedInvite, Reachable, Terms};
 pub use membership::{History, Kind, MemberRole, Membership};
 pub use names::{RoomName, RoomTitle, Topic, path};
 pub use reading::{Level, Read, Unread};
+pub use switcher::OpenRoom;
 
 use crate::accounts::model::Author;
 use crate::ids::{Change, KeyId, Position, RoomId, Seq, UserId};

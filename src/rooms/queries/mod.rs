@@ -1,7 +1,7 @@
 //! The SQL of rooms and members; of what happened in them in `events`, of the list of public rooms in `list`, of
 //! direct chats and of what is somebody's own in `direct`, of who belongs to a room in `members`, of invitations in
 //! `invitations`, of links into rooms in `invites`, for administrators in `admin`,
-//! of the end of rooms in `deletion`.
+//! of the end of rooms in `deletion`, of what somebody can go to in `switcher`.
 
 mod admin;
 mod deletion;
@@ -12,6 +12,7 @@ mod invites;
 mod list;
 mod members;
 mod receipts;
+mod switcher;
 mod unread;
 
 use chrono::{DateTime, Utc};
@@ -31,6 +32,7 @@ pub use invites::*;
 pub use list::*;
 pub use members::*;
 pub use receipts::*;
+pub use switcher::*;
 pub use unread::*;
 
 /// A room as the queries below select it.

@@ -143,6 +143,7 @@ async fn row_14_every_answer_has_the_security_headers(pool: PgPool) {
         "/settings/blocks",
         "/friends",
         "/chat/rooms",
+        "/chat/switch?q=alice",
         "/chat/with/alice",
         "/invitations",
         "/chat/room/General/invites",
