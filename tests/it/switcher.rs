@@ -73,6 +73,8 @@ async fn the_most_recent_come_first_and_then_what_can_be_joined(pool: PgPool) {
     assert_eq!(entries(alice, "2026 gem").await, [own]);
     assert_eq!(entries(alice, "@bo").await, [direct]);
     assert_eq!(entries(alice, "nothing like it").await, [""; 0]);
+    let glen = room(&make_room(alice, "A glen", &[]).await);
+    assert_eq!(entries(alice, "gen").await, [general, own, &glen]);
     let found = text(alice, "ge").await;
     assert!(found.contains("<mark") && found.contains(">Ge</mark>nera"), "{found}");
     assert!(found.contains("Join or create the room “<bdi>ge</bdi>”"), "{found}");
