@@ -2,7 +2,8 @@
 // are put in the place of the old ones wherever an element carries the same `data-author`: a message, an event, the side
 // bar's account. The name is the `<bdi>` in `.author`. Who deleted their account has no username and no profile any more.
 
-import { find } from "./dom.js";
+import { find, list } from "./dom.js";
+import { fold } from "./folding.js";
 
 /** After a frame of the socket. */
 export function afterFrame(html) {
@@ -25,4 +26,5 @@ export function afterFrame(html) {
       }
     }
   }
+  if (list) fold();
 }

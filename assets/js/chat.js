@@ -8,7 +8,8 @@
 //   #connection.banner > p > strong         texts and countdown are written there; a button "Try now"
 //   .disconnected                           set on #room or #inbox while there is no connection: dots go hollow
 //   #room.closed                            set when nothing can be sent any more
-//   #scroller > ol#messages                 li#m-<seq> and li#e-<change>, #older first, unconfirmed ones last
+//   #scroller > ol#messages                 li#m-<seq> and li#e-<change>[data-kind], #older first, unconfirmed ones last
+//   template#folded-events > li.folded      button > span: sums up many events in a row
 //   [data-author] .author, .avatar          how that person is shown; a link to /@<username> opens in #dialog
 //   [data-presence]                         whether that friend is online
 //   details.members[open]                   the members stand beside the messages, in #members-panel
@@ -35,6 +36,7 @@ import * as composer from "./composer.js";
 import * as connection from "./connection.js";
 import * as copy from "./copy.js";
 import { crop } from "./crop.js";
+import * as folding from "./folding.js";
 import * as forms from "./forms.js";
 import { dialog } from "./dialog.js";
 import * as logout from "./logout.js";
@@ -66,6 +68,6 @@ document.addEventListener("alpine:init", () => {
 // list last: by then all that is drawn is drawn.
 const parts = [
   logout, forms, menus, copy, profiles, switcher, password, theme, viewport, times, banner, members, outbox, composer,
-  announcer, timeline, connection, scroll, unread, typing, presence, messageMenu, readers,
+  announcer, folding, timeline, connection, scroll, unread, typing, presence, messageMenu, readers,
 ];
 for (const part of parts) part.start();

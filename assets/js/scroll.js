@@ -17,6 +17,11 @@ const isAtEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clie
 /** Whether the page follows new messages. */
 export const follows = () => following;
 
+/** After the reader opened or closed something in the list: it stands still. */
+export function lookAgain() {
+  following = isAtEnd();
+}
+
 export function toEnd() {
   following = true;
   scroller.scrollTop = scroller.scrollHeight;
@@ -39,18 +44,20 @@ export function addWaiting(number) {
 
 /** Remembers where the first message in view stands, right before the list changes. */
 function keepPlace() {
+  place = null;
   const edge = scroller.getBoundingClientRect().top;
   for (const item of list.children) {
     // The sentinel is replaced by what it loads: it cannot hold a place, nor can what stands between messages.
-    if (item.id === "older" || !item.dataset.seq) continue;
+    if (item.id === "older" || !item.dataset.seq || item.hidden) continue;
     // By its lower edge: a day chip at its top may come or go with what stands before it.
     const { bottom } = item.getBoundingClientRect();
-    if (bottom > edge) {
-      place = { item, id: item.id, bottom };
-      return;
-    }
+    if (bottom <= edge) continue;
+    place ??= { item, id: item.id, bottom };
+    // An event may be folded away.
+    if (item.id.startsWith("e-")) continue;
+    place = { item, id: item.id, bottom };
+    return;
   }
-  place = null;
 }
 
 /** After the list changed: back to the end, or to where the reader was. Before the next paint. */

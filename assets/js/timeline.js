@@ -4,6 +4,7 @@
 
 import { announce } from "./announcer.js";
 import { list, me, roomId } from "./dom.js";
+import { fold } from "./folding.js";
 import * as outbox from "./outbox.js";
 import { roomPath } from "./roomList.js";
 import * as scroll from "./scroll.js";
@@ -67,6 +68,7 @@ function trim() {
   const cut = items.length - KEPT;
   if (cut <= 0) return;
   for (const item of items.slice(0, cut)) item.remove();
+  fold();
 
   const [seq, event] = rank(items[cut]);
   // An event stands after the message whose number it has.
@@ -114,6 +116,7 @@ function settle(records) {
 
   localise(items);
   outbox.keepLast();
+  fold();
   scroll.restorePlace();
   scroll.addWaiting(fresh.length);
   announce(fresh);

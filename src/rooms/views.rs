@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::model::{EventKind, RoomEvent};
 use crate::accounts::views::linked_names;
 use crate::web::components::time;
+use crate::web::icons::icon;
 
 /// A line in the stream, like "Ana joined". The same for every reader.
 pub fn event(event: &RoomEvent) -> Markup {
@@ -23,7 +24,7 @@ pub fn event(event: &RoomEvent) -> Markup {
         EventKind::Restored => "opened the room again",
     };
     html! {
-        li id={ "e-" (event.change) } class="event" data-seq=(event.after_seq) data-change=(event.change) {
+        li id={ "e-" (event.change) } class="event" data-kind=(event.kind.as_str()) data-seq=(event.after_seq) data-change=(event.change) {
             p data-author=(event.actor.id) {
                 (linked_names(&event.actor))
                 " " (did)
@@ -41,6 +42,18 @@ pub fn event(event: &RoomEvent) -> Markup {
                 }
             }
             (time(&event.at))
+        }
+    }
+}
+
+/// What the script clones to stand for many such lines in a row.
+pub fn folded() -> Markup {
+    html! {
+        li class="event folded" {
+            button type="button" aria-expanded="false" class="group inline-flex max-w-full items-center gap-1.5 rounded-chip px-2 py-0.5 transition-colors hover:text-t1 touch:min-h-11" {
+                span class="wrap-anywhere" {}
+                span class="group-aria-expanded:rotate-180 *:size-3.5" { (icon("chevron-down")) }
+            }
         }
     }
 }

@@ -7,6 +7,12 @@ const field = (page) => page.getByRole("combobox", { name: "Jump to a room or a 
 const options = (page) => page.locator("#switched").getByRole("option");
 const chosen = (page) => page.locator("#switched [aria-selected=true]");
 
+/** Opens it by its keys, once the page's script is there. */
+async function shortcut(page) {
+  await page.waitForLoadState();
+  await page.keyboard.press("Control+k");
+}
+
 /** Somebody with two rooms of their own and a friend, in a public room. */
 async function cast(person, newRoom, look = {}) {
   const [ada, bob] = [await person("Ada", look), await person("Bob")];
@@ -21,7 +27,7 @@ async function cast(person, newRoom, look = {}) {
 test("rooms and people are reached by keys alone", async ({ person, newRoom }) => {
   const { ada, bob, titles, room } = await cast(person, newRoom);
   await composer(ada).fill("half a sentence");
-  await ada.keyboard.press("Control+k");
+  await shortcut(ada);
   await expect(field(ada)).toBeFocused();
   await expect(chosen(ada)).toHaveText(room);
   await expect(field(ada)).toHaveAttribute("aria-activedescendant", "switch-0");
@@ -32,7 +38,7 @@ test("rooms and people are reached by keys alone", async ({ person, newRoom }) =
   await expect(composer(ada)).toHaveValue("half a sentence");
 
   // Up and down, round the ends, to the first and to the last.
-  await ada.keyboard.press("Control+k");
+  await shortcut(ada);
   await ada.keyboard.type("gem");
   await expect(options(ada)).toHaveCount(3);
   await expect(ada.locator("#switch-count")).toHaveText("2 results");
@@ -57,7 +63,7 @@ test("rooms and people are reached by keys alone", async ({ person, newRoom }) =
   await ada.keyboard.press("Enter");
   await expect(ada.getByRole("heading", { name: titles[0] })).toBeVisible();
 
-  await ada.keyboard.press("Control+k");
+  await shortcut(ada);
   await ada.keyboard.type(`@${bob.person.username}`);
   await ada.keyboard.press("Enter");
   await expect(ada).toHaveURL(new RegExp(`/@${bob.person.username}$`));
@@ -65,14 +71,14 @@ test("rooms and people are reached by keys alone", async ({ person, newRoom }) =
   // From a page that is no room, and to the direct chat once there is one.
   await post(ada.context(), "/chat/", `/chat/with/${bob.person.username}`, {});
   await ada.goto("/friends");
-  await ada.keyboard.press("Control+k");
+  await shortcut(ada);
   await ada.keyboard.type(bob.person.username);
   await ada.keyboard.press("Enter");
   await expect(ada.locator("#room")).toBeVisible();
   await expect(ada.getByRole("heading", { name: "Bob" })).toBeVisible();
 
   // What is not there can be made.
-  await ada.keyboard.press("Control+k");
+  await shortcut(ada);
   const made = unique("new");
   await ada.keyboard.type(made);
   await ada.keyboard.press("End");
@@ -81,7 +87,7 @@ test("rooms and people are reached by keys alone", async ({ person, newRoom }) =
   await expect(ada.locator("#field-title")).toHaveValue(made);
 
   // A public room of that name is joined.
-  await ada.keyboard.press("Control+k");
+  await shortcut(ada);
   await ada.keyboard.type(room);
   await ada.keyboard.press("Enter");
   await expect(ada).toHaveURL(new RegExp(`/chat/room/${room}$`));

@@ -11,6 +11,7 @@ use crate::ids::Seq;
 use crate::messages::model::History;
 use crate::messages::views::{Draft, UnreadLine, composer, history, menu_opener, pending};
 use crate::rooms::model::{Kind, Level, Membership, Room, path};
+use crate::rooms::views::folded;
 use crate::web::components::{avatar, back_to_chats, csrf_field, empty_state, presence, profile_path};
 use crate::web::icons::icon;
 use crate::web::{Ctx, Viewer, layout};
@@ -92,6 +93,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
             (readers(&shown.readers))
             template #pending-message { (pending(&me)) }
             template #message-menu { (menu_opener()) }
+            template #folded-events { (folded()) }
         }
     };
     if is_open {
