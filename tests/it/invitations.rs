@@ -27,7 +27,7 @@ async fn decline(person: &Person, slug: &str) -> StatusCode {
 }
 
 /// Makes a link into a room; its path.
-async fn link(person: &Person, slug: &str, expires: &str, uses: &str) -> String {
+pub async fn link(person: &Person, slug: &str, expires: &str, uses: &str) -> String {
     let fields = [("expires", expires), ("uses", uses)];
     let answer = person.post(&format!("/chat/room/{slug}/invites"), &fields).await;
     assert_eq!(answer.status(), StatusCode::OK);

@@ -14,6 +14,7 @@ mod support;
 
 mod accounts;
 mod admin;
+mod bounds;
 mod chat;
 mod clock;
 mod config;

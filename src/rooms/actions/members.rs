@@ -4,7 +4,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{begin_deletion, enter, event, publish_change, publish_end};
+use super::{begin_deletion, bounds, enter, event, publish_change, publish_end};
 use crate::accounts::model::Author;
 use crate::accounts::queries::find_author;
 use crate::bus::Event;
@@ -32,6 +32,10 @@ pub async fn add(app: &App, actor: UserId, slug: &str, username: &str) -> Result
         Ok(_) | Err(Error::NotFound) => return Err(wrong("username", "Write the username of one of your friends.")),
         Err(error) => return Err(error),
     };
+    let is_member = queries::find_role(&mut *tx, room.id, person.id).await?.is_some();
+    if !is_member && !bounds::has_room(&mut tx, person.id).await? {
+        return Err(wrong("username", "They cannot be added to this room."));
+    }
     let begins = room.history.membership_begins(room.state().position());
     if queries::insert_member(&mut tx, room.id, person.id, MemberRole::Member, begins).await? {
         let added = about(app, EventKind::Added, actor, person.id);
@@ -90,6 +94,9 @@ pub async fn set_role(app: &App, actor: UserId, slug: &str, username: &str, new:
                 "A room needs an owner. Make somebody else an owner first.".into(),
             ));
         }
+    }
+    if new == MemberRole::Owner && !bounds::may_own(&mut tx, person.id).await? {
+        return Err(Error::Conflict("They cannot be made an owner of this room.".into()));
     }
     queries::update_role(&mut tx, room.id, person.id, new).await?;
     let made = NewEvent {

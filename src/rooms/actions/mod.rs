@@ -1,6 +1,7 @@
 //! The way into a room, and what changes rooms: each change locks the room first, stores, and is published after the
 //! commit.
 
+mod bounds;
 mod invitations;
 mod invites;
 mod members;
@@ -158,6 +159,7 @@ async fn admit(app: &App, tx: &mut PgConnection, room: &Room, user: UserId) -> R
 
 /// Makes the person a member of a locked room that is not public, and tells everybody concerned.
 async fn admit_and_publish(app: &App, mut tx: PgTransaction<'_>, room: &Room, user: UserId) -> Result<()> {
+    bounds::check_join(&mut tx, user).await?;
     if let Some(change) = admit(app, &mut tx, room, user).await? {
         tx.commit().await?;
         publish_change(app, room.id, change);

@@ -1,6 +1,6 @@
 //! Rooms that people make themselves, and direct chats.
 
-use super::{event, publish_change};
+use super::{bounds, event, publish_change};
 use crate::accounts::model::Author;
 use crate::accounts::queries::find_author;
 use crate::bus::Event;
@@ -35,9 +35,17 @@ pub async fn create(app: &App, owner: UserId, new: NewRoom) -> Result<Room> {
         if relation != Relation::Friend {
             return Err(not_a_friend(Error::NotFound));
         }
-        members.push(person.id);
+        members.push(person);
     }
     let mut tx = app.db.begin().await?;
+    bounds::check_own(&mut tx, owner).await?;
+    for person in &members {
+        if new.kind == Kind::Group && !bounds::has_room(&mut tx, person.id).await? {
+            let sentence = format!("{} cannot be added. Leave them out.", person.name);
+            return Err(Error::Invalid(FieldErrors::one("members", sentence)));
+        }
+    }
+    let mut members: Vec<_> = members.into_iter().map(|person| person.id).collect();
     let key = app.vault.create_data_key(&mut tx).await?;
     let id = RoomId::new();
     let history = new.kind.usual_history();
@@ -87,6 +95,11 @@ pub async fn open_direct(app: &App, me: UserId, username: &str) -> Result<String
             "You and {} are not friends. Once both of you agreed you can write to each other.",
             person.name
         );
+        return Err(Error::Conflict(sentence));
+    }
+    bounds::check_join(&mut tx, me).await?;
+    if !bounds::has_room(&mut tx, person.id).await? {
+        let sentence = format!("A chat with {} cannot be opened now.", person.name);
         return Err(Error::Conflict(sentence));
     }
     let key = app.vault.create_data_key(&mut tx).await?;

@@ -3,6 +3,11 @@
 use super::Room;
 use crate::ids::{Position, UserId};
 
+/// Rooms that are not public, direct chats among them, that one person belongs to at most.
+pub const MOST_ROOMS: i64 = 500;
+/// Rooms of these that one person owns at most.
+pub const MOST_OWNED: i64 = 200;
+
 /// What kind of room. It decides who finds the room, and what a new member may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -5,10 +5,7 @@ use sqlx::{PgConnection, PgExecutor};
 use crate::accounts::model::Author;
 use crate::friends::model::Pair;
 use crate::ids::{RoomId, UserId};
-use crate::rooms::model::MyRoom;
-
-/// Rooms of one person in a side bar at most.
-const LISTED: i64 = 500;
+use crate::rooms::model::{MOST_ROOMS, MyRoom};
 
 /// The place of the direct chat of these two, if there is one.
 pub async fn find_direct(db: impl PgExecutor<'_>, pair: Pair) -> sqlx::Result<Option<String>> {
@@ -54,7 +51,7 @@ pub async fn list_own_rooms(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx:
            LEFT JOIN authors a ON a.id = CASE p.id WHEN o.lower_id THEN o.higher_id ELSE o.lower_id END
            ORDER BY p.id, o.active_at DESC, o.id"#,
         &people,
-        LISTED
+        MOST_ROOMS
     );
     let rows = rows.fetch_all(db).await?.into_iter();
     let own = rows.map(|row| {
@@ -75,4 +72,16 @@ pub async fn list_own_rooms(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx:
         (row.user, room)
     });
     Ok(own.collect())
+}
+
+/// How many rooms that are not public the person belongs to, and how many of them they own.
+pub async fn count_rooms_of(db: impl PgExecutor<'_>, user: UserId) -> sqlx::Result<(i64, i64)> {
+    let row = sqlx::query!(
+        r#"SELECT count(*) AS "all!", count(*) FILTER (WHERE m.role = 'owner') AS "owned!"
+           FROM members m JOIN rooms r ON r.id = m.room_id
+           WHERE m.user_id = $1 AND r.kind NOT IN ('public', 'deleted')"#,
+        user.0
+    );
+    let row = row.fetch_one(db).await?;
+    Ok((row.all, row.owned))
 }

@@ -7,7 +7,7 @@ use crate::ids::{RoomId, UserId};
 use crate::rooms::model::{ListedRoom, RoomList};
 
 /// Public rooms drawn into one side bar at most.
-const LISTED: i64 = 500;
+pub(super) const LISTED: i64 = 500;
 
 /// The public rooms for somebody's side bar: the open ones, and archived ones they belong to.
 pub async fn list_public_rooms(db: impl PgExecutor<'_>, user: UserId) -> sqlx::Result<RoomList> {

@@ -2,25 +2,33 @@
 
 use sqlx::PgExecutor;
 
+use super::list::LISTED;
 use crate::bus::{ReadMove, Receipt, Shown};
 use crate::ids::{RoomId, Seq, UserId};
-use crate::rooms::model::{Level, Read, Unread};
+use crate::rooms::model::{Level, MOST_ROOMS, Read, Unread};
 
-/// Of each of these people: what waits in each of their rooms.
+/// Of each of these people: what waits in each of their rooms, so far as the side bar can show them.
 pub async fn list_unread(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx::Result<Vec<(UserId, Unread)>> {
     let people: Vec<_> = people.iter().map(|user| user.0).collect();
     let rows = sqlx::query_as!(
         UnreadRow,
-        r#"SELECT m.user_id AS "user: UserId", m.room_id AS "room: RoomId", r.last_seq AS "last_seq: Seq", m.read_version,
-                  m.read_seq AS "read: Seq",
-                  CASE WHEN r.last_seq > m.read_seq
+        r#"SELECT m.user_id AS "user!: UserId", m.room_id AS "room!: RoomId", m.last_seq AS "last_seq!: Seq",
+                  m.read_version AS "read_version!", m.read_seq AS "read!: Seq",
+                  CASE WHEN m.last_seq > m.read_seq
                        THEN count_unread(m.room_id, m.user_id, GREATEST(m.read_seq, m.from_seq)) ELSE 0 END AS "count!",
-                  CASE WHEN r.last_seq > m.read_seq
+                  CASE WHEN m.last_seq > m.read_seq
                        THEN count_mentions(m.room_id, m.user_id, GREATEST(m.read_seq, m.from_seq)) ELSE 0 END AS "mentions!",
-                  m.notify
-           FROM members m JOIN rooms r ON r.id = m.room_id
-           WHERE m.user_id = ANY($1)"#,
-        &people
+                  m.notify AS "notify!"
+           FROM UNNEST($1::uuid[]) AS p (id)
+           CROSS JOIN LATERAL (
+               SELECT m.user_id, m.room_id, m.read_version, m.read_seq, m.from_seq, m.notify, r.last_seq
+               FROM members m JOIN rooms r ON r.id = m.room_id AND r.kind <> 'deleted'
+               WHERE m.user_id = p.id
+               -- Of the public ones those that are listed, if there are more.
+               ORDER BY r.kind = 'public', r.slug_key LIMIT $2
+           ) m"#,
+        &people,
+        MOST_ROOMS + LISTED
     );
     Ok(rows
         .fetch_all(db)
