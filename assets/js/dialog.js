@@ -10,7 +10,8 @@ const openerNow = () => (opener?.isConnected ? opener : document.getElementById(
 function open(element, from) {
   opener = from;
   element.setAttribute("aria-labelledby", element.querySelector("h2").id);
-  element.showModal();
+  if (element.open) element.querySelector("[autofocus]")?.focus();
+  else element.showModal();
 }
 
 /** Asks what stands in `template`; the focus returns to the element `from`. */
@@ -24,9 +25,10 @@ export function dialog() {
   return {
     init() {
       const { $el } = this;
+      // By its selector where the server sent the answer here instead.
+      const isHere = ({ ctx }) => ctx?.target === $el || ctx?.target === "#dialog";
       document.addEventListener("htmx:after:swap", ({ detail }) => {
-        if (detail.ctx?.target !== $el || $el.open) return;
-        open($el, detail.ctx.sourceElement);
+        if (isHere(detail)) open($el, $el.open ? opener : detail.ctx.sourceElement);
       });
       $el.addEventListener("click", (event) => {
         if (event.target !== $el && !event.target.closest("[data-close]")) return;
@@ -45,7 +47,7 @@ export function dialog() {
         const { request, response } = detail.ctx;
         const status = response?.status ?? 0;
         const isOver = (status >= 200 && status < 400) || [403, 404, 409].includes(status);
-        if ($el.open && request.method !== "GET" && isOver) $el.close();
+        if ($el.open && request.method !== "GET" && isOver && !isHere(detail)) $el.close();
       });
     },
   };

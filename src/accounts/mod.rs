@@ -23,6 +23,8 @@
 //! - What is mailed goes to addresses that are verified, but for the link that verifies one. Links hold random tokens, are
 //!   good once and for an hour, and opening one changes nothing. Whose password is to be reset is found out by a job, so
 //!   that the answer to who asks cannot tell.
+//! - What an administrator does needs their password, given within the last quarter of an hour; the time stands with the
+//!   log-in in the database. A log-in begins with it, and everything that asks for the password renews it.
 //! - The first administrator is made on `/setup` with a one-time code, under a lock.
 
 pub mod actions;

@@ -1,5 +1,6 @@
 //! New passwords: chosen by somebody who is logged in, or by a one-time link.
 
+use chrono::TimeDelta;
 use tower_sessions::session::Id;
 
 use super::actions::end_sessions;
@@ -16,6 +17,9 @@ use crate::text::fold;
 use crate::web::forwarded::Client;
 use crate::web::session::{self, Lifetime};
 use crate::{App, Error, Result, mail};
+
+/// How long a password that was given is enough for what administrators do.
+const CONFIRMED_FOR: TimeDelta = TimeDelta::minutes(15);
 
 /// Of what is typed as a username or e-mail address, no more is looked for.
 const LOGIN_CHARACTERS: usize = 254;
@@ -68,8 +72,16 @@ pub async fn confirm(
     let verdicts = password::verify(&Password::typed(typed), vec![account.password_hash.clone()], 1).await?;
     if verdicts.contains(&Verdict::Wrong) {
         errors.add(field, "This is not your password.");
+    } else {
+        queries::update_confirmed_at(&app.db, user.session_id, app.now()).await?;
     }
     Ok(account)
+}
+
+/// Whether the password of somebody's log-in was given a short while ago, on any node.
+pub async fn is_confirmed(app: &App, user: &CurrentUser) -> Result<bool> {
+    let at = queries::find_confirmed_at(&app.db, user.session_id).await?;
+    Ok(at.is_some_and(|at| app.now() - at < CONFIRMED_FOR))
 }
 
 /// The hash of a new password, unless something is wrong with it or with another field.

@@ -6,6 +6,7 @@ pub mod views;
 
 use poem::{Route, get, post};
 
+pub use handlers::confirm_administrator;
 use handlers::{audit, bans, jobs, overview, reset_links, roles, rooms, users};
 
 /// Every page of the administration.

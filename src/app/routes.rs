@@ -13,6 +13,7 @@ use crate::accounts::model::MAX_PICTURE;
 use crate::accounts::{
     admit_upload, ask_for_consent, ask_to_log_in, lead_to_setup, recognise_user, refuse_before_setup,
 };
+use crate::admin::confirm_administrator;
 use crate::chat::show_unsent;
 use crate::live::Live;
 use crate::realtime::{Sockets, note_request};
@@ -125,7 +126,8 @@ fn pages(live: Arc<Live>) -> Group {
         ask_to_log_in,
         show_unsent,
         check_token,
-        ask_for_consent;
+        ask_for_consent,
+        confirm_administrator;
         routes
     )
 }

@@ -30,8 +30,8 @@ impl fmt::Debug for TypedForm {
 }
 
 impl TypedForm {
-    /// The form that this request sends, if something was typed into it.
-    pub(super) fn of(request: &Request, body: &[u8]) -> Option<Self> {
+    /// The form that this request sends.
+    pub fn sent(request: &Request, body: &[u8]) -> Option<Self> {
         let is_form = request
             .content_type()
             .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
@@ -42,10 +42,15 @@ impl TypedForm {
         let fields = form_urlencoded::parse(body)
             .filter(|(name, _)| name != "csrf_token" && !name.contains("password"))
             .map(|(name, value)| (name.into_owned(), value.into_owned()));
-        let form = Self {
+        Some(Self {
             action: action.to_owned(),
             fields: fields.collect(),
-        };
+        })
+    }
+
+    /// The same, if something was typed into it.
+    pub(super) fn of(request: &Request, body: &[u8]) -> Option<Self> {
+        let form = Self::sent(request, body)?;
         // After a log-in the browser sends what it sent there.
         let form = match Self::from_field(form.value(AGAIN)) {
             Some(again) if again.action == form.action => again,

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use reqwest::StatusCode;
 use sqlx::PgPool;
 
 use crate::nodes::{at, two};
-use crate::support::{Cast, Person, config, spawn, spawn_with};
+use crate::support::{Cast, PASSWORD, Person, config, spawn, spawn_with};
+use umbrachat::config::Config;
 
 async fn act(admin: &Person, username: &str, what: &str, fields: &[(&str, &str)]) -> StatusCode {
     let path = format!("/admin/users/{username}/{what}");
@@ -132,6 +134,91 @@ async fn what_administrators_do_is_listed_and_cannot_be_taken_out(pool: PgPool) 
         admin.page("/admin/audit").await.matches("<li>").count(),
         page.matches("<li>").count()
     );
+}
+
+#[sqlx::test]
+async fn an_administrator_gives_the_password_again_after_fifteen_minutes_and_loses_nothing_typed(pool: PgPool) {
+    let (first, second) = two(pool).await;
+    let Cast { admin, bob, .. } = first.cast().await;
+    let set_ahead = |minutes| {
+        first.clock.set_ahead(TimeDelta::minutes(minutes));
+        second.clock.set_ahead(TimeDelta::minutes(minutes));
+    };
+    set_ahead(14);
+    assert_eq!(act(&admin, "bob", "unban", &[]).await, StatusCode::SEE_OTHER);
+    set_ahead(16);
+    let elsewhere = at(admin.clone(), &second);
+    let ban = "/admin/users/bob/ban";
+    let typed = |password| [("reason", "spam & <b>noise</b>"), ("password", password)];
+    for (fields, status, said) in [
+        (&typed("")[..1], StatusCode::FORBIDDEN, "Confirm it is you"),
+        (
+            &typed("not hers at all")[..],
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "This is not your password.",
+        ),
+    ] {
+        let answer = elsewhere.post(ban, fields).await;
+        assert_eq!(answer.status(), status);
+        let page = answer.text().await.unwrap();
+        assert!(
+            page.contains(said) && page.contains(r#"action="/admin/users/bob/ban""#),
+            "{page}"
+        );
+        assert!(
+            page.contains(r#"name="reason" value="spam &amp; &lt;b&gt;noise&lt;/b&gt;""#),
+            "{page}"
+        );
+        assert!(!page.contains("not hers at all"));
+    }
+    assert!(bob.is_logged_in().await);
+    assert_eq!(
+        elsewhere.post(ban, &typed(PASSWORD)).await.status(),
+        StatusCode::SEE_OTHER
+    );
+    assert!(!at(bob, &second).is_logged_in().await);
+    // From then on every node does what that log-in asks for, and no other log-in of the same person's.
+    assert_eq!(act(&admin, "bob", "unban", &[]).await, StatusCode::SEE_OTHER);
+    set_ahead(30);
+    assert_eq!(act(&admin, "bob", "unban", &[]).await, StatusCode::SEE_OTHER);
+    let other = first.visitor();
+    other.log_in("ada").await;
+    set_ahead(32);
+    assert_eq!(act(&admin, "bob", "unban", &[]).await, StatusCode::FORBIDDEN);
+    assert_eq!(act(&other, "bob", "unban", &[]).await, StatusCode::SEE_OTHER);
+    assert_eq!(act(&admin, "bob", "unban", &[]).await, StatusCode::FORBIDDEN);
+    for path in [
+        "/%61dmin/users/bob/unban",
+        "//admin/users/bob/unban",
+        "/ADMIN/users/bob/unban",
+    ] {
+        assert_ne!(admin.post(path, &[]).await.status(), StatusCode::SEE_OTHER, "{path}");
+    }
+}
+
+#[sqlx::test]
+async fn the_password_of_an_administrator_cannot_be_guessed_in_the_administration(pool: PgPool) {
+    let slow = Config {
+        auth_rate: 5.try_into().unwrap(),
+        ..config()
+    };
+    let server = spawn_with(pool, slow).await;
+    let admin = server.admin().await;
+    server.clock.set_ahead(TimeDelta::minutes(16));
+    let guess = async |password: &str| {
+        let fields = [("name", "Guessed"), ("topic", "Kept"), ("password", password)];
+        admin.post("/admin/rooms", &fields).await
+    };
+    let mut statuses = Vec::new();
+    for _ in 0..8 {
+        statuses.push(guess("not hers at all").await.status());
+    }
+    assert_eq!(statuses[0], StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(statuses[7], StatusCode::TOO_MANY_REQUESTS);
+    let answer = guess(PASSWORD).await;
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(answer.headers().contains_key("retry-after"));
+    assert!(answer.text().await.unwrap().contains(r#"name="topic" value="Kept""#));
 }
 
 /// Old things are tidied up at a start, and then now and then.

@@ -1,5 +1,6 @@
 //! The SQL of accounts, sessions and one-time codes.
 
+mod confirmations;
 mod erasure;
 mod moderation;
 mod privacy;
@@ -13,6 +14,7 @@ use sqlx::{PgConnection, PgExecutor};
 use crate::accounts::model::{NewAccount, Role};
 use crate::ids::{KeyId, UserId};
 
+pub use confirmations::*;
 pub use erasure::*;
 pub use moderation::*;
 pub use privacy::*;

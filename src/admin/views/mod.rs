@@ -1,6 +1,7 @@
 //! The administrator's pages: overview, rooms, users, what administrators did, and jobs.
 
 mod audit;
+mod confirmation;
 mod jobs;
 mod overview;
 mod rooms;
@@ -13,6 +14,7 @@ use crate::web::components::back_to_chats;
 use crate::web::layout;
 
 pub use audit::audit;
+pub use confirmation::{confirmation, confirmation_page};
 pub use jobs::{JobRow, JobsPage, job_list, jobs_page};
 pub use overview::{Overview, overview};
 pub use rooms::{

@@ -1,5 +1,6 @@
 //! Row 3: what changes something comes from our own pages.
 
+use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
 use sqlx::PgPool;
 
@@ -178,6 +179,37 @@ async fn row_3_a_token_of_another_log_in_is_out_of_date(pool: PgPool) {
             .contains("This page is out of date. Load it again.")
     );
     assert!(alice.is_logged_in().await);
+}
+
+#[sqlx::test]
+async fn row_23_without_the_password_no_address_of_the_administration_changes_anything(pool: PgPool) {
+    let server = spawn(pool).await;
+    let admin = server.cast().await.admin;
+    let token = admin.csrf_token().await;
+    server.clock.set_ahead(TimeDelta::minutes(16));
+    // The use of the log-in is noted now, and not by what follows.
+    admin.page("/admin/").await;
+    let before = state(&server.pool).await;
+    let acts = UNSAFE.iter().filter(|(path, _)| path.starts_with("/admin/"));
+    let mut asked = 0;
+    for (path, fields) in acts {
+        for (htmx, status) in [("false", StatusCode::FORBIDDEN), ("true", StatusCode::OK)] {
+            let request = admin.client.post(format!("{}{path}", server.address));
+            let request = request.header("origin", &server.address).header("hx-request", htmx);
+            let request = request.header("content-type", "application/x-www-form-urlencoded");
+            let answer = request
+                .body(format!("csrf_token={token}&{fields}"))
+                .send()
+                .await
+                .unwrap();
+            assert_eq!(answer.status(), status, "{path}");
+            assert_eq!(answer.headers().contains_key("hx-retarget"), htmx == "true");
+            assert!(answer.text().await.unwrap().contains("Confirm it is you"), "{path}");
+            asked += 1;
+        }
+    }
+    assert!(asked >= 20, "{asked}");
+    assert_eq!(state(&server.pool).await, before);
 }
 
 #[sqlx::test]
