@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
@@ -43,6 +43,14 @@ impl LinkKind {
     }
 }
 
+/// A link to be opened once.
+pub(super) struct Link {
+    /// Its whole address.
+    pub address: String,
+    /// From when on it is dead.
+    pub expires_at: DateTime<Utc>,
+}
+
 /// Makes a link, in the caller's transaction. `email` is the address that it verifies.
 pub(super) async fn create(
     app: &App,
@@ -50,18 +58,22 @@ pub(super) async fn create(
     kind: LinkKind,
     user: UserId,
     email: Option<&str>,
-) -> Result<String> {
+) -> Result<Link> {
     let token = random_token()?;
+    let expires_at = app.now() + GOOD_FOR;
     let new = NewToken {
         hash: &hash(&token),
         kind,
         user,
         email,
         at: app.now(),
-        expires_at: app.now() + GOOD_FOR,
+        expires_at,
     };
     queries::insert_token(tx, new).await?;
-    Ok(mail::address_of(app, &format!("{}{token}", kind.path())))
+    Ok(Link {
+        address: mail::address_of(app, &format!("{}{token}", kind.path())),
+        expires_at,
+    })
 }
 
 /// Whether somebody has been mailed as many links of this kind lately as they may be.

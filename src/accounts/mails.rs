@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 
+use super::links::Link;
 use super::model::Device;
 use super::queries::Account;
 use crate::mail::Mail;
 use crate::web::forwarded::Client;
 
 /// The link to choose a new password with.
-pub(super) fn reset(account: &Account, link: String) -> Mail {
+pub(super) fn reset(account: &Account, link: Link) -> Mail {
     Mail {
         subject: "Choose a new password".into(),
         paragraphs: vec![
@@ -18,7 +19,8 @@ pub(super) fn reset(account: &Account, link: String) -> Mail {
                 account.username
             ),
         ],
-        link: Some(("Choose a new password".into(), link)),
+        link: Some(("Choose a new password".into(), link.address)),
+        expires_at: Some(link.expires_at),
         notes: vec![
             "The link works once, within an hour, and ends all sessions. If you did not ask for it, there is nothing to \
              do: the password stays as it is."
@@ -29,14 +31,15 @@ pub(super) fn reset(account: &Account, link: String) -> Mail {
 }
 
 /// The link that shows that an address is its reader's.
-pub(super) fn verify(account: &Account, email: &str, link: String) -> Mail {
+pub(super) fn verify(account: &Account, email: &str, link: Link) -> Mail {
     Mail {
         subject: "Confirm your e-mail address".into(),
         paragraphs: vec![format!(
             "This address was given for the account @{}. If that account is yours, confirm it with this link:",
             account.username
         )],
-        link: Some(("Confirm the address".into(), link)),
+        link: Some(("Confirm the address".into(), link.address)),
+        expires_at: Some(link.expires_at),
         notes: vec![
             "The link works once, within an hour. If the account is not yours, there is nothing to do: without the \
              confirmation nobody can do anything with your address."

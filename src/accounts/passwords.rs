@@ -134,7 +134,7 @@ pub async fn create_reset_link(app: &App, actor: UserId, username: &str) -> Resu
     let link = links::create(app, &mut tx, LinkKind::Reset, user, None).await?;
     moderation::note(app, &mut tx, actor, Act::MakeResetLink, user, "").await?;
     tx.commit().await?;
-    Ok(link)
+    Ok(link.address)
 }
 
 /// The username that a link resets the password of; not found when it is used, too old, or none.

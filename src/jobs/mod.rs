@@ -5,6 +5,7 @@
 //!   Whoever vanishes lets the lease pass, and the job is done by another. So a job may be begun twice, and each kind
 //!   has to bear that.
 //! - What fails is tried again after each of [`PAUSES`], then given up and kept to be seen.
+//! - What would come too late is given up instead of done: a mail whose link is dead.
 //! - Payloads are sealed by the vault, each for its own row: they hold addresses and tokens.
 
 mod queries;
@@ -95,6 +96,7 @@ struct Claim {
     payload: String,
     /// Which attempt this is, from 1. Whoever ends an attempt names it: one whose lease has passed changes nothing.
     attempt: i32,
+    expires_at: Option<DateTime<Utc>>,
 }
 
 /// A job that was given up.
@@ -112,13 +114,26 @@ pub struct GivenUp {
     pub error: String,
     /// When that was.
     pub at: DateTime<Utc>,
+    /// From when on it is of no use.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// Stores a job in the caller's transaction. [`wake`] after the commit has it done at once.
 pub async fn store(app: &App, tx: &mut PgConnection, kind: Kind, payload: &str) -> Result<()> {
+    store_until(app, tx, kind, payload, None).await
+}
+
+/// The same for a job that is of no use from `expires_at` on.
+pub async fn store_until(
+    app: &App,
+    tx: &mut PgConnection,
+    kind: Kind,
+    payload: &str,
+    expires_at: Option<DateTime<Utc>>,
+) -> Result<()> {
     let id = Uuid::now_v7();
     let sealed = app.vault.seal(id, payload);
-    queries::insert_job(tx, id, kind.as_str(), &sealed, app.now()).await?;
+    queries::insert_job(tx, id, (kind.as_str(), &sealed), app.now(), expires_at).await?;
     Ok(())
 }
 
@@ -181,7 +196,10 @@ async fn run_next(app: &App, perform: &impl AsyncFn(&App, &Job) -> Result<()>) -
     })
     .await?;
     let Some(claim) = claimed else { return Ok(false) };
-    let outcome = if usize::try_from(claim.attempt).is_ok_and(|attempt| attempt <= PAUSES.len() + 1) {
+    let is_too_late = |at| claim.expires_at.is_some_and(|expires_at| expires_at <= at);
+    let outcome = if is_too_late(now) {
+        Err(Error::internal("it came too late"))
+    } else if usize::try_from(claim.attempt).is_ok_and(|attempt| attempt <= PAUSES.len() + 1) {
         tokio::select! {
             outcome = attempt(app, &claim, perform) => outcome,
             () = prolong(app, &claim) => return Ok(true),
@@ -197,7 +215,8 @@ async fn run_next(app: &App, perform: &impl AsyncFn(&App, &Job) -> Result<()>) -
     let (now, error) = (app.now(), reason(&error));
     let pause = usize::try_from(attempt - 1)
         .ok()
-        .and_then(|failures| PAUSES.get(failures));
+        .and_then(|failures| PAUSES.get(failures))
+        .filter(|pause| !is_too_late(now + **pause));
     tracing::warn!(job = %id, kind = claim.kind, attempt, error, given_up = pause.is_none(), "a job failed");
     within_limit(&app.db, async |db| match pause {
         Some(pause) => queries::update_failed(db, id, attempt, &error, now + *pause).await,

@@ -6,20 +6,21 @@ use uuid::Uuid;
 
 use super::{Claim, GivenUp};
 
-/// Stores a job that is due at once.
+/// Stores a job that is due at once, and of no use from `expires_at` on.
 pub(super) async fn insert_job(
     connection: &mut PgConnection,
     id: Uuid,
-    kind: &str,
-    payload: &str,
+    (kind, payload): (&str, &str),
     now: DateTime<Utc>,
+    expires_at: Option<DateTime<Utc>>,
 ) -> sqlx::Result<()> {
     sqlx::query!(
-        "INSERT INTO jobs (id, kind, payload, run_at, created_at) VALUES ($1, $2, $3, $4, $4)",
+        "INSERT INTO jobs (id, kind, payload, run_at, created_at, expires_at) VALUES ($1, $2, $3, $4, $4, $5)",
         id,
         kind,
         payload,
-        now as _
+        now as _,
+        expires_at as _
     )
     .execute(connection)
     .await?;
@@ -38,7 +39,7 @@ pub(super) async fn claim_job(
         r#"UPDATE jobs SET run_at = $3, attempts = attempts + 1
            WHERE id = (SELECT id FROM jobs WHERE given_up_at IS NULL AND run_at <= $2 AND kind = ANY ($1)
                        ORDER BY run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-           RETURNING id, kind, payload, attempts AS attempt"#,
+           RETURNING id, kind, payload, attempts AS attempt, expires_at AS "expires_at: DateTime<Utc>""#,
         kinds,
         now as _,
         until as _
@@ -128,7 +129,7 @@ pub(super) async fn list_given_up(
     sqlx::query_as!(
         GivenUp,
         r#"SELECT id, kind, payload, attempts, coalesce(last_error, '') AS "error!",
-                  given_up_at AS "at!: DateTime<Utc>"
+                  given_up_at AS "at!: DateTime<Utc>", expires_at AS "expires_at: DateTime<Utc>"
            FROM jobs WHERE given_up_at IS NOT NULL AND ($1::uuid IS NULL OR id < $1) ORDER BY id DESC LIMIT $2"#,
         before,
         limit

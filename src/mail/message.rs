@@ -77,6 +77,7 @@ mod tests {
             paragraphs: vec!["Somebody asked for it.".into()],
             link: Some(("Choose".into(), "http://localhost/accounts/reset/abc".into())),
             notes: vec!["It is good for an hour.".into()],
+            expires_at: None,
         }
     }
 

@@ -11,6 +11,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use serde::{Deserialize, Serialize};
@@ -42,12 +43,15 @@ pub struct Mail {
     pub link: Option<(String, String)>,
     /// What it says below the link.
     pub notes: Vec<String>,
+    /// From when on the link is dead. It stands with the job, which is not done any more then.
+    #[serde(skip)]
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// Stores a mail to be sent, in the caller's transaction; [`jobs::wake`] after the commit sends it at once.
 pub async fn store(app: &App, tx: &mut PgConnection, mail: &Mail) -> Result<()> {
     let payload = serde_json::to_string(mail).map_err(Error::internal)?;
-    jobs::store(app, tx, Kind::Mail, &payload).await
+    jobs::store_until(app, tx, Kind::Mail, &payload, mail.expires_at).await
 }
 
 /// Whether mails are sent, not only written to files.

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::mail::{Smtp, failed, job, store, until};
-use crate::support::{Cast, Server, attributes, spawn, spawn_with};
+use crate::support::{Cast, Server, account, attributes, spawn, spawn_with};
 
 /// A mail that was given up: the mail server refused it at its first and at its last attempt.
 async fn given_up(server: &Server) -> Uuid {
@@ -79,6 +79,50 @@ async fn administrators_see_what_was_given_up_and_have_it_tried_again(pool: PgPo
     // Another click on a page from before.
     assert_eq!(admin.post(&retry, &[]).await.status(), StatusCode::SEE_OTHER);
     assert!(admin.page("/admin/jobs").await.contains("Everything is done"));
+    assert_eq!(smtp.mails().len(), 1);
+}
+
+#[sqlx::test]
+async fn a_mail_whose_link_is_dead_is_not_sent_and_said_to_be_too_late(pool: PgPool) {
+    // The mail server is away for two hours; then it takes everything.
+    let smtp = Smtp::start(&["refuse"; 2]);
+    let server = spawn_with(pool.clone(), smtp.config()).await;
+    let admin = server.admin().await;
+    let fields = account("mara", &[("email", "mara@example.org")]);
+    server.visitor().post("/accounts/signup", &fields).await;
+    let link: Uuid = sqlx::query_scalar("SELECT id FROM jobs WHERE kind = 'mail'")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    failed(&pool, link, 1).await;
+    let greeting = store(&server).await;
+    failed(&pool, greeting, 1).await;
+    server.clock.set_ahead(TimeDelta::hours(2));
+    let late = failed(&pool, link, 2).await;
+    assert!(late.given_up_at.is_some(), "{late:?}");
+    // What has no link comes late rather than never.
+    assert!(smtp.wait_for(1).await[0].contains("Hello"));
+    until("its end", async || job(&pool, greeting).await.is_none()).await;
+
+    // Within two hours an administrator has to give the password again, which belongs to another test.
+    admin.log_in("ada").await;
+    let page = admin.page("/admin/jobs").await;
+    for part in [
+        "Mail “Confirm your e-mail address”",
+        "it came too late",
+        "Too late",
+        "/discard",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert!(!page.contains("/retry"));
+    let before = job(&pool, link).await.unwrap().given_up_at;
+    admin.post(&format!("/admin/jobs/{link}/retry"), &[]).await;
+    until("its return", async || {
+        let again = job(&pool, link).await.unwrap().given_up_at;
+        again.is_some() && again != before
+    })
+    .await;
     assert_eq!(smtp.mails().len(), 1);
 }
 

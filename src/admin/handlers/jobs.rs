@@ -1,5 +1,6 @@
 //! Jobs that were given up.
 
+use chrono::{DateTime, Utc};
 use maud::Markup;
 use poem::web::{Data, Path, Query};
 use poem::{Request, Response, handler};
@@ -75,19 +76,20 @@ async fn listed(app: &App, ctx: &Ctx, request: &Request, notice: &str) -> Result
 }
 
 async fn find(app: &App, page: Page) -> Result<JobsPage> {
+    let now = app.now();
     let (jobs, after) = page_of(jobs::list_given_up(app, page.after, limit()).await?, |job| {
         job.id.to_string()
     });
     Ok(JobsPage {
         total: jobs::count_given_up(app).await?,
-        rows: jobs.into_iter().map(row).collect(),
+        rows: jobs.into_iter().map(|job| row(job, now)).collect(),
         after,
-        now: app.now(),
+        now,
     })
 }
 
 /// What may be shown of a job: of a mail its subject and its address, never what it says.
-fn row(job: GivenUp) -> JobRow {
+fn row(job: GivenUp, now: DateTime<Utc>) -> JobRow {
     let mail = match Kind::parse(&job.kind) {
         Some(Kind::Mail) => mail::read(&job.payload).ok(),
         _ => None,
@@ -106,6 +108,7 @@ fn row(job: GivenUp) -> JobRow {
         to,
         attempts: job.attempts,
         error: job.error,
+        is_too_late: job.expires_at.is_some_and(|at| at <= now),
         at: job.at,
     }
 }

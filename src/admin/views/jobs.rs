@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Tab, page};
 use crate::chat::Shell;
 use crate::web::Ctx;
-use crate::web::components::{csrf_field, empty_state};
+use crate::web::components::{chip, csrf_field, empty_state};
 use crate::web::lists::{list_head, show_more};
 use crate::web::words::{ago, counted};
 
@@ -37,6 +37,8 @@ pub struct JobRow {
     pub attempts: i32,
     /// Why it failed.
     pub error: String,
+    /// Whether it is of no use any more: the link in a mail is dead.
+    pub is_too_late: bool,
     /// When it was given up.
     pub at: DateTime<Utc>,
 }
@@ -52,7 +54,7 @@ pub fn job_list(ctx: &Ctx, data: &JobsPage) -> Markup {
         section #jobs class="mx-auto w-full max-w-215" aria-labelledby="jobs-title" {
             (list_head("jobs-title", "Given up", data.total, &html! {}))
             @if data.rows.is_empty() {
-                div.card { (empty_state("Everything is done", "A mail that cannot be sent is tried six times within 15 hours. If that does not help, it stands here for 30 days.", &html! {})) }
+                div.card { (empty_state("Everything is done", "A mail that cannot be sent is tried six times within 15 hours, one with a link only as long as the link is good. If that does not help, it stands here for 30 days.", &html! {})) }
             } @else {
                 ul.card.card-list { @for job in &data.rows { (row(ctx, job, data.now)) } }
             }
@@ -70,9 +72,10 @@ fn row(ctx: &Ctx, job: &JobRow, now: DateTime<Utc>) -> Markup {
                     @if let Some(to) = &job.to { "to " (to) " · " }
                     (counted(job.attempts.into(), "attempt", "attempts")) ", the last " (ago(job.at, now))
                 }
-                p class="mt-0.5 text-13 wrap-anywhere text-t2" { "Last error: " (job.error) }
+                p class="mt-0.5 text-13 wrap-anywhere text-t2" { "Last error: " (job.error) @if job.is_too_late { ". The link in it is dead by now: whoever still needs one asks for another." } }
             }
-            (button(ctx, job, "retry", "Try again", "secondary"))
+            @if job.is_too_late { (chip("warn", "Too late")) }
+            @else { (button(ctx, job, "retry", "Try again", "secondary")) }
             (button(ctx, job, "discard", "Discard", "quiet-danger"))
         }
     }
