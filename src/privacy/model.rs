@@ -1,5 +1,5 @@
 //! `umbrachat.json` as `docs/export.md` describes it. A field that is added there keeps the version; one that is taken away
-//! or means something else raises it.
+//! or means something else raises it. [`MINOR`] counts what was added.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -11,12 +11,15 @@ use crate::ids::{ClientId, KeyId, MessageId, RoomId, Seq, SessionId, UserId};
 pub const FORMAT: &str = "umbrachat export";
 /// Which version of the format it has.
 pub const VERSION: u32 = 1;
+/// How often something was added to that version.
+pub const MINOR: u32 = 1;
 
 /// What the file begins with; the lists follow in the same object.
 #[derive(Serialize)]
 pub struct Head {
     pub format: &'static str,
     pub version: u32,
+    pub minor: u32,
     pub exported_at: DateTime<Utc>,
     pub profile: Profile,
     pub consent: Option<Consent>,
@@ -100,15 +103,55 @@ pub struct Room {
     pub joined_at: DateTime<Utc>,
     /// Up to which message the person has read it.
     pub read_seq: Seq,
+    /// Up to which message others may see that they have.
+    pub receipt_seq: Seq,
+    /// What of it they are told of: `all`, `mentions` or `nothing`.
+    pub notify: String,
 }
 
-/// A message that the person wrote.
+/// A room that the person is invited to.
+#[derive(Serialize)]
+pub struct InvitedTo {
+    pub room_id: RoomId,
+    pub room: String,
+    /// The username of who asked first.
+    pub by: String,
+    pub at: DateTime<Utc>,
+}
+
+/// Somebody whom the person invited and who has not answered.
+#[derive(Serialize)]
+pub struct Invited {
+    pub room_id: RoomId,
+    pub room: String,
+    #[serde(skip)]
+    pub user: UserId,
+    pub username: String,
+    pub at: DateTime<Utc>,
+}
+
+/// A link into a room that the person made. Its token is stored nowhere.
+#[derive(Serialize)]
+pub struct Invite {
+    pub id: Uuid,
+    pub room_id: RoomId,
+    pub room: String,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub max_uses: Option<i32>,
+    pub uses: i32,
+}
+
+/// A message that the person wrote, or that was written to them in a direct chat.
 #[derive(Serialize)]
 pub struct Message {
     pub id: MessageId,
     pub room_id: RoomId,
     pub room: String,
     pub seq: Seq,
+    /// The username of who wrote it, unless that is the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     pub written_at: DateTime<Utc>,
     /// None when it could not be decrypted.
     pub body: Option<String>,
@@ -122,6 +165,10 @@ pub struct SealedMessage {
     pub seq: Seq,
     pub id: MessageId,
     pub client_id: ClientId,
+    pub author: UserId,
+    /// The author's username; empty where that is the person who exports.
+    pub author_name: String,
+    pub author_key: KeyId,
     pub version: i32,
     pub body: Option<String>,
     /// There is nothing to take along.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
-use super::model::{Consent, Lease, Picture, Privacy, Profile, Room, SealedMessage, Session};
+use super::model::{Consent, Invite, Invited, Lease, Picture, Privacy, Profile, Room, SealedMessage, Session};
 use crate::ids::{ClientId, KeyId, MessageId, RoomId, Seq, SessionId, UserId};
 
 /// Takes the right to export, unless another export of that person has it.
@@ -50,16 +50,13 @@ pub async fn delete_exports(connection: &mut PgConnection, user: UserId) -> sqlx
 }
 
 /// The account, its consent and its choices.
-pub async fn find_account(
-    db: impl PgExecutor<'_>,
-    user: UserId,
-) -> sqlx::Result<(Profile, Option<Consent>, Privacy, KeyId)> {
+pub async fn find_account(db: impl PgExecutor<'_>, user: UserId) -> sqlx::Result<(Profile, Option<Consent>, Privacy)> {
     let row = sqlx::query!(
         r#"SELECT username, first_name, last_name, display_name, bio, email, role, theme, consent_version, presence_hidden,
                   receipts_hidden,
                   email_verified_at AS "email_verified_at: DateTime<Utc>", created_at AS "created_at: DateTime<Utc>",
                   last_seen_at AS "last_seen_at: DateTime<Utc>",
-                  consented_at AS "consented_at: DateTime<Utc>", data_key_id AS "key: KeyId"
+                  consented_at AS "consented_at: DateTime<Utc>"
            FROM users WHERE id = $1"#,
         user.0
     )
@@ -85,12 +82,7 @@ pub async fn find_account(
         presence: !row.presence_hidden,
         receipts: !row.receipts_hidden,
     };
-    Ok((
-        profile,
-        consent.map(|(version, at)| Consent { version, at }),
-        privacy,
-        row.key,
-    ))
+    Ok((profile, consent.map(|(version, at)| Consent { version, at }), privacy))
 }
 
 /// The person's picture, in its largest size.
@@ -133,10 +125,74 @@ pub async fn list_rooms(db: impl PgExecutor<'_>, user: UserId, after: RoomId, li
     sqlx::query_as!(
         Room,
         r#"SELECT r.id AS "id: RoomId", r.slug AS name, r.title, r.kind, m.role, m.joined_at AS "joined_at: DateTime<Utc>",
-                  m.read_seq AS "read_seq: Seq"
+                  m.read_seq AS "read_seq: Seq", m.receipt_seq AS "receipt_seq: Seq", m.notify
            FROM members m JOIN rooms r ON r.id = m.room_id
            WHERE m.user_id = $1 AND m.room_id > $2 AND r.kind <> 'deleted' ORDER BY m.room_id LIMIT $3"#,
         user.0,
+        after.0,
+        limit
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Whom the person invited and who has not answered, after that room and invited person.
+pub async fn list_invited(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    (room, invited): (RoomId, UserId),
+    limit: i64,
+) -> sqlx::Result<Vec<Invited>> {
+    sqlx::query_as!(
+        Invited,
+        r#"SELECT i.room_id AS "room_id: RoomId", r.title AS room, i.user_id AS "user: UserId",
+                  (SELECT u.username FROM users u WHERE u.id = i.user_id) AS "username!",
+                  i.invited_at AS "at: DateTime<Utc>"
+           FROM invitations i JOIN rooms r ON r.id = i.room_id
+           WHERE i.inviter_id = $1 AND (i.room_id, i.user_id) > ($2, $3) ORDER BY i.room_id, i.user_id LIMIT $4"#,
+        user.0,
+        room.0,
+        invited.0,
+        limit
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// The links into rooms that the person made, after that one, by id.
+pub async fn list_invites(db: impl PgExecutor<'_>, user: UserId, after: Uuid, limit: i64) -> sqlx::Result<Vec<Invite>> {
+    sqlx::query_as!(
+        Invite,
+        r#"SELECT i.id, i.room_id AS "room_id: RoomId", r.title AS room, i.created_at AS "created_at: DateTime<Utc>",
+                  i.expires_at AS "expires_at: DateTime<Utc>", i.max_uses, i.uses
+           FROM invites i JOIN rooms r ON r.id = i.room_id
+           WHERE i.maker_id = $1 AND i.id > $2 ORDER BY i.id LIMIT $3"#,
+        user.0,
+        after,
+        limit
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// The messages of a room after that one, whoever wrote them.
+pub async fn list_messages_of_room(
+    db: impl PgExecutor<'_>,
+    room: RoomId,
+    after: Seq,
+    limit: i64,
+) -> sqlx::Result<Vec<SealedMessage>> {
+    sqlx::query_as!(
+        SealedMessage,
+        r#"SELECT m.room_id AS "room: RoomId", r.title AS "room_title!", r.data_key_id AS "room_key!: KeyId",
+                  m.seq AS "seq: Seq", m.id AS "id: MessageId", m.client_id AS "client_id: ClientId",
+                  m.author_id AS "author: UserId", a.username AS "author_name!", a.data_key_id AS "author_key!: KeyId",
+                  m.version, m.body, (m.deleted_at IS NOT NULL OR a.username = '') AS "is_deleted!",
+                  m.created_at AS "created_at: DateTime<Utc>"
+           FROM (
+               SELECT * FROM messages WHERE room_id = $1 AND seq > $2 ORDER BY room_id, seq LIMIT $3
+           ) m JOIN rooms r ON r.id = m.room_id JOIN authors a ON a.id = m.author_id ORDER BY m.seq"#,
+        room.0,
         after.0,
         limit
     )
@@ -156,8 +212,11 @@ pub async fn list_messages(
     sqlx::query_as!(
         SealedMessage,
         r#"SELECT m.room_id AS "room: RoomId", r.title AS "room_title!", r.data_key_id AS "room_key!: KeyId",
-                  m.seq AS "seq: Seq", m.id AS "id: MessageId", m.client_id AS "client_id: ClientId", m.version, m.body,
-                  (m.deleted_at IS NOT NULL OR r.kind = 'deleted') AS "is_deleted!", m.created_at AS "created_at: DateTime<Utc>"
+                  m.seq AS "seq: Seq", m.id AS "id: MessageId", m.client_id AS "client_id: ClientId",
+                  m.author_id AS "author: UserId", '' AS "author_name!",
+                  (SELECT data_key_id FROM users WHERE id = $1) AS "author_key!: KeyId",
+                  m.version, m.body, (m.deleted_at IS NOT NULL OR r.kind = 'deleted') AS "is_deleted!",
+                  m.created_at AS "created_at: DateTime<Utc>"
            FROM (
                SELECT * FROM messages
                WHERE (author_id, client_id, room_id) > ($1, $2, $3) AND (author_id, client_id, room_id) <= ($1, $4, $4)

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use crate::nodes::{at, two};
-use crate::own_rooms::{befriend, open_direct};
+use crate::own_rooms::{befriend, make_room, open_direct};
 use crate::pictures::{addresses, give, picture};
 use crate::program::Folder;
 use crate::support::{Cast, PASSWORD, Person, config, spawn, spawn_with};
@@ -283,4 +283,68 @@ async fn an_export_names_the_people_whom_one_knows_and_how(pool: PgPool) {
     let rooms = data["rooms"].as_array().unwrap();
     let direct = rooms.iter().find(|room| room["name"] == slug).unwrap();
     assert_eq!((&direct["kind"], &direct["read_seq"]), (&"direct".into(), &0.into()));
+}
+
+#[sqlx::test]
+async fn an_export_holds_both_sides_of_direct_chats_and_the_ways_into_rooms(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast {
+        alice, bob, charlie, ..
+    } = server.cast().await;
+    for (one, other) in [(&alice, &bob), (&bob, &charlie), (&alice, &charlie)] {
+        befriend(one, other).await;
+    }
+    let with_bob = open_direct(&alice, "bob").await;
+    let of_others = open_direct(&bob, "charlie").await;
+    let group = make_room(&alice, "Telescope", &[("kind", "private")]).await;
+    bob.write("General", "said to everybody").await;
+    // More than is read at once.
+    for n in 0..260 {
+        bob.write(&with_bob, &format!("from bob {n}")).await;
+    }
+    alice.write(&with_bob, "from alice").await;
+    charlie.write(&of_others, "between others").await;
+    alice
+        .post(&format!("/chat/room/{group}/members"), &[("username", "charlie")])
+        .await;
+    alice
+        .post(
+            &format!("/chat/room/{group}/invites"),
+            &[("expires", "1d"), ("uses", "3")],
+        )
+        .await;
+
+    let (data, _) = read(&ask(&alice, PASSWORD).await.bytes().await.unwrap());
+    let theirs = data["direct_messages"].as_array().unwrap();
+    assert_eq!(theirs.len(), 260);
+    for (n, message) in theirs.iter().enumerate() {
+        assert_eq!(
+            (&message["body"], &message["from"]),
+            (&format!("from bob {n}").into(), &"bob".into())
+        );
+    }
+    let mine = data["messages"].as_array().unwrap();
+    assert_eq!((mine.len(), &mine[0]["body"]), (1, &"from alice".into()));
+    assert_eq!(mine[0].get("from"), None);
+    let invited = &data["invited"][0];
+    assert_eq!(
+        (&invited["username"], &invited["room"]),
+        (&"charlie".into(), &"Telescope".into())
+    );
+    let link = &data["invites"][0];
+    assert_eq!(
+        (&link["room"], &link["max_uses"], &link["uses"]),
+        (&"Telescope".into(), &3.into(), &0.into())
+    );
+    assert_eq!(data["invitations"], serde_json::json!([]));
+    let text = data.to_string();
+    for foreign in ["said to everybody", "between others", "/invite/", "hash"] {
+        assert!(!text.contains(foreign), "{foreign}");
+    }
+    let (data, _) = read(&ask(&charlie, PASSWORD).await.bytes().await.unwrap());
+    let invitation = &data["invitations"][0];
+    assert_eq!(
+        (&invitation["by"], &invitation["room"]),
+        (&"alice".into(), &"Telescope".into())
+    );
 }

@@ -5,26 +5,24 @@
 //! away, the next write fails and the export ends.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, Timelike, Utc};
 use futures_util::stream;
 use poem::Body;
-use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
-use zip::write::{SimpleFileOptions, StreamWriter};
-use zip::{CompressionMethod, ZipWriter};
 
+use super::archive::{Archive, List, Sender};
 use crate::friends::model::{Contact, Contacts};
 use crate::friends::queries::list_contacts;
-use crate::ids::{ClientId, KeyId, RoomId, SessionId, UserId};
-use crate::privacy::model::{FORMAT, Head, Lease, Message, SealedMessage, Tie, VERSION};
+use crate::ids::{ClientId, KeyId, RoomId, Seq, SessionId, UserId};
+use crate::privacy::model::{FORMAT, Head, InvitedTo, Lease, MINOR, Message, SealedMessage, Tie, VERSION};
 use crate::privacy::queries;
+use crate::rooms::model::Invitation;
+use crate::rooms::queries::list_invitations;
 use crate::text::fold;
 use crate::vault::MessageCipher;
 use crate::{App, Error, Result};
@@ -86,13 +84,14 @@ async fn keep(app: &App, lease: Lease) -> Error {
 
 async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
     let now = app.now();
-    let (mut profile, consent, privacy, key) = in_time(queries::find_account(&app.db, user)).await?;
+    let (mut profile, consent, privacy) = in_time(queries::find_account(&app.db, user)).await?;
     let picture = in_time(queries::find_picture(&app.db, user)).await?;
     profile.picture = picture.as_ref().map(|picture| picture.name);
     let is_large = in_time(queries::has_more_messages(&app.db, user, FEW_MESSAGES)).await?;
     let head = Head {
         format: FORMAT,
         version: VERSION,
+        minor: MINOR,
         exported_at: now,
         profile,
         consent,
@@ -112,10 +111,11 @@ async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
         let Some(row) = rows.last() else { break };
         after = row.id;
     }
-    let (mut list, mut after) = (List::begin("rooms"), RoomId(Uuid::nil()));
+    let (mut list, mut after, mut direct) = (List::begin("rooms"), RoomId(Uuid::nil()), Vec::new());
     loop {
         let rows = in_time(queries::list_rooms(&app.db, user, after, PAGE_ROWS)).await?;
         archive = archive.add(list.page(&rows)?).await?;
+        direct.extend(rows.iter().filter(|row| row.kind == "direct").map(|row| row.id));
         let Some(row) = rows.last() else { break };
         after = row.id;
     }
@@ -136,11 +136,12 @@ async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
         }
     }
     archive = archive.add(list.page::<Tie>(&[])?).await?;
+    archive = add_invitations(app, user, archive).await?;
     let (mut list, mut after) = (List::begin("messages"), (ClientId(Uuid::nil()), RoomId(Uuid::nil())));
     loop {
         let rows = in_time(queries::list_messages(&app.db, user, after, PAGE_ROWS)).await?;
         let next = rows.last().map(|row| (row.client_id, row.room));
-        let messages = open(app, key, rows).await?;
+        let messages = open(app, user, rows).await?;
         // An empty page ends the list.
         if next.is_none() || !messages.is_empty() {
             archive = archive.add(list.page(&messages)?).await?;
@@ -148,6 +149,21 @@ async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
         let Some(next) = next else { break };
         after = next;
     }
+    let mut list = List::begin("direct_messages");
+    for room in direct {
+        let mut after = Seq(0);
+        loop {
+            let rows = in_time(queries::list_messages_of_room(&app.db, room, after, PAGE_ROWS)).await?;
+            let Some(row) = rows.last() else { break };
+            after = row.seq;
+            let theirs = rows.into_iter().filter(|row| row.author != user).collect();
+            let messages = open(app, user, theirs).await?;
+            if !messages.is_empty() {
+                archive = archive.add(list.page(&messages)?).await?;
+            }
+        }
+    }
+    archive = archive.add(list.page::<Message>(&[])?).await?;
     archive = archive.add(b"}\n".to_vec()).await?;
     if let Some(picture) = picture {
         archive.start_file(picture.name, false)?;
@@ -156,94 +172,32 @@ async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
     archive.finish().await
 }
 
-/// Where the pieces of the archive go, in their order.
-type Sender = mpsc::Sender<io::Result<Vec<u8>>>;
-
-/// An archive on its way: what has been compressed is sent before more is.
-struct Archive {
-    /// In a box, because it is large.
-    zip: Box<ZipWriter<StreamWriter<Compressed>>>,
-    compressed: Compressed,
-    sender: Sender,
-    /// When it was made.
-    at: DateTime<Utc>,
-}
-
-/// What has been compressed and not been sent yet.
-#[derive(Clone, Default)]
-struct Compressed(Arc<Mutex<Vec<u8>>>);
-
-impl Compressed {
-    fn with<T>(&self, use_it: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-        use_it(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+/// The invitations to the person, those that they made, and their links into rooms.
+async fn add_invitations(app: &App, user: UserId, mut archive: Archive) -> Result<Archive> {
+    let (mut list, mut after) = (List::begin("invitations"), None);
+    loop {
+        let rows = in_time(list_invitations(&app.db, user, after, PAGE_ROWS)).await?;
+        let Some(row) = rows.last() else { break };
+        after = Some(row.room);
+        let invitations: Vec<_> = rows.into_iter().map(invited_to).collect();
+        archive = archive.add(list.page(&invitations)?).await?;
     }
-}
-
-impl Write for Compressed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.with(|compressed| compressed.extend_from_slice(bytes));
-        Ok(bytes.len())
+    archive = archive.add(list.page::<InvitedTo>(&[])?).await?;
+    let (mut list, mut after) = (List::begin("invited"), (RoomId(Uuid::nil()), UserId(Uuid::nil())));
+    loop {
+        let rows = in_time(queries::list_invited(&app.db, user, after, PAGE_ROWS)).await?;
+        archive = archive.add(list.page(&rows)?).await?;
+        let Some(row) = rows.last() else { break };
+        after = (row.room_id, row.user);
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    let (mut list, mut after) = (List::begin("invites"), Uuid::nil());
+    loop {
+        let rows = in_time(queries::list_invites(&app.db, user, after, PAGE_ROWS)).await?;
+        archive = archive.add(list.page(&rows)?).await?;
+        let Some(row) = rows.last() else { break };
+        after = row.id;
     }
-}
-
-impl Archive {
-    fn new(sender: Sender, at: DateTime<Utc>) -> Self {
-        let compressed = Compressed::default();
-        Self {
-            zip: Box::new(ZipWriter::new_stream(compressed.clone())),
-            compressed,
-            sender,
-            at,
-        }
-    }
-
-    /// Begins the next file. It may be larger than 4 GiB only if that is said.
-    fn start_file(&mut self, name: &str, is_large: bool) -> Result<()> {
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Deflated)
-            .unix_permissions(0o644)
-            .last_modified_time(zip_date(self.at))
-            .large_file(is_large);
-        self.zip.start_file(name, options).map_err(Error::internal)
-    }
-
-    /// Adds to the file, and sends what comes of it.
-    async fn add(mut self, content: Vec<u8>) -> Result<Self> {
-        let write = move || self.zip.write_all(&content).map(|()| self);
-        let archive = spawn_blocking(write).await.map_err(Error::internal)?;
-        let archive = archive.map_err(Error::internal)?;
-        archive.send().await?;
-        Ok(archive)
-    }
-
-    /// Ends the file and the archive.
-    async fn finish(self) -> Result<()> {
-        let Self {
-            zip,
-            compressed,
-            sender,
-            ..
-        } = self;
-        zip.finish().map_err(Error::internal)?;
-        send(&sender, &compressed).await
-    }
-
-    async fn send(&self) -> Result<()> {
-        send(&self.sender, &self.compressed).await
-    }
-}
-
-async fn send(sender: &Sender, compressed: &Compressed) -> Result<()> {
-    let piece = compressed.with(std::mem::take);
-    if piece.is_empty() {
-        return Ok(());
-    }
-    let gone = |_| Error::internal("the client is gone");
-    sender.send(Ok(piece)).await.map_err(gone)
+    Ok(archive)
 }
 
 /// Reads a page, or says that the database is away when that takes too long.
@@ -252,53 +206,22 @@ async fn in_time<T>(read: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
     Ok(timeout(READ_TIMEOUT, read).await.map_err(late)??)
 }
 
-/// A list of the object as text, page by page; an empty page ends it.
-struct List {
-    /// What stands before the first page.
-    begin: Option<String>,
-}
-
-impl List {
-    fn begin(name: &str) -> Self {
-        Self {
-            begin: Some(format!(",\n\"{name}\":[\n")),
-        }
-    }
-
-    fn page<T: Serialize>(&mut self, rows: &[T]) -> Result<Vec<u8>> {
-        let begin = self.begin.take();
-        let mut follows = begin.is_none();
-        let mut text = begin.unwrap_or_default().into_bytes();
-        for row in rows {
-            if follows {
-                text.extend_from_slice(b",\n");
-            }
-            follows = true;
-            serde_json::to_writer(&mut text, row).map_err(Error::internal)?;
-        }
-        if rows.is_empty() {
-            text.push(b']');
-        }
-        Ok(text)
-    }
-}
-
-/// Opens a page of messages.
-async fn open(app: &App, author: KeyId, rows: Vec<SealedMessage>) -> Result<Vec<Message>> {
-    let mut needed: Vec<_> = rows.iter().map(|row| row.room_key).chain([author]).collect();
+/// Opens a page of messages, of which `user` is told without a name.
+async fn open(app: &App, user: UserId, rows: Vec<SealedMessage>) -> Result<Vec<Message>> {
+    let mut needed: Vec<_> = rows.iter().flat_map(|row| [row.room_key, row.author_key]).collect();
     needed.sort_unstable();
     needed.dedup();
     let late = |_| Error::Unavailable("the keys of an export took too long".into());
     let keys = timeout(READ_TIMEOUT, app.vault.data_keys(&app.db, &needed)).await;
     let keys = keys.map_err(late)??;
     let open_all = move || {
-        let mut ciphers: HashMap<KeyId, Option<MessageCipher>> = HashMap::new();
+        let mut ciphers: HashMap<(KeyId, KeyId), Option<MessageCipher>> = HashMap::new();
         let open_one = |row: SealedMessage| {
-            let cipher = ciphers.entry(row.room_key).or_insert_with(|| {
+            let cipher = ciphers.entry((row.room_key, row.author_key)).or_insert_with(|| {
                 let room = keys.get(&row.room_key)?;
-                Some(MessageCipher::derive(room, keys.get(&author)?))
+                Some(MessageCipher::derive(room, keys.get(&row.author_key)?))
             });
-            opened(row, cipher.as_ref())
+            opened(row, user, cipher.as_ref())
         };
         let rows = rows.into_iter().filter(|row| !row.is_deleted);
         rows.map(open_one).collect()
@@ -306,7 +229,7 @@ async fn open(app: &App, author: KeyId, rows: Vec<SealedMessage>) -> Result<Vec<
     spawn_blocking(open_all).await.map_err(Error::internal)
 }
 
-fn opened(row: SealedMessage, cipher: Option<&MessageCipher>) -> Message {
+fn opened(row: SealedMessage, user: UserId, cipher: Option<&MessageCipher>) -> Message {
     let version = u32::try_from(row.version).unwrap_or_default();
     let sealed = row.body.as_deref().zip(cipher);
     let body = sealed.and_then(|(token, cipher)| cipher.open(row.id, version, token).ok());
@@ -318,6 +241,7 @@ fn opened(row: SealedMessage, cipher: Option<&MessageCipher>) -> Message {
         room_id: row.room,
         room: row.room_title,
         seq: row.seq,
+        from: (row.author != user).then_some(row.author_name),
         written_at: row.created_at,
         body,
     }
@@ -332,17 +256,11 @@ fn tie(contacts: Contacts, contact: Contact) -> Tie {
     }
 }
 
-/// When the file was made, as an archive says it; nothing where it cannot, before 1980 and after 2107.
-fn zip_date(at: DateTime<Utc>) -> zip::DateTime {
-    let part = |number: u32| u8::try_from(number).unwrap_or_default();
-    let year = u16::try_from(at.year()).unwrap_or_default();
-    zip::DateTime::from_date_and_time(
-        year,
-        part(at.month()),
-        part(at.day()),
-        part(at.hour()),
-        part(at.minute()),
-        part(at.second()),
-    )
-    .unwrap_or_default()
+fn invited_to(invitation: Invitation) -> InvitedTo {
+    InvitedTo {
+        room_id: invitation.room,
+        room: invitation.title,
+        by: invitation.inviter.username,
+        at: invitation.at,
+    }
 }

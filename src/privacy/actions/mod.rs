@@ -1,5 +1,6 @@
 //! What is done with all that belongs to a person.
 
+mod archive;
 mod erase;
 mod export;
 

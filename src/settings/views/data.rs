@@ -55,7 +55,7 @@ pub fn data(shell: &Shell<'_>, page: &DataPage<'_>) -> Markup {
                         span.tile { (icon("package-open")) }
                         div class="min-w-0 flex-1" {
                             p class="font-600" { "Everything in one download" }
-                            p class="mt-0.5 text-13 text-t3" { "A ZIP archive: profile, consent, sessions, rooms, and every message you wrote, as text that anybody can read." }
+                            p class="mt-0.5 text-13 text-t3" { "A ZIP archive: profile, consent, sessions, rooms, every message you wrote, and both sides of your direct chats, as text that anybody can read." }
                         }
                     }
                     div class="flex flex-wrap items-end gap-3" {
