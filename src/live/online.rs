@@ -28,7 +28,7 @@ pub(super) async fn run(app: &App, deliveries: &Deliveries, comings: &Comings) {
     let mut bus = app.bus.subscribe();
     let mut gather = interval(GATHER_INTERVAL);
     gather.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut published, mut moved) = (HashMap::new(), HashSet::new());
+    let (mut published, mut waiting) = (HashMap::new(), HashSet::new());
     let mut publish_at = Instant::now();
     loop {
         tokio::select! {
@@ -42,8 +42,8 @@ pub(super) async fn run(app: &App, deliveries: &Deliveries, comings: &Comings) {
                 }
                 let here: HashSet<_> = moves.came.iter().chain(&moves.left).map(|(_, user)| *user).collect();
                 comings.note(moves.people, &here);
-                moved.extend(moves.rooms);
-                publish_counts(app, deliveries, &mut moved, &mut published).await;
+                waiting.extend(moves.rooms);
+                publish_counts(app, deliveries, &mut waiting, &mut published).await;
             }
             received = bus.next() => match received {
                 Some(BusEvent::Event(event)) => if receive(app, event) {
@@ -105,12 +105,12 @@ fn places(people: People) -> impl Iterator<Item = Place> {
         .flat_map(|(room, users)| users.into_iter().map(move |user| (room, user)))
 }
 
-/// Pushes the counts of the rooms where somebody `moved`, as far as they are others than those that are `published`. Rooms
-/// whose count was pushed only just stay among those where somebody moved.
+/// Pushes the counts of the rooms that wait for it, as far as they are others than those that are `published`. Rooms whose
+/// count was pushed only just go on waiting.
 async fn publish_counts(
     app: &App,
     deliveries: &Deliveries,
-    moved: &mut HashSet<RoomId>,
+    waiting: &mut HashSet<RoomId>,
     published: &mut HashMap<RoomId, (usize, Instant)>,
 ) {
     let now = Instant::now();
@@ -118,7 +118,7 @@ async fn publish_counts(
         let published = published.get(room);
         published.is_none_or(|(_, at)| now - *at >= COUNT_INTERVAL)
     };
-    let due: Vec<_> = moved.extract_if(is_due).collect();
+    let due: Vec<_> = waiting.extract_if(is_due).collect();
     for room in due {
         if !app.hub.is_open(room) {
             published.remove(&room);

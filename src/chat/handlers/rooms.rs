@@ -134,11 +134,10 @@ async fn load_readers(app: &App, membership: &Membership, newest: Option<Seq>) -
 }
 
 fn newest_of(history: &History, user: UserId) -> Option<Seq> {
-    let own = history.items.iter().rev().find_map(|one| match one {
+    history.items.iter().rev().find_map(|one| match one {
         Item::Message(message) | Item::Altered(message) if message.author.id == user => Some(message.seq),
         _ => None,
-    });
-    own
+    })
 }
 
 /// Of which message it is asked who has read it.
