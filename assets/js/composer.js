@@ -86,6 +86,7 @@ function submit(event) {
     return;
   }
   text.value = "";
+  typing.ended();
   keepDraft();
   draw();
   outbox.add(body);
@@ -128,6 +129,7 @@ export function start() {
   text.addEventListener("input", () => {
     draw();
     if (form.classList.contains("has-text")) typing.say();
+    else typing.ended();
     saveTimer ??= setTimeout(keepDraft, 300);
   });
   window.addEventListener("pagehide", keepDraft);

@@ -37,7 +37,7 @@ async function load() {
   if (!menu.open) return;
   const { seq } = menu.parentElement.dataset;
   await window.htmx.ajax("GET", `${roomPath()}/messages/${seq}/menu`, { target: find(".menu", menu), swap: "innerHTML" });
-  menu.scrollIntoView({ block: "nearest" });
+  find(".menu", menu).scrollIntoView({ block: "nearest" });
 }
 
 export function start() {

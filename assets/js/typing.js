@@ -12,11 +12,24 @@ const row = find("#typing");
 /** By id: how they are called, and the timer that takes them away. */
 const people = new Map();
 let saidAt = 0;
+let later = null;
 
-/** Says that the reader types. */
+/** Says that the reader types, now or as soon as it may be said again. */
 export function say() {
-  const now = Date.now();
-  if (now - saidAt >= APART_MS && send({ type: "typing" })) saidAt = now;
+  const wait = saidAt + APART_MS - Date.now();
+  if (wait > 0) later ??= setTimeout(sayNow, wait);
+  else sayNow();
+}
+
+function sayNow() {
+  ended();
+  if (send({ type: "typing" })) saidAt = Date.now();
+}
+
+/** The reader has sent it, or taken it back. */
+export function ended() {
+  clearTimeout(later);
+  later = null;
 }
 
 /** They wrote, or have stopped. */

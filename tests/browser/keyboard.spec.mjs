@@ -4,7 +4,7 @@ import { PASSWORD, bodies, composer, connected, enter, message, unique } from ".
 import { expect, PHONE, test } from "./test.mjs";
 
 /** Presses Tab until the focus is on `selector`. */
-async function tabTo(page, selector, most = 40) {
+async function tabTo(page, selector, most = 400) {
   for (let n = 0; n < most; n += 1) {
     if (await page.evaluate((wanted) => document.activeElement?.matches(wanted) ?? false, selector)) return;
     await page.keyboard.press("Tab");

@@ -25,13 +25,13 @@ const INSIDE = ["app.css", "chat.js", "me.css"];
 const PUBLIC = [
   ["/", OUTSIDE, 35_500],
   ["/about", OUTSIDE, 25_500],
-  ["/privacy", OUTSIDE, 43_500],
+  ["/privacy", OUTSIDE, 44_900],
   ["/accounts/login", OUTSIDE, 22_500],
   ["/accounts/signup", OUTSIDE, 24_500],
 ];
 const CHAT = [
-  ["/chat/", INSIDE, 85_700],
-  ["/chat/room/General", INSIDE, 93_100],
+  ["/chat/", INSIDE, 89_500],
+  ["/chat/room/General", INSIDE, 100_500],
 ];
 const SIZES = { phone: PHONE, desktop: {} };
 

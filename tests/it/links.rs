@@ -66,7 +66,7 @@ async fn a_changed_password_ends_all_other_sessions_and_moves_this_one(pool: PgP
 
     for (current, new, sentence) in [
         ("wrong", OTHER, "This is not your password."),
-        (PASSWORD, "short", "Use at least 10 characters."),
+        (PASSWORD, "too-short", "Use at least 10 characters."),
         (PASSWORD, "password123", "This is easy to guess."),
         (PASSWORD, "alicealice1", "This is easy to guess."),
     ] {

@@ -1,5 +1,6 @@
 //! How many messages wait in a room, on every device of a person, and who sees what was read.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -46,13 +47,19 @@ async fn frame(socket: &mut Socket, name: &str) -> Value {
     serde_json::from_str::<Value>(&text).unwrap()[name].take()
 }
 
-/// Waits until the socket says that so many wait.
+/// Waits until the socket says that so many wait, adding up as a page does.
 async fn until_count(socket: &mut Socket, count: i64) {
     let said = async {
-        loop {
-            let rooms = frame(socket, "unread").await;
-            if rooms.as_object().unwrap().values().any(|room| room[0] == count) {
-                return;
+        let mut waiting = HashMap::new();
+        while !waiting.values().any(|waiting| *waiting == count) {
+            let Ok(frame) = serde_json::from_str::<Value>(&socket.next().await) else {
+                continue;
+            };
+            for (room, counted) in frame["unread"].as_object().into_iter().flatten() {
+                waiting.insert(room.clone(), counted[0].as_i64().unwrap());
+            }
+            for (room, came) in frame["active"].as_object().into_iter().flatten() {
+                *waiting.entry(room.clone()).or_default() += came[0].as_i64().unwrap();
             }
         }
     };

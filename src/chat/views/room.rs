@@ -107,7 +107,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
 fn typing_row() -> Markup {
     html! {
         div #typing class="mx-auto flex h-6.5 w-[calc(100%-2*var(--gutter))] max-w-(--column) flex-none items-center gap-2 px-1 text-13 text-t3" {
-            span.typing-dots class="flex gap-1 [&[hidden]]:hidden" hidden aria-hidden="true" {
+            span class="typing-dots flex gap-1 [&[hidden]]:hidden" hidden aria-hidden="true" {
                 @for delay in ["", "[animation-delay:150ms]", "[animation-delay:300ms]"] {
                     span class={ "size-1 animate-typing rounded-full bg-t3 motion-reduce:animate-none " (delay) } {}
                 }
@@ -293,7 +293,7 @@ fn actions(ctx: &Ctx, membership: &Membership, level: Level) -> Markup {
 pub fn levels(ctx: &Ctx, slug: &str, current: Level) -> Markup {
     let notify = format!("{}/notify", path(slug));
     html! {
-        form #levels class="my-1 border-y border-line py-1" method="post" action=(notify) hx-post=(notify) hx-swap="outerHTML" {
+        form #levels class="border-line not-last:mb-1 not-last:border-b not-last:pb-1" method="post" action=(notify) hx-post=(notify) hx-swap="outerHTML" {
             (csrf_field(ctx))
             p #levels-title class="px-2.5 pt-1.5 text-12 font-600 text-t3" { "Tell me of" }
             div role="group" aria-labelledby="levels-title" {

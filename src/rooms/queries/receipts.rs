@@ -36,8 +36,11 @@ pub async fn list_readers(db: impl PgExecutor<'_>, room: RoomId, user: UserId) -
     let rows = sqlx::query!(
         r#"SELECT m.user_id AS "id: UserId", a.username AS "username!", a.name AS "name!", a.picture AS "picture: Uuid",
                   m.receipt_seq AS "seq: Seq"
-           FROM members m JOIN users u ON u.id = m.user_id JOIN authors a ON a.id = m.user_id
-           WHERE m.room_id = $1 AND m.user_id <> $2 AND NOT u.receipts_hidden ORDER BY m.receipt_seq DESC, u.name_key"#,
+           FROM members m CROSS JOIN LATERAL (
+               SELECT a.username, a.name, a.picture, u.receipts_hidden FROM users u JOIN authors a ON a.id = u.id
+               WHERE u.id = m.user_id OFFSET 0
+           ) a
+           WHERE m.room_id = $1 AND m.user_id <> $2 AND NOT a.receipts_hidden ORDER BY m.receipt_seq DESC, a.username"#,
         room.0,
         user.0
     );
@@ -58,8 +61,9 @@ pub async fn list_readers(db: impl PgExecutor<'_>, room: RoomId, user: UserId) -
 pub async fn count_readers(db: impl PgExecutor<'_>, room: RoomId, user: UserId, seq: Seq) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM (
-               SELECT FROM members m JOIN users u ON u.id = m.user_id
-               WHERE m.room_id = $1 AND m.user_id <> $2 AND m.receipt_seq >= $3 AND NOT u.receipts_hidden LIMIT 100
+               SELECT FROM members m
+               WHERE m.room_id = $1 AND m.user_id <> $2 AND m.receipt_seq >= $3
+                     AND NOT (SELECT receipts_hidden FROM users WHERE id = m.user_id) LIMIT 100
            ) s"#,
         room.0,
         user.0,
@@ -74,7 +78,8 @@ pub async fn list_receipt_hiders(db: impl PgExecutor<'_>, rooms: &[RoomId]) -> s
     let rooms: Vec<_> = rooms.iter().map(|room| room.0).collect();
     let rows = sqlx::query!(
         r#"SELECT m.room_id AS "room: RoomId", m.user_id AS "user: UserId"
-           FROM members m JOIN users u ON u.id = m.user_id WHERE m.room_id = ANY($1) AND u.receipts_hidden"#,
+           FROM members m
+           WHERE m.room_id = ANY($1) AND (SELECT receipts_hidden FROM users WHERE id = m.user_id)"#,
         &rooms
     );
     let rows = rows.fetch_all(db).await?.into_iter();

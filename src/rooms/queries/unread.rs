@@ -128,8 +128,8 @@ pub async fn update_read(db: impl PgExecutor<'_>, reads: &[Read]) -> sqlx::Resul
                   count_unread(m.room_id, m.user_id, GREATEST(m.read_seq, m.from_seq)) AS "count!",
                   count_mentions(m.room_id, m.user_id, GREATEST(m.read_seq, m.from_seq)) AS "mentions!",
                   CASE WHEN m.kind = 'direct' THEN CASE WHEN shows_receipts(m.room_id) THEN 'ticked' END
-                       WHEN NOT u.receipts_hidden THEN s.shown END AS shown
-           FROM moved m JOIN users u ON u.id = m.user_id LEFT JOIN shown s ON s.room_id = m.room_id"#,
+                       WHEN NOT (SELECT receipts_hidden FROM users WHERE id = m.user_id) THEN s.shown END AS shown
+           FROM moved m LEFT JOIN shown s ON s.room_id = m.room_id"#,
         &rooms,
         &people,
         &seqs,
