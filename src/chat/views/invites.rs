@@ -61,7 +61,7 @@ pub fn invite_made(shell: &Shell<'_>, room: &Room, link: &str) -> Markup {
         section class="card p-6" aria-labelledby="invite-title" {
             h2 #invite-title { "Your link is ready" }
             p class="mt-2 text-t2" { "Whoever opens it can join the room. Copy it now: it is not shown again." }
-            div.field class="mt-5" {
+            div class="field mt-5" {
                 label for="invite-link" { "Link" }
                 input.input #invite-link type="text" readonly value=(link);
             }
