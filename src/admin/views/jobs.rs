@@ -66,13 +66,16 @@ pub fn job_list(ctx: &Ctx, data: &JobsPage) -> Markup {
 fn row(ctx: &Ctx, job: &JobRow, now: DateTime<Utc>) -> Markup {
     html! {
         li class="@max-[640px]:flex-wrap" {
-            div class="min-w-0 flex-1" {
+            div class="min-w-0 flex-1 @max-[640px]:basis-full" {
                 p class="font-600 wrap-anywhere" { (job.what) }
                 p class="mt-0.5 text-13 wrap-anywhere text-t3" {
                     @if let Some(to) = &job.to { "to " (to) " · " }
                     (counted(job.attempts.into(), "attempt", "attempts")) ", the last " (ago(job.at, now))
                 }
-                p class="mt-0.5 text-13 wrap-anywhere text-t2" { "Last error: " (job.error) @if job.is_too_late { ". The link in it is dead by now: whoever still needs one asks for another." } }
+                p class="mt-0.5 text-13 wrap-anywhere text-t2" { "Last error: " (job.error) }
+                @if job.is_too_late {
+                    p class="mt-0.5 text-13 text-t2" { "The link in it is dead by now: whoever still needs one asks for another." }
+                }
             }
             @if job.is_too_late { (chip("warn", "Too late")) }
             @else { (button(ctx, job, "retry", "Try again", "secondary")) }

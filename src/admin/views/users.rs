@@ -148,7 +148,7 @@ fn row(ctx: &Ctx, viewer: &Viewer, person: &Person, admins: i64) -> Markup {
         ("admin", "Make administrator")
     };
     html! {
-        li class="@max-[640px]:flex-wrap" {
+        li class="@max-[640px]:flex-wrap @max-[640px]:items-start" {
             (avatar(person.face(), 40))
             div class="min-w-0 flex-1" {
                 p class="flex flex-wrap items-center gap-x-2 gap-y-0.5" {
