@@ -95,7 +95,7 @@ function heard({ receipt, receipts, unread }) {
 /** What was read meanwhile is not sent again: it is asked for. */
 async function ask() {
   const newest = own()[0];
-  const address = `${roomPath()}/readers${newest ? `?seq=${newest.dataset.seq}` : ""}`;
+  const address = `${roomPath()}/readers?room=${roomId}${newest ? `&seq=${newest.dataset.seq}` : ""}`;
   await window.htmx.ajax("GET", address, { target: "#readers", swap: "outerHTML", select: "#readers" });
   draw();
 }

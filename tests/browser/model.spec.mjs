@@ -15,7 +15,7 @@ function random(seed) {
 }
 
 const SEEDS = process.env.UNREAD_SEEDS?.split(",").map(Number) ?? [7];
-const STEPS = 40;
+const STEPS = 25;
 
 for (const seed of SEEDS) {
   test(`badges are never wrong after the dust settles (${seed})`, async ({ person, newRoom, visitor }) => {

@@ -4,13 +4,14 @@ use maud::Markup;
 use poem::web::{Data, Form, Path, Query};
 use poem::{IntoResponse, Response, handler};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::Page;
 use crate::accounts::CurrentUser;
 use crate::chat::views::{Readers, Shown};
 use crate::chat::{Open, Shell, views};
 use crate::error::FieldErrors;
-use crate::ids::{Seq, UserId};
+use crate::ids::{RoomId, Seq, UserId};
 use crate::messages::history;
 use crate::messages::model::{Cursor, History, Item};
 use crate::messages::views::{Draft, UnreadLine};
@@ -144,6 +145,8 @@ fn newest_of(history: &History, user: UserId) -> Option<Seq> {
 #[derive(Deserialize)]
 pub struct Newest {
     seq: Option<i64>,
+    /// In which room, whatever the address means by now.
+    room: Option<Uuid>,
 }
 
 /// Who has read the messages of the viewer: for a page that was not connected for a while.
@@ -152,9 +155,10 @@ pub async fn show_readers(
     app: Data<&App>,
     user: CurrentUser,
     Path(slug): Path<String>,
-    Query(Newest { seq }): Query<Newest>,
+    Query(Newest { seq, room }): Query<Newest>,
 ) -> Result<Markup> {
-    let membership = enter(&app, user.id, RoomAddress::Slug(&slug)).await?;
+    let address = room.map_or(RoomAddress::Slug(&slug), |id| RoomAddress::Id(RoomId(id)));
+    let membership = enter(&app, user.id, address).await?;
     Ok(views::readers(&load_readers(&app, &membership, seq.map(Seq)).await?))
 }
 
