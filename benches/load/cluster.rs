@@ -197,6 +197,21 @@ impl Cluster {
         })
     }
 
+    /// Makes all of those people members of all of these rooms.
+    pub fn add_members(&self, groups: &[Group], people: &[Person]) -> Result<(), Error> {
+        let rooms: Vec<Uuid> = groups.iter().map(|group| group.room.0).collect();
+        let users: Vec<Uuid> = people.iter().map(|person| person.user.0).collect();
+        let query = sqlx::query(
+            "INSERT INTO members (room_id, user_id, role)
+             SELECT room, id, 'member' FROM UNNEST($1::uuid[]) AS room, UNNEST($2::uuid[]) AS id",
+        );
+        self.runtime.block_on(async {
+            query.bind(rooms).bind(users).execute(&self.pool).await?;
+            sqlx::query("ANALYZE members").execute(&self.pool).await?;
+            Ok(())
+        })
+    }
+
     /// Messages that are stored in these rooms.
     pub fn count_stored(&self, groups: &[Group], kind: Kind) -> Result<i64, Error> {
         let (rooms, slugs): (Vec<Uuid>, Vec<&str>) = groups.iter().map(|group| (group.room.0, &*group.slug)).unzip();

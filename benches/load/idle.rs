@@ -104,7 +104,7 @@ impl Report {
                 for (room, group) in groups.iter().enumerate() {
                     crowd.join(Door {
                         address: nodes[0].address,
-                        slug: group.slug.clone(),
+                        socket: format!("chatroom/{}", group.slug),
                         cookie: group.members[place].cookie.clone(),
                         room: u16::try_from(room)?,
                     })?;

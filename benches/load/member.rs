@@ -16,8 +16,8 @@ use crate::tally::Tally;
 pub struct Door {
     /// The node.
     pub address: SocketAddr,
-    /// The room's place in addresses.
-    pub slug: String,
+    /// Which socket: of a room, by its place in addresses, or the one of pages without a room.
+    pub socket: String,
     /// The session cookie, as a browser sends it.
     pub cookie: String,
     /// The room's number in this crowd.
@@ -106,10 +106,13 @@ impl Member {
     /// The handshake; after a pause it asks for what was missed.
     pub fn request(&self) -> Vec<u8> {
         let Door {
-            address, slug, cookie, ..
+            address,
+            socket,
+            cookie,
+            ..
         } = &self.door;
         format!(
-            "GET /ws/chatroom/{slug}?after={}&seq={} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\n\
+            "GET /ws/{socket}?after={}&seq={} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\n\
              Cookie: {cookie}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
             self.cursor, self.newest

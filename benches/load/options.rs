@@ -83,4 +83,6 @@ pub enum Workload {
     H,
     /// Pages of history and entering a room
     I,
+    /// B, and 2,000 more members of each of its rooms who are connected and look at none
+    L,
 }

@@ -26,7 +26,7 @@ pub fn run() -> Result<(), Error> {
 fn expect(what: &str, messages: &[(u16, i64)], wanted: [u64; 4]) -> Result<(), Error> {
     let mut member = Member::listening(Door {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        slug: String::new(),
+        socket: String::new(),
         cookie: String::new(),
         room: HERE,
     });

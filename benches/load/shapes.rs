@@ -19,6 +19,15 @@ pub struct Shape {
     pub nodes: usize,
     /// Whether members drop and return meanwhile.
     pub churn: bool,
+    /// More members of all rooms, who are connected and look at none.
+    pub bystanders: usize,
+}
+
+impl Shape {
+    /// Whether it is measured beside workload B, and not beside the reference.
+    pub fn is_beside_b(self) -> bool {
+        self.nodes > 1 || self.bystanders > 0
+    }
 }
 
 const PLAIN: Shape = Shape {
@@ -29,6 +38,7 @@ const PLAIN: Shape = Shape {
     rate: 0,
     nodes: 1,
     churn: false,
+    bystanders: 0,
 };
 
 /// The shapes of a workload: one, or none of a silent one, or several.
@@ -75,6 +85,11 @@ pub fn shapes(workload: Workload) -> Vec<Shape> {
         Workload::H => vec![Shape {
             name: "H: B over two nodes",
             nodes: 2,
+            ..many
+        }],
+        Workload::L => vec![Shape {
+            name: "L: B, and 2,000 members who look at no room",
+            bystanders: 2000,
             ..many
         }],
         Workload::D | Workload::F | Workload::I => Vec::new(),

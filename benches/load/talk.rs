@@ -1,7 +1,8 @@
-//! Workloads in which members talk: A, B, C, E, G and H.
+//! Workloads in which members talk: A, B, C, E, G, H and L.
 
 use std::collections::HashSet;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::cluster::{Error, Group};
@@ -64,8 +65,8 @@ impl Report {
             }
             writeln!(std::io::stderr(), "{}", shape.name)?;
             for &kind in bench.kinds() {
-                // The reference knows no other nodes.
-                if kind == Kind::Reference && shape.nodes > 1 {
+                // The reference knows no other nodes, and nobody who looks at no room.
+                if kind == Kind::Reference && shape.is_beside_b() {
                     continue;
                 }
                 let outcome = run(bench, shape, kind, self.runs.len())?;
@@ -85,9 +86,9 @@ impl Report {
         rounds
     }
 
-    /// What is compared with: the reference, or, for several nodes, the same on one.
+    /// What is compared with: the reference, or, for several nodes and for bystanders, B without them.
     fn beside(&self, shape: Shape) -> Option<f64> {
-        let rounds = if shape.nodes > 1 {
+        let rounds = if shape.is_beside_b() {
             self.rounds(shapes(Workload::B)[0].name, Kind::Program)
         } else {
             self.rounds(shape.name, Kind::Reference)
@@ -157,7 +158,7 @@ impl Outcome {
         let Self { usage, tally, .. } = self;
         let per_million = |seconds: f64| number(seconds / self.millions());
         let against = match kind {
-            Kind::Program if shape.nodes > 1 => format!("{} of one node", ratio(self.per_million(), reference)),
+            Kind::Program if shape.is_beside_b() => format!("{} of B", ratio(self.per_million(), reference)),
             Kind::Program => ratio(self.per_million(), reference),
             Kind::Reference => "1".into(),
         };
@@ -187,6 +188,9 @@ fn run(bench: &Bench, shape: Shape, kind: Kind, run: usize) -> Result<Outcome, E
     let nodes = start(bench, shape, kind)?;
     let mut crowd = Crowd::new(bench.options.characters)?;
     let senders = enter(&mut crowd, &groups, &nodes)?;
+    if shape.bystanders > 0 {
+        stand_by(bench, &mut crowd, &groups, shape.bystanders, nodes[0].address)?;
+    }
     let mut pace = Pace::new(shape, senders, crowd_size(&groups));
     pace.begin(&mut crowd);
     pace.run(&mut crowd, Duration::from_secs(bench.options.warm_up))?;
@@ -245,7 +249,7 @@ pub fn enter(crowd: &mut Crowd, groups: &[Group], nodes: &[Server]) -> Result<Ve
         for (place, person) in group.members.iter().enumerate() {
             let member = crowd.join(Door {
                 address: nodes[place % nodes.len()].address,
-                slug: group.slug.clone(),
+                socket: format!("chatroom/{}", group.slug),
                 cookie: person.cookie.clone(),
                 room: u16::try_from(room)?,
             })?;
@@ -264,6 +268,31 @@ pub fn enter(crowd: &mut Crowd, groups: &[Group], nodes: &[Server]) -> Result<Ve
     // Until the counts of who is online have gone round.
     crowd.turn_until(Duration::from_millis(700), |_| false)?;
     Ok(senders)
+}
+
+/// Connects people who belong to all of these rooms, and to one where nobody speaks, and look at none.
+fn stand_by(
+    bench: &Bench,
+    crowd: &mut Crowd,
+    groups: &[Group],
+    count: usize,
+    address: SocketAddr,
+) -> Result<(), Error> {
+    let quiet = bench
+        .cluster
+        .seed(&format!("{}-by", groups[0].slug), 1, count, Kind::Program)?;
+    bench.cluster.add_members(groups, &quiet[0].members)?;
+    for person in &quiet[0].members {
+        crowd.join(Door {
+            address,
+            socket: "inbox".into(),
+            cookie: person.cookie.clone(),
+            room: u16::try_from(groups.len())?,
+        })?;
+        crowd.turn_until(PATIENCE, |crowd| crowd.count_opening() < 50)?;
+    }
+    crowd.turn_until(PATIENCE, |crowd| crowd.count_opening() == 0)?;
+    Ok(())
 }
 
 fn crowd_size(groups: &[Group]) -> usize {

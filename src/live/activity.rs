@@ -25,6 +25,8 @@ use crate::{App, Error, Result};
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
 /// Rooms of which people are told together.
 const BATCH: usize = 500;
+/// What waits for people in rooms, so many numbers of it are counted at once.
+const COUNTS: usize = 5_000;
 /// Where more was written since than this, it is counted anew, which costs the same however much it is.
 const ADDED_UP: i64 = 2_000;
 /// Rooms that are remembered at most; then all are asked for anew.
@@ -84,6 +86,8 @@ pub(super) async fn run(app: &App, active: &ActiveRooms) {
                 }
                 if let Err(error) = publish(app, &mut known, &rooms).await {
                     tracing::warn!(%error, "people could not be told of what was written");
+                    // Who has been told of what is not known any more: all are told anew.
+                    known = Known::default();
                     active.lock().extend(rooms);
                 }
             }
@@ -112,24 +116,36 @@ async fn publish(app: &App, known: &mut Known, rooms: &[RoomId]) -> Result<()> {
         let came = known.update(db, &states, &people).await?;
         let (active, new): (Vec<_>, Vec<_>) = known.of(&states).partition(|(_, room)| room.told.is_some());
         let added_up: Vec<_> = active.iter().filter_map(|(id, room)| Some((*id, room.told?))).collect();
-        let written = count_written(&mut *db, &added_up).await?;
+        let written = count_written(db, &added_up).await?;
         let ids = |rooms: &[(RoomId, &Room)]| rooms.iter().map(|(id, _)| *id).collect::<Vec<_>>();
-        let mut counted = list_unread_in(&mut *db, &ids(&new), &people).await?;
-        counted.extend(list_unread_in(db, &ids(&active), &came).await?);
-        Ok::<_, Error>((states, came, written, counted))
+        let (new, active) = (ids(&new), ids(&active));
+        Ok::<_, Error>((states, came, written, new, active))
     };
-    let (states, came, written, counted) = within_limit(&app.db, load).await?;
-    let mut exact: HashMap<UserId, HashMap<RoomId, Unread>> = HashMap::new();
-    for (user, unread) in counted {
-        exact.entry(user).or_default().insert(unread.room, unread);
-    }
-    for (user, unread) in exact {
-        let frame = PageEvent::UnreadCounted(&unread).frame();
-        app.hub.publish(Audience::User(user), &frame).await;
-    }
+    let (states, came, written, new, active) = within_limit(&app.db, load).await?;
+    publish_counts(app, &new, &people).await?;
+    publish_counts(app, &active, &came).await?;
     for (user, line) in known.add_up(&states, &came, &written)? {
         let frame = PageEvent::RoomsActive(&line).frame();
         app.hub.publish(Audience::User(user), &frame).await;
+    }
+    Ok(())
+}
+
+/// Tells these people what waits for them in these rooms. So many at once that no statement takes long.
+async fn publish_counts(app: &App, rooms: &[RoomId], people: &[UserId]) -> Result<()> {
+    if rooms.is_empty() {
+        return Ok(());
+    }
+    for some in people.chunks((COUNTS / rooms.len()).max(1)) {
+        let counted = within_limit(&app.db, async |db| list_unread_in(db, rooms, some).await);
+        let mut exact: HashMap<UserId, HashMap<RoomId, Unread>> = HashMap::new();
+        for (user, unread) in counted.await? {
+            exact.entry(user).or_default().insert(unread.room, unread);
+        }
+        for (user, unread) in exact {
+            let frame = PageEvent::UnreadCounted(&unread).frame();
+            app.hub.publish(Audience::User(user), &frame).await;
+        }
     }
     Ok(())
 }
