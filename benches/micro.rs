@@ -39,6 +39,7 @@ fn view(seq: i64) -> MessageView {
         body: Some(body()),
         is_deleted: false,
         created_at: Utc::now() + TimeDelta::seconds(seq),
+        edited_at: None,
         continued: seq % 3 > 0,
         new_day: seq == 1,
     }

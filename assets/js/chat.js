@@ -18,6 +18,7 @@
 //   #announcer                              the polite live region
 //   form#composer > textarea[data-max]      .has-text while there is something to send; .counter near the limit;
 //                                           #composer-error says why something was not sent
+//   #editing > form                         changes a message, in the composer's place; [data-cancel] gives that up
 //   button[data-copy]                       copies the field with that id
 //   #readers, template#read-by              who has read the reader's own messages: see readers.js
 //   template#message-menu > details         the menu of a message
@@ -39,6 +40,7 @@ import { crop } from "./crop.js";
 import * as folding from "./folding.js";
 import * as forms from "./forms.js";
 import { dialog } from "./dialog.js";
+import * as editing from "./editing.js";
 import * as logout from "./logout.js";
 import * as members from "./members.js";
 import * as menus from "./menus.js";
@@ -68,6 +70,6 @@ document.addEventListener("alpine:init", () => {
 // list last: by then all that is drawn is drawn.
 const parts = [
   logout, forms, menus, copy, profiles, switcher, password, theme, viewport, times, banner, members, outbox, composer,
-  announcer, folding, timeline, connection, scroll, unread, typing, presence, messageMenu, readers,
+  announcer, folding, timeline, connection, scroll, unread, typing, presence, messageMenu, editing, readers,
 ];
 for (const part of parts) part.start();

@@ -108,19 +108,20 @@ function close() {
  */
 const isOnScreen = ({ code }) => code === "" || code === "Unidentified" || isCovered();
 
-function key(event) {
+/** Enter sends the form in which it is typed. */
+export function sendByEnter(event) {
   if (event.key !== "Enter" || event.shiftKey || event.altKey) return;
   // The Enter that ends an input method's composition belongs to it (229 is Safari's way to say so).
   if (event.isComposing || event.keyCode === 229) return;
   // An on-screen keyboard has no Shift+Enter worth the name. With Ctrl or Cmd every keyboard sends.
   if (isOnScreen(event) && !event.ctrlKey && !event.metaKey) return;
   event.preventDefault();
-  form.requestSubmit();
+  event.target.form.requestSubmit();
 }
 
 export function start() {
   if (!text) return;
-  text.addEventListener("keydown", key);
+  text.addEventListener("keydown", sendByEnter);
   // It counts UTF-16 units and cuts in silence; the counter counts like the server and says so.
   text.removeAttribute("maxlength");
   text.removeAttribute("required");

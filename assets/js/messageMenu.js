@@ -10,6 +10,8 @@ const opener = menu && find("summary", menu);
 const messages = () => [...list.querySelectorAll(":scope > .message[data-seq]")];
 
 function moveTo(message) {
+  // With its message gone, drawn anew or not, it is closed.
+  if (!menu.isConnected) menu.open = false;
   if (!message || menu.open || menu.parentElement === message) return;
   message.append(menu);
 }

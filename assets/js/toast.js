@@ -28,8 +28,10 @@ export function toast() {
     init() {
       document.addEventListener("toast", ({ detail }) => this.show("notice", detail.value));
       document.addEventListener("htmx:response:error", ({ detail }) => {
-        // 422: the form says it itself, beside its fields.
-        if (isForm(detail) && detail.ctx.response.status !== 422) this.show("problem", refusal(detail));
+        const { sourceElement, response } = detail.ctx;
+        // Then the form says it itself, beside its fields.
+        const isShown = response.status === 422 || sourceElement.hasAttribute(`hx-status:${response.status}`);
+        if (isForm(detail) && !isShown) this.show("problem", refusal(detail));
       });
       document.addEventListener("htmx:error", ({ detail }) => {
         if (isForm(detail)) this.show("problem", "The server cannot be reached. Nothing was changed.");

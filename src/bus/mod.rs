@@ -77,6 +77,11 @@ pub enum Event {
         /// Its `last_change` after the commit.
         change: Change,
     },
+    /// Messages were deleted: fewer wait for whoever had not read them.
+    MessagesDeleted {
+        /// Where.
+        room: RoomId,
+    },
     /// A public room was made, renamed, archived, opened again or deleted.
     RoomListChanged,
     /// A person is shown by another name, or with another picture.

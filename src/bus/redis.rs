@@ -105,6 +105,7 @@ impl RedisTask {
                     *last = (*last).max(change);
                 }
                 Event::RoomListChanged
+                | Event::MessagesDeleted { .. }
                 | Event::AuthorChanged { .. }
                 | Event::SideBarChanged { .. }
                 | Event::ReadMoved { .. }

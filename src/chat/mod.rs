@@ -75,7 +75,16 @@ pub fn routes(route: Route) -> Route {
         .at("/chat/room/:name/delete", post(handlers::room_settings::destroy))
         .at("/chat/room/:name/readers", get(handlers::rooms::show_readers))
         .at("/chat/room/:name/notify", post(handlers::rooms::set_level))
-        .at("/chat/room/:name/messages/:seq/menu", get(handlers::messages::menu))
+        .at(
+            "/chat/room/:name/messages/:seq",
+            get(handlers::editing::show).post(handlers::editing::update),
+        )
+        .at("/chat/room/:name/messages/:seq/menu", get(handlers::editing::menu))
+        .at("/chat/room/:name/messages/:seq/edit", get(handlers::editing::show_form))
+        .at(
+            "/chat/room/:name/messages/:seq/delete",
+            get(handlers::editing::ask_to_delete).post(handlers::editing::delete),
+        )
         .at(
             "/chat/room/:name/messages",
             get(handlers::messages::index).post(handlers::messages::create),

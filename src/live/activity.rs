@@ -93,6 +93,13 @@ pub(super) async fn run(app: &App, active: &ActiveRooms) {
             }
             received = bus.next() => match received {
                 Some(BusEvent::Event(Event::RoomChanged { room, .. })) => active.note(room),
+                Some(BusEvent::Event(Event::MessagesDeleted { room })) => {
+                    // What was added up is too much: it is counted anew.
+                    if let Some(known) = known.rooms.get_mut(&room) {
+                        known.told = None;
+                    }
+                    active.note(room);
+                }
                 Some(BusEvent::Resync) => {
                     for room in known.rooms.keys() {
                         active.note(*room);

@@ -231,6 +231,7 @@ mod tests {
             body: Some(body.into()),
             is_deleted: false,
             created_at: chrono::DateTime::UNIX_EPOCH,
+            edited_at: None,
             continued: false,
             new_day: false,
         }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use sqlx::{Postgres, Transaction};
 use uuid::Uuid;
 
 use super::queries;
@@ -50,11 +51,22 @@ pub async fn erase(app: &App, written: Written) -> Result<()> {
 async fn erase_in(app: &App, room: RoomId, seqs: &[Seq]) -> Result<()> {
     let mut tx = app.db.begin().await?;
     // None is one that is deleted as a whole.
-    let Some(room) = rooms::queries::lock_room(&mut tx, room).await? else {
+    if rooms::queries::lock_room(&mut tx, room).await?.is_none() {
         return Ok(());
-    };
-    let change = queries::update_deleted(&mut tx, room.id, seqs, app.now()).await?;
+    }
+    erase_locked(app, tx, room, seqs).await
+}
+
+/// The same, in the transaction that has locked the room, which ends with it. What waits there for people is less then.
+pub(super) async fn erase_locked(
+    app: &App,
+    mut tx: Transaction<'_, Postgres>,
+    room: RoomId,
+    seqs: &[Seq],
+) -> Result<()> {
+    let change = queries::update_deleted(&mut tx, room, seqs, app.now()).await?;
     tx.commit().await?;
-    app.bus.publish(Event::RoomChanged { room: room.id, change });
+    app.bus.publish(Event::RoomChanged { room, change });
+    app.bus.publish(Event::MessagesDeleted { room });
     Ok(())
 }

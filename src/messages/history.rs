@@ -198,6 +198,7 @@ fn view(row: MessageRow, cipher: Option<&MessageCipher>) -> MessageView {
         body: body.filter(|_| !row.is_deleted),
         is_deleted: row.is_deleted,
         created_at: row.created_at,
+        edited_at: row.edited_at,
         continued,
         new_day,
     }

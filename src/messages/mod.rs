@@ -4,8 +4,11 @@
 //! - Acknowledged means stored: the sender's ✓ is the echo of the committed message.
 //! - Exactly once: the sender's page makes the `client_id`; sending the same one again stores nothing and is answered
 //!   with the stored message.
+//! - What is changed is sealed anew under the next version, and what is deleted leaves an empty line: each is a change of the
+//!   room, so that open pages and those who come back draw that line anew.
 //! - One [`Writer`] per node stores in batches, and publishes only after the commit.
 
+pub mod editing;
 pub mod erasing;
 pub mod history;
 pub mod model;

@@ -180,6 +180,8 @@ pub struct MessageView {
     pub is_deleted: bool,
     /// When it was written.
     pub created_at: DateTime<Utc>,
+    /// When its author changed it last.
+    pub edited_at: Option<DateTime<Utc>>,
     /// Whether it continues the message before it: same author, within five minutes, same UTC day.
     pub continued: bool,
     /// Whether it is the first of its day (UTC).

@@ -31,6 +31,8 @@ pub struct MessageRow {
     pub change: Change,
     /// When it was written.
     pub created_at: DateTime<Utc>,
+    /// When its author changed it last.
+    pub edited_at: Option<DateTime<Utc>>,
     /// Who wrote it.
     pub author: UserId,
     /// The author's username.
@@ -69,7 +71,7 @@ pub async fn list_before(
         r#"SELECT m.room_id AS "room: RoomId", m.seq AS "seq: Seq", m.id AS "id: MessageId",
                   m.client_id AS "client_id: ClientId", m.version, m.body,
                   (m.deleted_at IS NOT NULL OR a.username = '') AS "is_deleted!", m.change AS "change: Change",
-                  m.created_at AS "created_at: DateTime<Utc>", m.author_id AS "author: UserId",
+                  m.created_at AS "created_at: DateTime<Utc>", m.edited_at AS "edited_at: DateTime<Utc>", m.author_id AS "author: UserId",
                   a.username AS "username!", a.name AS "name!", a.picture, a.data_key_id AS "author_key!: KeyId",
                   m.previous_author AS "previous_author: UserId", m.previous_at AS "previous_at: DateTime<Utc>"
            FROM (
@@ -102,7 +104,7 @@ pub async fn list_changed(
         r#"SELECT m.room_id AS "room: RoomId", m.seq AS "seq: Seq", m.id AS "id: MessageId",
                   m.client_id AS "client_id: ClientId", m.version, m.body,
                   (m.deleted_at IS NOT NULL OR a.username = '') AS "is_deleted!", m.change AS "change: Change",
-                  m.created_at AS "created_at: DateTime<Utc>", m.author_id AS "author: UserId",
+                  m.created_at AS "created_at: DateTime<Utc>", m.edited_at AS "edited_at: DateTime<Utc>", m.author_id AS "author: UserId",
                   a.username AS "username!", a.name AS "name!", a.picture, a.data_key_id AS "author_key!: KeyId",
                   p.author_id AS "previous_author?: UserId", p.created_at AS "previous_at?: DateTime<Utc>"
            FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) AS s (room_id, begins, after, up_to)
@@ -243,5 +245,59 @@ pub async fn update_deleted(
         at as _
     )
     .fetch_one(connection)
+    .await
+}
+
+/// What is to be changed of a message.
+pub struct Standing {
+    /// Its id, which is sealed with the body.
+    pub id: MessageId,
+    /// Who wrote it.
+    pub author: UserId,
+    /// The author's data key.
+    pub author_key: KeyId,
+    /// Its version, which is sealed with the body.
+    pub version: i32,
+    /// The sealed body; None when it was deleted.
+    pub body: Option<String>,
+}
+
+/// The message of that number.
+pub async fn find_standing(db: impl PgExecutor<'_>, room: RoomId, seq: Seq) -> sqlx::Result<Option<Standing>> {
+    sqlx::query_as!(
+        Standing,
+        r#"SELECT id AS "id: MessageId", author_id AS "author: UserId", version, body,
+                  (SELECT data_key_id FROM users WHERE users.id = author_id) AS "author_key!: KeyId"
+           FROM messages WHERE room_id = $1 AND seq = $2"#,
+        room.0,
+        seq.0
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Stores a new text, sealed for the version after that one, of a message in a room that is locked: a change of the room.
+/// None when the author's data key is gone.
+pub async fn update_body(
+    connection: &mut PgConnection,
+    (room, seq): (RoomId, Seq),
+    standing: &Standing,
+    sealed: &str,
+    at: DateTime<Utc>,
+) -> sqlx::Result<Option<Change>> {
+    sqlx::query_scalar!(
+        r#"WITH taken AS (
+               UPDATE rooms SET last_change = last_change + 1
+               WHERE id = $1 AND (SELECT true FROM data_keys WHERE id = $3) RETURNING last_change
+           )
+           UPDATE messages SET body = $4, version = version + 1, edited_at = $5, change = taken.last_change
+           FROM taken WHERE room_id = $1 AND seq = $2 RETURNING change AS "change: Change""#,
+        room.0,
+        seq.0,
+        standing.author_key.0,
+        sealed,
+        at as _
+    )
+    .fetch_optional(connection)
     .await
 }

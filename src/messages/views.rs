@@ -2,6 +2,8 @@
 //! catch-up: the fragment is the same for every reader. What makes a message "mine" is the style sheet
 //! `/chat/me.css`, made per person.
 
+mod editing;
+
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
@@ -14,6 +16,8 @@ use crate::rooms::views::event;
 use crate::web::Ctx;
 use crate::web::components::{avatar, csrf_field, time};
 use crate::web::icons::icon;
+
+pub use editing::{Edit, delete_question, editor};
 
 /// A stored message.
 pub fn message(message: &MessageView) -> Markup {
@@ -31,8 +35,9 @@ pub fn message(message: &MessageView) -> Markup {
             (time(&message.created_at))
             @if let Some(body) = &message.body {
                 p.body dir="auto" { (body) }
+                @if let Some(at) = &message.edited_at { p.edited { "edited " (time(at)) } }
             } @else if message.is_deleted {
-                p class="body lost" { "Message deleted" }
+                p class="body lost" { (icon("trash-2")) "Message deleted" }
             } @else {
                 p class="body lost" { "Message could not be decrypted" }
             }
@@ -63,7 +68,9 @@ impl UnreadLine {
     /// The item before which the line stands.
     fn place(self, history: &History) -> Option<usize> {
         let is_new = |one: &Item| match one {
-            Item::Message(message) => message.seq > self.read && message.author.id != self.reader,
+            Item::Message(message) => {
+                message.seq > self.read && message.author.id != self.reader && !message.is_deleted
+            }
             Item::Altered(_) | Item::Event(_) => false,
         };
         history.items.iter().position(is_new).filter(|_| self.count > 0)
@@ -126,14 +133,30 @@ pub fn menu_opener() -> Markup {
     }
 }
 
+/// What of it depends on who somebody is.
+#[derive(Debug, Clone, Copy)]
+pub struct Possible {
+    /// They can change it.
+    pub edit: bool,
+    /// They can delete it.
+    pub delete: bool,
+}
+
 /// What somebody can do with a message.
-pub fn menu(ctx: &Ctx, slug: &str, seq: Seq) -> Markup {
-    let unread = format!("{}/unread", path(slug));
+pub fn menu(ctx: &Ctx, slug: &str, seq: Seq, possible: Possible) -> Markup {
+    let room = path(slug);
+    let (message, unread) = (format!("{room}/messages/{seq}"), format!("{room}/unread"));
     html! {
+        @if possible.edit {
+            a href={ (message) "/edit" } hx-get={ (message) "/edit" } hx-target="#editing" hx-swap="innerHTML" { (icon("pencil")) span.label { "Edit" } }
+        }
         form method="post" action=(unread) hx-post=(unread) hx-swap="none" {
             (csrf_field(ctx))
             input type="hidden" name="seq" value=(seq);
             button type="submit" data-busy="One moment" { (icon("mail-open")) span.label { "Mark as unread from here" } }
+        }
+        @if possible.delete {
+            a.quiet-danger href={ (message) "/delete" } hx-get={ (message) "/delete" } hx-target="#dialog" { (icon("trash-2")) span.label { "Delete" } }
         }
     }
 }
@@ -149,6 +172,8 @@ pub struct Draft<'a> {
     pub client_id: ClientId,
     /// A sentence that says what to do about it, for a page without script.
     pub error: Option<&'a str>,
+    /// The message that is changed instead.
+    pub edit: Option<Edit<'a>>,
 }
 
 impl Default for Draft<'_> {
@@ -158,19 +183,22 @@ impl Default for Draft<'_> {
             body: "",
             client_id: ClientId::new(),
             error: None,
+            edit: None,
         }
     }
 }
 
-/// The form to write in.
+/// The form to write in, and above it the place of the one to change a message, which hides it.
 pub fn composer(ctx: &Ctx, slug: &str, title: &str, draft: Draft<'_>) -> Markup {
     let Draft {
         room,
         body,
         client_id,
         error,
+        edit,
     } = draft;
     html! {
+        div #editing class="contents [&:has(form)+form]:hidden" { @if let Some(edit) = edit { (editor(ctx, slug, edit)) } }
         form #composer .composer method="post" action={ "/chat/room/" (slug) "/messages" } {
             (csrf_field(ctx))
             input type="hidden" name="client_id" value=(client_id) autocomplete="off";
@@ -182,7 +210,7 @@ pub fn composer(ctx: &Ctx, slug: &str, title: &str, draft: Draft<'_>) -> Markup 
                     aria-invalid=[error.map(|_| "true")] aria-describedby="composer-error" { "\n" (body) }
                 button.send type="submit" aria-label="Send" { (icon("arrow-up")) }
             }
-            p #composer-error .composer-error role="alert" { @if let Some(error) = error { (error) } }
+            p #composer-error role="alert" class="px-4 pt-1.5 text-13 text-bad empty:hidden" { @if let Some(error) = error { (error) } }
         }
     }
 }

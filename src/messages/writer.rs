@@ -314,6 +314,7 @@ fn view(message: NewMessage, stored: Stored, author: Author) -> MessageView {
         body: Some(message.body.into_string()),
         is_deleted: false,
         created_at: message.created_at,
+        edited_at: None,
         continued: false,
         new_day: false,
     }

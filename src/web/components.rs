@@ -150,6 +150,22 @@ pub fn alert(kind: &str, text: &str) -> Markup {
     }
 }
 
+/// A card in the middle that asks for one thing: a title, a sentence, and what `form` brings.
+pub fn ask(id: &str, title: &str, sentence: &str, form: &Markup) -> Markup {
+    html! {
+        section #question class="card mx-auto w-full max-w-130 p-6" aria-labelledby=(id) {
+            h2 id=(id) { (title) }
+            p class="mt-2 text-t2" { (sentence) }
+            (form)
+        }
+    }
+}
+
+/// The buttons at the end of such a card, the safe one first.
+pub fn choices(buttons: &Markup) -> Markup {
+    html! { div class="mt-5 flex flex-wrap justify-end gap-2 @max-[640px]:*:w-full" { (buttons) } }
+}
+
 /// What stands where nothing is yet: a constellation, a title, one sentence, and what to do next.
 pub fn empty_state(title: &str, text: &str, actions: &Markup) -> Markup {
     html! {

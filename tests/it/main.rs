@@ -20,6 +20,7 @@ mod clock;
 mod config;
 mod consent;
 mod conformance;
+mod editing;
 mod embedded;
 mod encryption;
 mod erasure;

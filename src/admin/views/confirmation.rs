@@ -2,10 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::{Tab, ask, choices, page};
+use super::{Tab, page};
 use crate::chat::Shell;
 use crate::error::FieldErrors;
-use crate::web::components::{Field, alert, csrf_field, password_field};
+use crate::web::components::{Field, alert, ask, choices, csrf_field, password_field};
 use crate::web::typed_form::fields_again;
 use crate::web::{Ctx, TypedForm};
 

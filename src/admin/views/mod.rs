@@ -60,19 +60,3 @@ fn page(shell: &Shell<'_>, tab: Tab, content: &Markup) -> Markup {
     };
     chat::views::page(shell, &format!("{name} · Administration"), &sheet)
 }
-
-/// A card in the middle that asks for one thing: a title, a sentence, and what `form` brings.
-fn ask(id: &str, title: &str, sentence: &str, form: &Markup) -> Markup {
-    html! {
-        section #question class="card mx-auto w-full max-w-130 p-6" aria-labelledby=(id) {
-            h2 id=(id) { (title) }
-            p class="mt-2 text-t2" { (sentence) }
-            (form)
-        }
-    }
-}
-
-/// The buttons at the end of such a card, the safe one first.
-fn choices(buttons: &Markup) -> Markup {
-    html! { div class="mt-5 flex flex-wrap justify-end gap-2 @max-[640px]:*:w-full" { (buttons) } }
-}

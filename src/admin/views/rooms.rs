@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
-use super::{Tab, ask, choices, page};
+use super::{Tab, page};
 use crate::chat::Shell;
 use crate::error::FieldErrors;
 use crate::rooms::model::{AdminRow, Show, path};
 use crate::web::Ctx;
-use crate::web::components::{Field, alert, chip, csrf_field, empty_state, field};
+use crate::web::components::{Field, alert, ask, chip, choices, csrf_field, empty_state, field};
 use crate::web::icons::icon;
 use crate::web::lists::{list_head, show_more};
 use crate::web::words::{ago, counted, number};

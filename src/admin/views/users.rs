@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::{Tab, ask, choices, page};
+use super::{Tab, page};
 use crate::accounts::model::{Author, Person};
 use crate::chat::Shell;
 use crate::error::FieldErrors;
-use crate::web::components::{Field, avatar, chip, csrf_field, empty_state, field};
+use crate::web::components::{Field, ask, avatar, chip, choices, csrf_field, empty_state, field};
 use crate::web::icons::icon;
 use crate::web::lists::{list_head, show_more};
 use crate::web::{Ctx, Viewer};

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Page, rooms};
 use crate::accounts::CurrentUser;
 use crate::chat::views::{lost, unsent};
-use crate::ids::{ClientId, RoomId, Seq};
+use crate::ids::{ClientId, RoomId};
 use crate::messages::history;
 use crate::messages::model::{Body, SendError, Stored};
 use crate::messages::sending::{Sender, send_and_wait};
@@ -89,6 +89,7 @@ impl NewMessageForm {
             body: &self.body,
             client_id: self.client_id().unwrap_or_else(|_| ClientId::new()),
             error: Some(error),
+            edit: None,
         }
     }
 }
@@ -110,24 +111,6 @@ pub async fn index(
     }
     let history = history::page(&app, &membership, end).await?;
     Ok(views::history(&membership.room.slug, membership.room.id, &history, None).into_response())
-}
-
-/// What the reader can do with a message: for htmx, to stand beside it.
-#[handler]
-pub async fn menu(
-    app: Data<&App>,
-    ctx: Ctx,
-    user: CurrentUser,
-    Path((slug, seq)): Path<(String, i64)>,
-) -> Result<Response> {
-    let membership = enter(&app, user.id, RoomAddress::Slug(&slug)).await?;
-    let slug = &membership.room.slug;
-    let mut db = app.db.acquire().await?;
-    let message = history::find(&app, &mut db, &membership, Seq(seq)).await?;
-    if !ctx.htmx {
-        return Ok(see_other(&format!("{}#m-{seq}", path(slug))));
-    }
-    Ok(views::menu(&ctx, slug, message.seq).into_response())
 }
 
 /// Sends without a socket: the stored message for htmx, the room for everybody else.

@@ -78,7 +78,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
                     @if is_open {
                         (composer(ctx, &room.slug, &name.spoken(), Draft { room: Some(room.id), ..draft }))
                     } @else {
-                        p.archived {
+                        p class="archived mx-auto mt-1 mb-[max(14px,env(safe-area-inset-bottom))] flex min-h-12 w-[calc(100%-2*var(--gutter))] max-w-(--column) flex-none items-center justify-center gap-2.5 rounded-card border border-line bg-s2 px-4 py-3 text-t2 max-md:mb-[max(8px,env(safe-area-inset-bottom))] max-md:w-[calc(100%-16px)]" {
                             @if room.kind == Kind::Direct {
                                 (icon("info")) "You are not friends any more. What was written stays; to write again, become friends."
                             } @else {
@@ -128,6 +128,15 @@ fn mark_read(ctx: &Ctx, room: &Room) -> Markup {
             }
         }
     }
+}
+
+/// The question before a message is deleted, as a page.
+pub fn delete_message(shell: &Shell<'_>, question: &Markup) -> Markup {
+    page(
+        shell,
+        "Delete a message",
+        &html! { div class="m-auto w-full p-4" { (question) } },
+    )
 }
 
 /// What was typed, when nothing else of the room can be drawn: it can be sent from here.

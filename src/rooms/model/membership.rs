@@ -169,6 +169,22 @@ impl Membership {
     pub fn may_invite(&self) -> bool {
         self.role >= MemberRole::Moderator && matches!(self.room.kind, Kind::Private | Kind::Group)
     }
+
+    /// Whether they may change what this author wrote.
+    pub fn may_edit(&self, author: UserId) -> bool {
+        self.may_write && author == self.user
+    }
+
+    /// Whether they may delete what this author wrote: their own, and in a room that they keep in order everybody's. Public
+    /// rooms are the administrators'.
+    pub fn may_delete(&self, author: UserId, is_admin: bool) -> bool {
+        let keeps_order = match self.room.kind {
+            Kind::Public => is_admin,
+            Kind::Private | Kind::Group => self.role.may_manage(),
+            Kind::Direct => false,
+        };
+        keeps_order || author == self.user
+    }
 }
 
 #[cfg(test)]

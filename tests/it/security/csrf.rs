@@ -8,7 +8,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 61] = [
+const UNSAFE: [(&str, &str); 63] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -25,6 +25,8 @@ const UNSAFE: [(&str, &str); 61] = [
     ("/friends/requests", "username=bob"),
     ("/chat/room/General/read", "seq=1"),
     ("/chat/room/General/unread", "seq=1"),
+    ("/chat/room/General/messages/1", "body=Evil"),
+    ("/chat/room/General/messages/1/delete", ""),
     ("/chat/room/General/notify", "level=nothing"),
     ("/chat/rooms", "title=Evil"),
     ("/chat/with/bob", ""),

@@ -1,0 +1,116 @@
+//! Changing messages that stand. Authors change and delete what they wrote, and whoever keeps a room in order deletes what
+//! others wrote there. Decided under the room's lock, so that the later of two changes sees the earlier one. What was
+//! before is not kept.
+
+use sqlx::PgConnection;
+
+use super::erasing::erase_locked;
+use super::model::Body;
+use super::queries::{self, Standing};
+use crate::bus::Event;
+use crate::ids::Seq;
+use crate::rooms::model::{Membership, RoomAddress};
+use crate::vault::MessageCipher;
+use crate::{App, Error, Result, rooms};
+
+/// A text as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// The text.
+    pub body: String,
+    /// How often it was written, the first time included.
+    pub version: i32,
+}
+
+/// The text of a message that the member may change.
+pub async fn find_own(app: &App, membership: &Membership, seq: Seq) -> Result<Text> {
+    let mut db = app.db.acquire().await?;
+    Ok(open(app, &mut db, membership, seq).await?.0)
+}
+
+/// Changes what the member wrote, if it is still what they changed: of that version, or of any. Otherwise nothing is
+/// changed, and the answer is what stands.
+pub async fn edit(
+    app: &App,
+    membership: &Membership,
+    seq: Seq,
+    version: Option<i32>,
+    body: &Body,
+) -> Result<Result<(), Text>> {
+    let check = app.throttle.check_message(membership.user);
+    check.map_err(|retry_after| Error::TooMany { retry_after })?;
+    let mut tx = app.db.begin().await?;
+    let membership = lock(&mut tx, membership).await?;
+    let (text, standing, cipher) = open(app, &mut tx, &membership, seq).await?;
+    if text.body == body.as_str() {
+        return Ok(Ok(()));
+    }
+    if version.is_some_and(|version| version != text.version) {
+        return Ok(Err(text));
+    }
+    let next = u32::try_from(standing.version + 1).map_err(Error::internal)?;
+    let sealed = cipher.seal(standing.id, next, body.as_str());
+    let place = (membership.room.id, seq);
+    let change = queries::update_body(&mut tx, place, &standing, &sealed, app.now()).await?;
+    let change = change.ok_or(Error::NotFound)?;
+    tx.commit().await?;
+    let room = membership.room.id;
+    app.bus.publish(Event::RoomChanged { room, change });
+    Ok(Ok(()))
+}
+
+/// Deletes a message; one that is deleted already stays so.
+pub async fn delete(app: &App, membership: &Membership, seq: Seq, is_admin: bool) -> Result<()> {
+    let check = app.throttle.check_message(membership.user);
+    check.map_err(|retry_after| Error::TooMany { retry_after })?;
+    let mut tx = app.db.begin().await?;
+    let membership = lock(&mut tx, membership).await?;
+    let standing = find(&mut tx, &membership, seq).await?;
+    if !membership.may_delete(standing.author, is_admin) {
+        return Err(Error::NotFound);
+    }
+    if standing.body.is_none() {
+        return Ok(());
+    }
+    erase_locked(app, tx, membership.room.id, &[seq]).await
+}
+
+/// Locks the room, and reads the membership anew: it may have ended, or become another, meanwhile.
+async fn lock(tx: &mut PgConnection, membership: &Membership) -> Result<Membership> {
+    let id = membership.room.id;
+    rooms::queries::lock_room(&mut *tx, id).await?.ok_or(Error::NotFound)?;
+    let found = rooms::queries::find_membership(tx, membership.user, RoomAddress::Id(id)).await?;
+    found.ok_or(Error::NotFound)
+}
+
+/// The message, if the member may see it.
+async fn find(db: &mut PgConnection, membership: &Membership, seq: Seq) -> Result<Standing> {
+    if seq <= membership.begins.seq {
+        return Err(Error::NotFound);
+    }
+    let found = queries::find_standing(db, membership.room.id, seq).await?;
+    found.ok_or(Error::NotFound)
+}
+
+/// The message, if the member may change it, with its text.
+async fn open(
+    app: &App,
+    db: &mut PgConnection,
+    membership: &Membership,
+    seq: Seq,
+) -> Result<(Text, Standing, MessageCipher)> {
+    let standing = find(&mut *db, membership, seq).await?;
+    if !membership.may_edit(standing.author) {
+        return Err(Error::NotFound);
+    }
+    let Some(sealed) = &standing.body else {
+        return Err(Error::Conflict("This message is deleted.".into()));
+    };
+    let cipher = app.vault.message_cipher(db, membership.room.key, standing.author_key);
+    let cipher = cipher.await?;
+    let version = u32::try_from(standing.version).map_err(Error::internal)?;
+    let opened = cipher.open(standing.id, version, sealed);
+    let body = opened.map_err(|_| Error::Conflict("This message could not be decrypted.".into()))?;
+    let version = standing.version;
+    Ok((Text { body, version }, standing, cipher))
+}
