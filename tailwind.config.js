@@ -12,6 +12,8 @@ const colors = {
     ...["accent", "accent-solid", "accent-solid-hover", "on-solid", "ok", "dot", "warn", "bad", "bad-solid", "bad-solid-hover"],
     ...["bubble", "bubble-text", "bubble-meta", "hover", "soft", "selected", "ok-soft", "warn-soft", "bad-soft", "scrim"],
   ),
+  // A person's name where they are quoted; the hue comes from a class `hue-…`.
+  quote: "oklch(var(--quote) var(--hue, 284))",
 };
 
 /** Size and line height; a number is the size in pixels of a browser that is not zoomed. */

@@ -36,6 +36,7 @@ fn view(seq: i64) -> MessageView {
             name: "Ada Lovelace".into(),
             picture: None,
         },
+        quote: None,
         body: Some(body()),
         is_deleted: false,
         created_at: Utc::now() + TimeDelta::seconds(seq),

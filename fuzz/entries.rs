@@ -13,6 +13,7 @@ use umbrachat::error::FieldErrors;
 use umbrachat::ids::MessageId;
 use umbrachat::live::Command;
 use umbrachat::messages::model::Body;
+use umbrachat::messages::sending::Sent;
 use umbrachat::realtime::{Incoming, read_bytes};
 use umbrachat::rooms::model::{RoomName, Topic};
 use umbrachat::text::{fold, is_mark, is_visible};
@@ -45,7 +46,7 @@ pub fn message(bytes: &[u8]) {
         Ok(text) => Incoming::Text(text.into()),
         Err(_) => Incoming::NotUtf8,
     };
-    if let Ok(Command::Send { body, .. }) = Command::parse(&received) {
+    if let Ok(Command::Send(Sent { body, .. })) = Command::parse(&received) {
         assert!(!body.as_str().is_empty() && !body.as_str().contains('\0'));
     }
 }

@@ -18,6 +18,8 @@
 //   #announcer                              the polite live region
 //   form#composer > textarea[data-max]      .has-text while there is something to send; .counter near the limit;
 //                                           #composer-error says why something was not sent
+//   #composer > … > #answering              what is answered: [name=reply_to], .quote; [data-cancel] gives that up
+//   .quote[data-quoted]                     leads to the message of that number
 //   #editing > form                         changes a message, in the composer's place; [data-cancel] gives that up
 //   button[data-copy]                       copies the field with that id
 //   #readers, template#read-by              who has read the reader's own messages: see readers.js
@@ -50,6 +52,7 @@ import * as password from "./password.js";
 import * as presence from "./presence.js";
 import * as profiles from "./profiles.js";
 import * as readers from "./readers.js";
+import * as replies from "./replies.js";
 import * as scroll from "./scroll.js";
 import * as switcher from "./switcher.js";
 import * as theme from "./theme.js";
@@ -70,6 +73,6 @@ document.addEventListener("alpine:init", () => {
 // list last: by then all that is drawn is drawn.
 const parts = [
   logout, forms, menus, copy, profiles, switcher, password, theme, viewport, times, banner, members, outbox, composer,
-  announcer, folding, timeline, connection, scroll, unread, typing, presence, messageMenu, editing, readers,
+  announcer, folding, timeline, connection, scroll, unread, typing, presence, messageMenu, editing, replies, readers,
 ];
 for (const part of parts) part.start();

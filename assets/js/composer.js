@@ -4,6 +4,7 @@
 
 import { find, isBlank, tell } from "./dom.js";
 import * as outbox from "./outbox.js";
+import * as replies from "./replies.js";
 import { onStatus } from "./connection.js";
 import * as scroll from "./scroll.js";
 import * as storage from "./storage.js";
@@ -89,7 +90,8 @@ function submit(event) {
   typing.ended();
   keepDraft();
   draw();
-  outbox.add(body);
+  outbox.add(body, replies.answered());
+  replies.end();
   scroll.toEnd();
 }
 

@@ -20,7 +20,7 @@ const TRIES = 8;
 const PASSING = new Set(["too_fast", "busy", "unavailable"]);
 
 /**
- * `{id, body, at, state: "pending" | "failed", reason, tries}`; what is only of this page's life is in `live`. A pending
+ * `{id, body, reply_to, quote, at, state: "pending" | "failed", reason, tries}`; what is only of this page's life is in `live`. A pending
  * one has a reason when the server said that it has to wait.
  */
 let entries = [];
@@ -49,6 +49,15 @@ export function uuid() {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
+/** What a message answers, as it is known until its echo comes. */
+function quoted({ reply_to, quote }) {
+  const element = document.createElement("span");
+  element.className = "quote flex max-w-fit border-s-2 border-quote ps-2 text-13 text-t2";
+  element.dataset.quoted = reply_to;
+  element.textContent = quote;
+  return element;
+}
+
 function draw(entry) {
   const template = find("#pending-message");
   const item = template.content.firstElementChild.cloneNode(true);
@@ -56,6 +65,7 @@ function draw(entry) {
   item.dataset.client = entry.id;
   // textContent, always: what people write is text and never markup.
   find(".body", item).textContent = entry.body;
+  if (entry.quote) find(".body", item).prepend(quoted(entry));
   for (const time of item.querySelectorAll("time")) {
     time.dateTime = new Date(entry.at).toISOString();
     stamp(time);
@@ -86,7 +96,8 @@ function pump() {
   for (const entry of oneByOne || way === "polling" ? waiting.slice(0, 1) : waiting) {
     const state = live.get(entry.id);
     if (state.givenAt > 0) continue;
-    if (!send({ body: entry.body, client_id: entry.id })) return;
+    const { id, body, reply_to } = entry;
+    if (!send({ body, client_id: id, reply_to })) return;
     state.givenAt = Date.now();
   }
 }
@@ -97,9 +108,9 @@ function pause(ms) {
   pauseTimer = setTimeout(pump, pausedUntil - Date.now() + 1);
 }
 
-/** Shows and sends a new message of mine. */
-export function add(body) {
-  const entry = { id: uuid(), body, at: Date.now(), state: "pending", reason: "", tries: 0 };
+/** Shows and sends a new message of mine, which may answer another one. */
+export function add(body, answered) {
+  const entry = { id: uuid(), body, reply_to: answered?.seq, quote: answered?.quote.textContent, at: Date.now(), state: "pending", reason: "", tries: 0 };
   entries.push(entry);
   persist(entry);
   draw(entry);

@@ -45,10 +45,11 @@ export function markRead({ seq, version }) {
 }
 
 /** Sends a message. */
-export function post({ body, client_id }) {
+export function post({ body, client_id, reply_to }) {
   const form = find("#composer");
   const fields = new URLSearchParams(new FormData(form));
   fields.set("body", body);
   fields.set("client_id", client_id);
+  fields.set("reply_to", reply_to ?? "");
   return request(form.getAttribute("action"), { method: "POST", body: fields });
 }

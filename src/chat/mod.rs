@@ -80,6 +80,10 @@ pub fn routes(route: Route) -> Route {
             get(handlers::editing::show).post(handlers::editing::update),
         )
         .at("/chat/room/:name/messages/:seq/menu", get(handlers::editing::menu))
+        .at(
+            "/chat/room/:name/messages/:seq/reply",
+            get(handlers::editing::show_reply),
+        )
         .at("/chat/room/:name/messages/:seq/edit", get(handlers::editing::show_form))
         .at(
             "/chat/room/:name/messages/:seq/delete",

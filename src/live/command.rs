@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::ids::{ClientId, Seq};
 use crate::messages::model::{Body, SendError};
+use crate::messages::sending::Sent;
 use crate::realtime::Incoming;
 
 /// Bytes of a frame that are accepted.
@@ -17,12 +18,7 @@ pub(super) const MAX_FRAME: usize = 16 << 10;
 #[derive(Debug)]
 pub enum Command {
     /// Send a message.
-    Send {
-        /// Its text.
-        body: Body,
-        /// The page's id for it.
-        client_id: ClientId,
-    },
+    Send(Sent),
     /// Note that the person has read the room.
     Read {
         /// Up to which message.
@@ -96,6 +92,7 @@ struct ReadFrame {
 struct SendFrame<'a> {
     #[serde(borrow)]
     body: Cow<'a, str>,
+    reply_to: Option<i64>,
 }
 
 impl Command {
@@ -120,10 +117,14 @@ impl Command {
         match kind.as_deref().unwrap_or("send") {
             "send" => {
                 let frame = serde_json::from_str::<SendFrame<'_>>(text);
-                let SendFrame { body } = frame.map_err(|_| malformed(SEND_FORM))?;
+                let SendFrame { body, reply_to } = frame.map_err(|_| malformed(SEND_FORM))?;
                 let body = Body::parse(&body).map_err(|error| refuse(Reason::Send(error)))?;
                 let client_id = client_id.unwrap_or_else(ClientId::new);
-                Ok(Self::Send { body, client_id })
+                Ok(Self::Send(Sent {
+                    body,
+                    client_id,
+                    reply_to: reply_to.map(Seq),
+                }))
             }
             "read" => {
                 let frame = serde_json::from_str(text);
@@ -161,7 +162,7 @@ mod tests {
             r#"{"body":"hi","client_id":"0193a1b2-0000-7000-8000-000000000001"}"#,
             r#"{"type":"send","body":"hi","client_id":"0193a1b2-0000-7000-8000-000000000001","headers":{}}"#,
         ] {
-            let Command::Send { body, client_id } = parse(text).unwrap() else {
+            let Command::Send(Sent { body, client_id, .. }) = parse(text).unwrap() else {
                 unreachable!("{text} sends");
             };
             assert_eq!(body.as_str(), "hi");

@@ -228,6 +228,7 @@ mod tests {
                 name: "Ana".into(),
                 picture: None,
             },
+            quote: None,
             body: Some(body.into()),
             is_deleted: false,
             created_at: chrono::DateTime::UNIX_EPOCH,

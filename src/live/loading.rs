@@ -135,6 +135,7 @@ fn span(guard: &DeliveryGuard, up_to: Change) -> Span {
         room: guard.room,
         key: guard.key,
         begins: Seq(0),
+        for_all: true,
         newest: guard.delivered.seq,
         after: guard.delivered.change,
         up_to,

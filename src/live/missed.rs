@@ -41,6 +41,7 @@ pub(super) async fn load(
         room: state.id,
         key: state.key,
         begins: membership.begins.seq,
+        for_all: false,
         newest: at.seq,
         after: at.change,
         up_to: state.last_change,

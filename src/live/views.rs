@@ -9,8 +9,8 @@ use crate::chat::Open;
 use crate::chat::mine::Mine;
 use crate::chat::views::{digest, mine, my_rooms, online as online_count, reader, room_row};
 use crate::ids::{Change, RoomId, Seq};
-use crate::messages::model::MessageView;
-use crate::messages::views::message;
+use crate::messages::model::{MessageView, Quoted};
+use crate::messages::views::{message, quotation};
 use crate::realtime::Covers;
 use crate::rooms::model::{ListedRoom, RoomList};
 use crate::web::components::avatar;
@@ -29,10 +29,11 @@ pub(super) fn lines(placement: Placement, from: Change, to: Change, lines: &[Mar
     }
 }
 
-/// A message in the place of how it stood before. On a page that does not show it nothing happens.
+/// A message in the place of how it stood before, and where it is quoted. On a page that does not show it nothing happens.
 pub(super) fn altered(shown: &MessageView, from: Change, to: Change) -> Markup {
     html! {
         hx-partial hx-target={ "#m-" (shown.seq) } hx-swap="outerHTML" data-from=(from) data-to=(to) { (message(shown)) }
+        template data-quoted=(shown.seq) { (quotation(&Quoted::new(shown.author.clone(), shown.body.as_deref()))) }
     }
 }
 

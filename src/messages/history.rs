@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use sqlx::{PgConnection, PgExecutor};
+use sqlx::PgConnection;
 
-use super::model::{Cursor, History, Item, MessageView, grouping};
+use super::model::{Cursor, History, Item, MessageView, Quote, Quoted, grouping};
 use super::queries::{self, MessageRow, Previous};
 use crate::accounts::model::Author;
 use crate::ids::{Change, KeyId, RoomId, Seq};
@@ -57,7 +57,7 @@ pub async fn page(app: &App, membership: &Membership, end: Option<Cursor>) -> Re
             });
         }
     }
-    let messages = open(app, &mut *db, &HashMap::from([(room.id, room.key)]), rows).await?;
+    let messages = open(app, &mut db, &Readers::of(membership), rows).await?;
     Ok(History {
         items: merge(messages, events),
         older,
@@ -70,7 +70,7 @@ pub async fn find(app: &App, db: &mut PgConnection, membership: &Membership, seq
     // The one before it decides how it is drawn.
     let after = Seq(seq.0 - 2).max(begins.seq);
     let rows = queries::list_before(&mut *db, room.id, after, Seq(seq.0 + 1), 1).await?;
-    let found = open(app, db, &HashMap::from([(room.id, room.key)]), rows).await?.pop();
+    let found = open(app, db, &Readers::of(membership), rows).await?.pop();
     found.filter(|message| message.seq == seq).ok_or(Error::NotFound)
 }
 
@@ -85,9 +85,13 @@ pub async fn changed_messages(
 ) -> Result<HashMap<RoomId, Vec<MessageView>>> {
     let rows = queries::list_changed(&mut *db, spans, limit, previous).await?;
     let rooms: Vec<_> = rows.iter().map(|row| row.room).collect();
-    let keys = spans.iter().map(|span| (span.room, span.key)).collect();
+    let readers = spans.iter().map(|span| {
+        let begins = (!span.for_all).then_some(span.begins);
+        (span.room, (span.key, begins))
+    });
+    let readers = Readers(readers.collect());
     let mut found: HashMap<RoomId, Vec<MessageView>> = HashMap::with_capacity(spans.len());
-    for (room, message) in rooms.into_iter().zip(open(app, db, &keys, rows).await?) {
+    for (room, message) in rooms.into_iter().zip(open(app, db, &readers, rows).await?) {
         found.entry(room).or_default().push(message);
     }
     Ok(found)
@@ -149,39 +153,71 @@ fn merge(messages: Vec<MessageView>, events: Vec<RoomEvent>) -> Vec<Item> {
     items.into_iter().map(|(_, item)| item).collect()
 }
 
-/// Opens stored messages of rooms with these data keys, with at most one query for all of the keys. One that does not
-/// open is shown as such and logged; it never takes the page down.
-async fn open(
-    app: &App,
-    db: impl PgExecutor<'_>,
-    rooms: &HashMap<RoomId, KeyId>,
-    rows: Vec<MessageRow>,
-) -> Result<Vec<MessageView>> {
-    let mut needed: Vec<KeyId> = rows
-        .iter()
-        .map(|row| row.author_key)
-        .chain(rooms.values().copied())
+/// For whom messages are opened: by room its data key, and after which number they may see it, None for all of its members.
+struct Readers(HashMap<RoomId, (KeyId, Option<Seq>)>);
+
+impl Readers {
+    fn of(Membership { room, begins, .. }: &Membership) -> Self {
+        Self(HashMap::from([(room.id, (room.key, Some(begins.seq)))]))
+    }
+}
+
+/// Opens stored messages, with at most two queries: for what they answer, and for all of the keys. One that does not open is
+/// shown as such and logged; it never takes the page down.
+async fn open(app: &App, db: &mut PgConnection, readers: &Readers, rows: Vec<MessageRow>) -> Result<Vec<MessageView>> {
+    let Readers(rooms) = readers;
+    let answered = rows.iter().filter_map(|row| {
+        let (_, begins) = rooms.get(&row.room)?;
+        Some((row.room, row.reply_to?, *begins))
+    });
+    let answered: Vec<_> = answered.collect();
+    let quoted = if answered.is_empty() {
+        Vec::new()
+    } else {
+        queries::list_quoted(&mut *db, &answered).await?
+    };
+    let authors = rows.iter().map(|row| row.author_key);
+    let mut needed: Vec<KeyId> = authors
+        .chain(quoted.iter().map(|row| row.author_key))
+        .chain(rooms.values().map(|(key, _)| *key))
         .collect();
     needed.sort_unstable();
     needed.dedup();
     let keys = app.vault.data_keys(db, &needed).await?;
     let mut ciphers: HashMap<(RoomId, KeyId), Option<MessageCipher>> = HashMap::new();
-    let views = rows.into_iter().map(|row| {
-        let cipher = ciphers.entry((row.room, row.author_key)).or_insert_with(|| {
-            let room = keys.get(rooms.get(&row.room)?)?;
-            Some(MessageCipher::derive(room, keys.get(&row.author_key)?))
+    let mut open = |room, author_key, id, version, sealed: Option<&str>| {
+        let cipher = ciphers.entry((room, author_key)).or_insert_with(|| {
+            let room = keys.get(&rooms.get(&room)?.0)?;
+            Some(MessageCipher::derive(room, keys.get(&author_key)?))
         });
-        view(row, cipher.as_ref())
+        let version = u32::try_from(version).unwrap_or_default();
+        cipher.as_ref()?.open(id, version, sealed?).ok()
+    };
+    let quotes = quoted.into_iter().map(|row| {
+        let body = open(row.room, row.author_key, row.id, row.version, row.body.as_deref());
+        let author = Author {
+            id: row.author,
+            username: row.username,
+            name: row.name,
+            picture: row.picture,
+        };
+        ((row.room, row.seq), Quoted::new(author, body.as_deref()))
+    });
+    let quotes: HashMap<_, _> = quotes.collect();
+    let views = rows.into_iter().map(|row| {
+        let body = open(row.room, row.author_key, row.id, row.version, row.body.as_deref());
+        let quote = row.reply_to.map(|seq| Quote {
+            seq,
+            shown: quotes.get(&(row.room, seq)).cloned(),
+        });
+        view(row, body, quote)
     });
     Ok(views.collect())
 }
 
-fn view(row: MessageRow, cipher: Option<&MessageCipher>) -> MessageView {
+fn view(row: MessageRow, body: Option<String>, quote: Option<Quote>) -> MessageView {
     let previous = row.previous_author.zip(row.previous_at);
     let (continued, new_day) = grouping(row.author, row.created_at, previous);
-    let version = u32::try_from(row.version).unwrap_or_default();
-    let sealed = row.body.as_deref().zip(cipher);
-    let body = sealed.and_then(|(token, cipher)| cipher.open(row.id, version, token).ok());
     if body.is_none() && !row.is_deleted {
         tracing::error!(message = %row.id, "a message could not be decrypted");
     }
@@ -195,6 +231,7 @@ fn view(row: MessageRow, cipher: Option<&MessageCipher>) -> MessageView {
             name: row.name,
             picture: row.picture,
         },
+        quote: quote.filter(|_| !row.is_deleted).map(Box::new),
         body: body.filter(|_| !row.is_deleted),
         is_deleted: row.is_deleted,
         created_at: row.created_at,

@@ -6,6 +6,8 @@
 //!   with the stored message.
 //! - What is changed is sealed anew under the next version, and what is deleted leaves an empty line: each is a change of the
 //!   room, so that open pages and those who come back draw that line anew.
+//! - What a message answers is kept as a number. The quote is drawn when the message is, from what may be seen by all for
+//!   whom it is drawn; where the quoted message changes, pages put the new text wherever it is quoted.
 //! - One [`Writer`] per node stores in batches, and publishes only after the commit.
 
 pub mod editing;

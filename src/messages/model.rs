@@ -1,5 +1,7 @@
 //! What a message is, and what may be sent.
 
+mod quote;
+
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use crate::accounts::model::Author;
 use crate::ids::{Change, ClientId, KeyId, MessageId, Position, RoomId, Seq, UserId};
 use crate::rooms::model::RoomEvent;
 use crate::text::is_visible;
+
+pub use quote::{Quote, Quoted};
 
 /// Characters that a body may have.
 pub const MAX_CHARS: usize = 4000;
@@ -65,6 +69,8 @@ pub enum SendError {
     NotFriends,
     /// The server has too much to do.
     Busy,
+    /// There is no message that it could answer, as far as its sender may see the room.
+    UnknownReply,
     /// The database did not confirm it in time: send it again with the same client id.
     Unavailable,
 }
@@ -79,6 +85,7 @@ impl SendError {
             Self::TooFast(_) => "too_fast",
             Self::NotAMember => "not_a_member",
             Self::NotFriends => "not_friends",
+            Self::UnknownReply => "unknown_reply",
             Self::Busy => "busy",
             Self::Unavailable => "unavailable",
         }
@@ -93,6 +100,7 @@ impl SendError {
             Self::TooFast(_) => "You are writing too fast. Wait a moment.",
             Self::NotAMember => "You cannot write in this room any more.",
             Self::NotFriends => "You are not friends any more. Once you are again, you can write to each other.",
+            Self::UnknownReply => "The message that you answer is not there.",
             Self::Busy => "The server is busy. Your message waits and is sent again.",
             Self::Unavailable => "The server could not confirm this message. It waits and is sent again.",
         }
@@ -137,6 +145,8 @@ pub struct NewMessage {
     pub body: Body,
     /// The sealed body.
     pub sealed: String,
+    /// The message that it answers.
+    pub reply_to: Option<Seq>,
     /// When it was sent.
     pub created_at: DateTime<Utc>,
 }
@@ -159,6 +169,8 @@ pub enum Outcome {
     Stored(Stored, Author),
     /// Its sender does not belong to the room (or it was archived).
     NotAMember,
+    /// What it answers does not exist for its sender.
+    UnknownReply,
     /// Somebody else held its room locked.
     Locked,
 }
@@ -174,6 +186,8 @@ pub struct MessageView {
     pub client_id: ClientId,
     /// Who wrote it.
     pub author: Author,
+    /// What it answers.
+    pub quote: Option<Box<Quote>>,
     /// The text; None when it could not be decrypted, or was deleted.
     pub body: Option<String>,
     /// Whether it was deleted: only its place in the room is left.

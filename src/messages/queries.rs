@@ -25,6 +25,8 @@ pub struct MessageRow {
     pub version: i32,
     /// The sealed body.
     pub body: Option<String>,
+    /// The message that it answers.
+    pub reply_to: Option<Seq>,
     /// Whether it was deleted, or its author was.
     pub is_deleted: bool,
     /// Its latest change.
@@ -69,7 +71,7 @@ pub async fn list_before(
     sqlx::query_as!(
         MessageRow,
         r#"SELECT m.room_id AS "room: RoomId", m.seq AS "seq: Seq", m.id AS "id: MessageId",
-                  m.client_id AS "client_id: ClientId", m.version, m.body,
+                  m.client_id AS "client_id: ClientId", m.version, m.body, m.reply_to AS "reply_to: Seq",
                   (m.deleted_at IS NOT NULL OR a.username = '') AS "is_deleted!", m.change AS "change: Change",
                   m.created_at AS "created_at: DateTime<Utc>", m.edited_at AS "edited_at: DateTime<Utc>", m.author_id AS "author: UserId",
                   a.username AS "username!", a.name AS "name!", a.picture, a.data_key_id AS "author_key!: KeyId",
@@ -102,7 +104,7 @@ pub async fn list_changed(
     sqlx::query_as!(
         MessageRow,
         r#"SELECT m.room_id AS "room: RoomId", m.seq AS "seq: Seq", m.id AS "id: MessageId",
-                  m.client_id AS "client_id: ClientId", m.version, m.body,
+                  m.client_id AS "client_id: ClientId", m.version, m.body, m.reply_to AS "reply_to: Seq",
                   (m.deleted_at IS NOT NULL OR a.username = '') AS "is_deleted!", m.change AS "change: Change",
                   m.created_at AS "created_at: DateTime<Utc>", m.edited_at AS "edited_at: DateTime<Utc>", m.author_id AS "author: UserId",
                   a.username AS "username!", a.name AS "name!", a.picture, a.data_key_id AS "author_key!: KeyId",
@@ -139,7 +141,7 @@ pub enum LockedRooms {
 }
 
 /// Stores a batch of messages, each with a client id of its own, in one transaction, and returns the outcomes in their
-/// order; see `store_messages` in `migrations/0022_rooms.sql`.
+/// order; see `store_messages` in `migrations/0035_replies.sql`.
 pub async fn store_messages(
     connection: &mut PgConnection,
     messages: &[&NewMessage],
@@ -151,16 +153,22 @@ pub async fn store_messages(
     let keys: Vec<_> = messages.iter().map(|message| message.author_key.0).collect();
     let clients: Vec<_> = messages.iter().map(|message| message.client_id.0).collect();
     let bodies: Vec<_> = messages.iter().map(|message| message.sealed.as_str()).collect();
+    let replies: Vec<_> = messages
+        .iter()
+        .map(|message| message.reply_to.map(|seq| seq.0))
+        .collect();
     let times: Vec<_> = messages.iter().map(|message| message.created_at).collect();
     let rows = sqlx::query!(
-        r#"SELECT seq, change, duplicate AS "duplicate!", locked AS "locked!", username, name, picture
-           FROM store_messages($1, $2, $3, $4, $5, $6, $7, $8)"#,
+        r#"SELECT seq, change, duplicate AS "duplicate!", locked AS "locked!",
+                  unknown_reply AS "unknown_reply!", username, name, picture
+           FROM store_messages($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
         &rooms,
         &ids,
         &authors,
         &keys,
         &clients,
         &bodies as &[&str],
+        &replies as &[Option<i64>],
         &times as &[DateTime<Utc>],
         locked == LockedRooms::Wait
     )
@@ -184,6 +192,7 @@ pub async fn store_messages(
                 },
             ),
             None if row.locked => Outcome::Locked,
+            None if row.unknown_reply => Outcome::UnknownReply,
             None => Outcome::NotAMember,
         }
     });
@@ -299,5 +308,57 @@ pub async fn update_body(
         at as _
     )
     .fetch_optional(connection)
+    .await
+}
+
+/// A message that another one answers.
+pub struct QuotedRow {
+    /// Where.
+    pub room: RoomId,
+    /// Its number.
+    pub seq: Seq,
+    /// Its id, which is sealed with the body.
+    pub id: MessageId,
+    /// Its version, which is sealed with the body.
+    pub version: i32,
+    /// The sealed body.
+    pub body: Option<String>,
+    /// Who wrote it.
+    pub author: UserId,
+    /// The author's username.
+    pub username: String,
+    /// The author's name.
+    pub name: String,
+    /// The version of the author's picture, if there is one.
+    pub picture: Option<Uuid>,
+    /// The author's data key.
+    pub author_key: KeyId,
+}
+
+/// These messages, each of a room, as far as their number is greater than the one given for it: where everybody in the room
+/// begins to see it, if none is.
+pub async fn list_quoted(
+    db: impl PgExecutor<'_>,
+    quoted: &[(RoomId, Seq, Option<Seq>)],
+) -> sqlx::Result<Vec<QuotedRow>> {
+    let rooms: Vec<_> = quoted.iter().map(|(room, ..)| room.0).collect();
+    let seqs: Vec<_> = quoted.iter().map(|(_, seq, _)| seq.0).collect();
+    let begins: Vec<_> = quoted.iter().map(|(.., begins)| begins.map(|seq| seq.0)).collect();
+    sqlx::query_as!(
+        QuotedRow,
+        r#"SELECT m.room_id AS "room: RoomId", m.seq AS "seq: Seq", m.id AS "id: MessageId", m.version, m.body,
+                  m.author_id AS "author: UserId", a.username AS "username!", a.name AS "name!", a.picture,
+                  a.data_key_id AS "author_key!: KeyId"
+           FROM UNNEST((SELECT $1::uuid[]), (SELECT $2::bigint[]), (SELECT $3::bigint[])) AS q (room_id, seq, begins)
+           CROSS JOIN LATERAL (
+               SELECT * FROM messages WHERE room_id = q.room_id AND seq = q.seq
+               AND seq > coalesce(q.begins, (SELECT max(from_seq) FROM members WHERE room_id = q.room_id), 0) OFFSET 0
+           ) m
+           CROSS JOIN LATERAL (SELECT * FROM authors WHERE id = m.author_id OFFSET 0) a"#,
+        &rooms,
+        &seqs,
+        &begins as &[Option<i64>]
+    )
+    .fetch_all(db)
     .await
 }

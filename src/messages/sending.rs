@@ -5,10 +5,21 @@ use tokio::sync::oneshot;
 
 use super::model::{Body, NewMessage, SendError, Stored};
 use super::writer::Answer;
-use crate::ids::{ClientId, KeyId, MessageId, RoomId, UserId};
+use crate::ids::{ClientId, KeyId, MessageId, RoomId, Seq, UserId};
 use crate::rooms::model::{Kind, Membership};
 use crate::vault::MessageCipher;
 use crate::{App, Result};
+
+/// What is sent.
+#[derive(Debug)]
+pub struct Sent {
+    /// The text.
+    pub body: Body,
+    /// The sender's id for it.
+    pub client_id: ClientId,
+    /// The message that it answers.
+    pub reply_to: Option<Seq>,
+}
 
 /// What a member needs in order to write in a room, looked up once per socket or request.
 pub struct Sender {
@@ -36,7 +47,12 @@ impl Sender {
 
 /// Seals the message and hands it to the writer, which calls `answer` with what became of it. Whether the sender still
 /// belongs to the room is checked in the transaction that stores it.
-pub fn send(app: &App, sender: &Sender, body: Body, client_id: ClientId, answer: Answer) -> Result<(), SendError> {
+pub fn send(app: &App, sender: &Sender, sent: Sent, answer: Answer) -> Result<(), SendError> {
+    let Sent {
+        body,
+        client_id,
+        reply_to,
+    } = sent;
     app.throttle.check_message(sender.author).map_err(SendError::TooFast)?;
     let id = MessageId::new();
     let message = NewMessage {
@@ -47,6 +63,7 @@ pub fn send(app: &App, sender: &Sender, body: Body, client_id: ClientId, answer:
         client_id,
         sealed: sender.cipher.seal(id, 1, body.as_str()),
         body,
+        reply_to,
         created_at: app.now(),
     };
     if !sender.is_direct {
@@ -63,12 +80,12 @@ pub fn send(app: &App, sender: &Sender, body: Body, client_id: ClientId, answer:
 }
 
 /// The same for whoever waits for the answer.
-pub async fn send_and_wait(app: &App, sender: &Sender, body: Body, client_id: ClientId) -> Result<Stored, SendError> {
+pub async fn send_and_wait(app: &App, sender: &Sender, sent: Sent) -> Result<Stored, SendError> {
     let (answer_sender, answer) = oneshot::channel();
     let on_answer = move |outcome| {
         // An error means that whoever asked has left.
         answer_sender.send(outcome).ok();
     };
-    send(app, sender, body, client_id, Box::new(on_answer))?;
+    send(app, sender, sent, Box::new(on_answer))?;
     answer.await.unwrap_or(Err(SendError::Unavailable))
 }

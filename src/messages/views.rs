@@ -7,14 +7,14 @@ mod editing;
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
-use super::model::{History, Item, MAX_CHARS, MessageView};
+use super::model::{History, Item, MAX_CHARS, MessageView, Quote, Quoted};
 use crate::accounts::model::Author;
 use crate::accounts::views::{linked_names, names};
 use crate::ids::{ClientId, RoomId, Seq, UserId};
 use crate::rooms::model::path;
 use crate::rooms::views::event;
 use crate::web::Ctx;
-use crate::web::components::{avatar, csrf_field, time};
+use crate::web::components::{avatar, csrf_field, hue, time};
 use crate::web::icons::icon;
 
 pub use editing::{Edit, delete_question, editor};
@@ -34,13 +34,45 @@ pub fn message(message: &MessageView) -> Markup {
             }
             (time(&message.created_at))
             @if let Some(body) = &message.body {
-                p.body dir="auto" { (body) }
+                p.body dir="auto" { @if let Some(quote) = &message.quote { (quoting(quote)) } (body) }
                 @if let Some(at) = &message.edited_at { p.edited { "edited " (time(at)) } }
             } @else if message.is_deleted {
                 p class="body lost" { (icon("trash-2")) "Message deleted" }
             } @else {
                 p class="body lost" { "Message could not be decrypted" }
             }
+        }
+    }
+}
+
+/// What a message answers: a link to it.
+fn quoting(quote: &Quote) -> Markup {
+    let author = quote.shown.as_ref().map(|quoted| quoted.author.id);
+    html! {
+        a href={ "#m-" (quote.seq) } data-quoted=(quote.seq) data-author=[author]
+            class={ "quote flex max-w-fit min-w-0 gap-1.5 border-s-2 border-quote ps-2 text-13 text-t2 no-underline hover:underline" @if let Some(id) = author { " hue-" (hue(id)) } }
+        {
+            @match &quote.shown { Some(quoted) => (quotation(quoted)), None => "An earlier message" }
+        }
+    }
+}
+
+/// How a quoted message stands: the script puts it wherever that message is quoted.
+pub fn quotation(quoted: &Quoted) -> Markup {
+    let Quoted { author, text } = quoted;
+    html! {
+        b class="author max-w-1/2 flex-none truncate font-600 text-quote" { bdi { (author.name) } }
+        span class="min-w-0 truncate" dir="auto" { @match text { Some(text) => (text), None => i { "Message deleted" } } }
+    }
+}
+
+/// What stands above the text in the composer while it answers a message.
+pub fn answered(slug: &str, quote: &Quote) -> Markup {
+    html! {
+        p #answered class="flex w-full items-center gap-2 text-13 text-t2" {
+            input type="hidden" name="reply_to" value=(quote.seq);
+            (icon("reply")) span class="min-w-0 flex-1" { (quoting(quote)) }
+            a.icon-button data-cancel href=(path(slug)) aria-label="Do not answer it" title="Do not answer it" { (icon("x")) }
         }
     }
 }
@@ -136,6 +168,8 @@ pub fn menu_opener() -> Markup {
 /// What of it depends on who somebody is.
 #[derive(Debug, Clone, Copy)]
 pub struct Possible {
+    /// They can answer it.
+    pub reply: bool,
     /// They can change it.
     pub edit: bool,
     /// They can delete it.
@@ -147,6 +181,9 @@ pub fn menu(ctx: &Ctx, slug: &str, seq: Seq, possible: Possible) -> Markup {
     let room = path(slug);
     let (message, unread) = (format!("{room}/messages/{seq}"), format!("{room}/unread"));
     html! {
+        @if possible.reply {
+            a href={ (message) "/reply" } hx-get={ (message) "/reply" } hx-target="#answering" hx-swap="innerHTML" { (icon("reply")) span.label { "Reply" } }
+        }
         @if possible.edit {
             a href={ (message) "/edit" } hx-get={ (message) "/edit" } hx-target="#editing" hx-swap="innerHTML" { (icon("pencil")) span.label { "Edit" } }
         }
@@ -172,6 +209,8 @@ pub struct Draft<'a> {
     pub client_id: ClientId,
     /// A sentence that says what to do about it, for a page without script.
     pub error: Option<&'a str>,
+    /// The message that it answers.
+    pub reply: Option<&'a Quote>,
     /// The message that is changed instead.
     pub edit: Option<Edit<'a>>,
 }
@@ -183,6 +222,7 @@ impl Default for Draft<'_> {
             body: "",
             client_id: ClientId::new(),
             error: None,
+            reply: None,
             edit: None,
         }
     }
@@ -195,6 +235,7 @@ pub fn composer(ctx: &Ctx, slug: &str, title: &str, draft: Draft<'_>) -> Markup 
         body,
         client_id,
         error,
+        reply,
         edit,
     } = draft;
     html! {
@@ -203,7 +244,8 @@ pub fn composer(ctx: &Ctx, slug: &str, title: &str, draft: Draft<'_>) -> Markup 
             (csrf_field(ctx))
             input type="hidden" name="client_id" value=(client_id) autocomplete="off";
             @if let Some(room) = room { input type="hidden" name="room" value=(room); }
-            div.composer-box {
+            div class="composer-box flex-wrap" {
+                div #answering class="contents" { @if let Some(quote) = reply { (answered(slug, quote)) } }
                 label.visually-hidden for="composer-body" { "Message " (title) }
                 textarea #composer-body name="body" rows="1" required dir="auto" data-max=(MAX_CHARS)
                     enterkeyhint="enter" placeholder={ "Message " (title) }

@@ -258,6 +258,8 @@ async fn answer_and_hand_over(
     let mut locked = Vec::new();
     let mut stored_batches: HashMap<RoomId, StoredBatch> = HashMap::new();
     let mut duplicates: HashMap<RoomId, Change> = HashMap::new();
+    // Rooms where something was answered.
+    let mut answered: HashSet<RoomId> = HashSet::new();
     let (held_until_delivered, mut delivered) = mpsc::channel(1);
     for (submission, outcome) in batch.into_iter().zip(outcomes) {
         let room = submission.message.room;
@@ -267,11 +269,18 @@ async fn answer_and_hand_over(
                 (submission.answer)(Err(SendError::NotAMember));
                 continue;
             }
+            Outcome::UnknownReply => {
+                (submission.answer)(Err(SendError::UnknownReply));
+                continue;
+            }
             Outcome::Locked => {
                 locked.push(submission);
                 continue;
             }
         };
+        if submission.message.reply_to.is_some() {
+            answered.insert(room);
+        }
         if stored.is_duplicate {
             let last = duplicates.entry(room).or_default();
             *last = (*last).max(stored.change);
@@ -298,7 +307,13 @@ async fn answer_and_hand_over(
         publisher.bus.publish(Event::RoomChanged { room, change });
     }
     for stored_batch in stored_batches.into_values() {
-        publisher.hand_over(stored_batch);
+        let (room, change) = (stored_batch.room, stored_batch.to.change);
+        if answered.contains(&room) {
+            // It is loaded, because what is quoted may have changed until the commit.
+            publisher.bus.publish(Event::RoomChanged { room, change });
+        } else {
+            publisher.hand_over(stored_batch);
+        }
     }
     drop(held_until_delivered);
     timeout(DELIVERY_TIMEOUT, delivered.recv()).await.ok();
@@ -311,6 +326,7 @@ fn view(message: NewMessage, stored: Stored, author: Author) -> MessageView {
         change: stored.change,
         client_id: message.client_id,
         author,
+        quote: None,
         body: Some(message.body.into_string()),
         is_deleted: false,
         created_at: message.created_at,

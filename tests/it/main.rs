@@ -46,6 +46,7 @@ mod plans;
 mod presence;
 mod receipts;
 mod refusals;
+mod replies;
 mod profile;
 mod rooms;
 mod security;

@@ -232,7 +232,8 @@ async fn store(db: &mut PgConnection, wait: bool) {
     let stored: i64 = sqlx::query_scalar(
         "SELECT count(seq) FROM store_messages(
              ARRAY[md5('room1')::uuid], ARRAY[gen_random_uuid()], ARRAY[md5('user11')::uuid],
-             ARRAY[md5('key of user11')::uuid], ARRAY[gen_random_uuid()], ARRAY['text'], ARRAY[now()], $1)",
+             ARRAY[md5('key of user11')::uuid], ARRAY[gen_random_uuid()], ARRAY['text'], ARRAY[1::bigint],
+             ARRAY[now()], $1)",
     )
     .bind(wait)
     .fetch_one(db)

@@ -92,6 +92,7 @@ impl Desk {
             client_id: ClientId(Uuid::new_v4()),
             body: Body::parse(text).unwrap(),
             sealed: text.into(),
+            reply_to: None,
             created_at: Utc::now().trunc_subsecs(3),
         }
     }

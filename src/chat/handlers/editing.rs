@@ -13,8 +13,8 @@ use crate::chat::{Open, Shell};
 use crate::ids::Seq;
 use crate::messages::editing::{self, Text};
 use crate::messages::history;
-use crate::messages::model::{Body, MessageView};
-use crate::messages::views::{self, Draft, Edit, Possible, delete_question, editor};
+use crate::messages::model::{Body, MessageView, Quote};
+use crate::messages::views::{self, Draft, Edit, Possible, answered, delete_question, editor};
 use crate::rooms::actions::enter;
 use crate::rooms::model::{Membership, RoomAddress, path};
 use crate::web::htmx::changed;
@@ -51,9 +51,34 @@ pub async fn menu(
     let author = message.author.id;
     let possible = Possible {
         edit: message.body.is_some() && membership.may_edit(author),
+        reply: !message.is_deleted && membership.may_write,
         delete: !message.is_deleted && membership.may_delete(author, user.viewer.is_admin),
     };
     Ok(views::menu(&ctx, &membership.room.slug, message.seq, possible).into_response())
+}
+
+/// What the composer shows of a message that is to be answered.
+#[handler]
+pub async fn show_reply(
+    app: Data<&App>,
+    ctx: Ctx,
+    user: CurrentUser,
+    Path((slug, seq)): Path<(String, i64)>,
+) -> Result<Markup> {
+    let (membership, message) = find(&app, &user, &slug, seq).await?;
+    if !membership.may_write {
+        return Err(Error::NotFound);
+    }
+    let slug = &membership.room.slug;
+    let quote = Quote::of(message);
+    if ctx.htmx {
+        return Ok(answered(slug, &quote));
+    }
+    let draft = Draft {
+        reply: Some(&quote),
+        ..Draft::default()
+    };
+    rooms::draw(&app, &ctx, &user, &membership, None, draft).await
 }
 
 /// The form to change a message: in place of the composer.

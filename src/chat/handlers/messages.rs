@@ -13,10 +13,10 @@ use uuid::Uuid;
 use super::{Page, rooms};
 use crate::accounts::CurrentUser;
 use crate::chat::views::{lost, unsent};
-use crate::ids::{ClientId, RoomId};
+use crate::ids::{ClientId, RoomId, Seq};
 use crate::messages::history;
 use crate::messages::model::{Body, SendError, Stored};
-use crate::messages::sending::{Sender, send_and_wait};
+use crate::messages::sending::{Sender, Sent, send_and_wait};
 use crate::messages::views::{self, Draft};
 use crate::rooms::actions::{enter, join};
 use crate::rooms::model::{Membership, Room, RoomAddress, path};
@@ -37,6 +37,8 @@ const MOVED: &str = "This room has moved: it has another name now. Your message 
 pub struct NewMessageForm {
     body: String,
     client_id: String,
+    /// The number of the message that it answers, if any.
+    reply_to: String,
     /// The id of the room that the message is meant for; a program may leave it to the address.
     room: String,
     /// Not empty where its writer is to join the room first.
@@ -49,6 +51,7 @@ impl From<&TypedForm> for NewMessageForm {
         Self {
             body: value("body"),
             client_id: value("client_id"),
+            reply_to: value("reply_to"),
             room: value("room"),
             join: String::new(),
         }
@@ -67,6 +70,14 @@ impl NewMessageForm {
     fn client_id(&self) -> Result<ClientId, SendError> {
         let id = Uuid::parse_str(&self.client_id).map(ClientId);
         id.map_err(|_| SendError::Malformed("client_id must be a UUID."))
+    }
+
+    fn reply_to(&self) -> Result<Option<Seq>, SendError> {
+        if self.reply_to.is_empty() {
+            return Ok(None);
+        }
+        let seq = self.reply_to.parse().map(Seq);
+        seq.map(Some).map_err(|_| SendError::UnknownReply)
     }
 
     /// Where it is to go. An id that is none is no room's.
@@ -89,7 +100,7 @@ impl NewMessageForm {
             body: &self.body,
             client_id: self.client_id().unwrap_or_else(|_| ClientId::new()),
             error: Some(error),
-            edit: None,
+            ..Draft::default()
         }
     }
 }
@@ -239,18 +250,27 @@ async fn store(
     membership: &Membership,
     form: &NewMessageForm,
 ) -> Result<Result<Stored, SendError>> {
-    let (body, client_id) = match (Body::parse(&form.body), form.client_id()) {
-        (Ok(body), Ok(client_id)) => (body, client_id),
-        (Err(refusal), _) | (_, Err(refusal)) => return Ok(Err(refusal)),
+    let parse = || {
+        Ok(Sent {
+            body: Body::parse(&form.body)?,
+            client_id: form.client_id()?,
+            reply_to: form.reply_to()?,
+        })
+    };
+    let sent = match parse() {
+        Ok(sent) => sent,
+        Err(refusal) => return Ok(Err(refusal)),
     };
     let sender = Sender::new(app, &app.db, membership, user.key).await?;
-    Ok(send_and_wait(app, &sender, body, client_id).await)
+    Ok(send_and_wait(app, &sender, sent).await)
 }
 
 /// The status that fits the refusal, around the page that shows it.
 fn answer(refusal: SendError, page: Response) -> Response {
     let status = match refusal {
-        SendError::Malformed(_) | SendError::Empty | SendError::TooLong => StatusCode::UNPROCESSABLE_ENTITY,
+        SendError::Malformed(_) | SendError::Empty | SendError::TooLong | SendError::UnknownReply => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         SendError::TooFast(_) => StatusCode::TOO_MANY_REQUESTS,
         SendError::NotAMember | SendError::NotFriends => StatusCode::FORBIDDEN,
         SendError::Busy | SendError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

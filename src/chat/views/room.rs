@@ -51,7 +51,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
     let name = RoomFace::of(shell, room);
     let socket = is_open.then(|| format!("/ws/chatroom/{}", room.slug));
     let sheet = html! {
-        section #room .room data-room=(room.id) data-slug=(room.slug) data-change=(room.last_change) data-me=(viewer.id)
+        section #room class="room flex min-h-0 min-w-0 flex-1 flex-col [--column:780px] [--gutter:24px] max-md:[--gutter:12px]" data-room=(room.id) data-slug=(room.slug) data-change=(room.last_change) data-me=(viewer.id)
             data-read=(shown.read) data-origins=(shell.origins.join(" "))
             hx-ws:connect=[socket] hx-trigger="load, chat:reconnect" hx-swap="none"
         {

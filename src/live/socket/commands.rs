@@ -7,12 +7,12 @@ use tokio::time::Instant;
 
 use super::{Room, Socket};
 use crate::bus::Event as BusEvent;
-use crate::ids::{ClientId, Seq};
+use crate::ids::Seq;
 use crate::live::command::{Command, CommandError, Reason};
 use crate::live::event::Event;
 use crate::live::typing::TYPING_INTERVAL;
-use crate::messages::model::{Body, SendError};
-use crate::messages::sending::send;
+use crate::messages::model::SendError;
+use crate::messages::sending::{Sent, send};
 use crate::realtime::Incoming;
 use crate::rooms::model::Read;
 
@@ -48,7 +48,7 @@ impl Socket {
 
     fn carry_out(&mut self, command: Command) -> Result<(), CommandError> {
         match command {
-            Command::Send { body, client_id } => return self.send(body, client_id),
+            Command::Send(sent) => return self.send(sent),
             Command::Read { seq, version } => self.note_read(seq, version),
             Command::Typing => self.note_typing(),
         }
@@ -78,7 +78,8 @@ impl Socket {
         }
     }
 
-    fn send(&self, body: Body, client_id: ClientId) -> Result<(), CommandError> {
+    fn send(&self, sent: Sent) -> Result<(), CommandError> {
+        let client_id = sent.client_id;
         let refuse = |error| CommandError {
             client_id: Some(client_id),
             reason: Reason::Send(error),
@@ -96,6 +97,6 @@ impl Socket {
                 replies.answer(client_id, outcome);
             }
         };
-        send(&self.app, sender, body, client_id, Box::new(answer)).map_err(refuse)
+        send(&self.app, sender, sent, Box::new(answer)).map_err(refuse)
     }
 }

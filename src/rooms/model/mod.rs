@@ -26,6 +26,8 @@ pub struct Span {
     pub key: KeyId,
     /// Only messages with greater numbers may be seen.
     pub begins: Seq,
+    /// Whether it is read for all members, some of whom may begin later.
+    pub for_all: bool,
     /// The newest message that the readers have: one up to here that comes again has been altered.
     pub newest: Seq,
     /// Only what came after this change.
