@@ -71,6 +71,7 @@ fn rendering(criterion: &mut Criterion) {
             before: Seq(1),
             event: None,
         }),
+        newer: None,
     };
     criterion.bench_function("render a message", |b| {
         b.iter(|| views::message(black_box(&one)).render());

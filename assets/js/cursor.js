@@ -48,6 +48,11 @@ export function leadsTo(html) {
   return { covers, cursor: at, newest: covers ? newestIn(html) : 0 };
 }
 
+/** The page shows everything up to that message, which it loaded as history. */
+export function shows(seq) {
+  newest = Math.max(newest, seq);
+}
+
 /** The text is in the page. */
 export function reached(to) {
   cursor = Math.max(cursor, to.cursor);

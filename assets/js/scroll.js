@@ -2,6 +2,7 @@
 // to the pixel, whatever is inserted above or below, and a pill says how many new ones wait.
 
 import { ensure, find, list, scroller } from "./dom.js";
+import { roomPath } from "./roomList.js";
 
 /** As near to the end as this counts as being there. */
 const NEAR_PX = 48;
@@ -12,7 +13,15 @@ let waiting = 0;
 
 const pill = find("#to-newest");
 
-const isAtEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight <= NEAR_PX;
+const belowView = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+
+/** Whether what is newer than the list is still to be loaded: what is new then does not belong below it. */
+export const isPast = () => document.getElementById("newer") !== null;
+
+const isAtEnd = () => belowView() <= NEAR_PX && !isPast();
+
+/** Whether the reader is nearer to the end of the list than to its beginning. */
+export const isInLowerHalf = () => belowView() < scroller.scrollTop;
 
 /** Whether the page follows new messages. */
 export const follows = () => following;
@@ -22,7 +31,12 @@ export function lookAgain() {
   following = isAtEnd();
 }
 
+/** To the newest message. */
 export function toEnd() {
+  if (isPast()) {
+    window.location.assign(roomPath());
+    return;
+  }
   following = true;
   scroller.scrollTop = scroller.scrollHeight;
   count(0);
@@ -31,24 +45,25 @@ export function toEnd() {
 function count(number) {
   waiting = number;
   if (!pill) return;
-  pill.hidden = number === 0;
+  pill.hidden = number === 0 && !isPast();
   const label = ensure(pill, "span", "span");
-  const text = number === 1 ? "1 new message" : `${number} new messages`;
-  if (number > 0) label.textContent = find("svg", pill) ? text : `${text} ↓`;
+  const text = number === 1 ? "1 new message" : number === 0 ? "Newest messages" : `${number} new messages`;
+  if (!pill.hidden) label.textContent = find("svg", pill) ? text : `${text} ↓`;
 }
 
-/** Others wrote that many messages further down. */
+/** The list changed, and others wrote that many messages further down. */
 export function addWaiting(number) {
-  if (!following && number > 0) count(waiting + number);
+  if (isPast()) following = false;
+  count(following ? 0 : waiting + number);
 }
 
 /** Remembers where the first message in view stands, right before the list changes. */
-function keepPlace() {
+export function keepPlace() {
   place = null;
   const edge = scroller.getBoundingClientRect().top;
   for (const item of list.children) {
     // The sentinel is replaced by what it loads: it cannot hold a place, nor can what stands between messages.
-    if (item.id === "older" || !item.dataset.seq || item.hidden) continue;
+    if (item.id === "older" || item.id === "newer" || !item.dataset.seq || item.hidden) continue;
     // By its lower edge: a day chip at its top may come or go with what stands before it.
     const { bottom } = item.getBoundingClientRect();
     if (bottom <= edge) continue;
@@ -76,14 +91,12 @@ export function start() {
   // The browser's own anchoring and this one would both correct; `restorePlace` works in all of them.
   scroller.style.overflowAnchor = "none";
 
-  // A page of older history is for readers without this script: the newest is here, the rest comes by scrolling.
-  if (new URLSearchParams(location.search).has("before")) location.replace(location.pathname);
-
   // Before htmx starts, or the sentinel would be in view and load at once.
   const linked = /^#[me]-\d+$/.test(location.hash) && document.getElementById(location.hash.slice(1));
   if (linked) linked.scrollIntoView({ block: "center" });
-  else toEnd();
+  else scroller.scrollTop = scroller.scrollHeight;
   following = isAtEnd();
+  count(0);
 
   scroller.addEventListener("scroll", () => {
     following = isAtEnd();

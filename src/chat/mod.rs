@@ -56,6 +56,7 @@ pub fn routes(route: Route) -> Route {
             get(handlers::invites::show).post(handlers::invites::join),
         )
         .at("/chat/room/:name", get(handlers::rooms::show))
+        .at("/chat/room/:name/m/:seq", get(handlers::rooms::show_message))
         .at(
             "/chat/room/:name/members",
             get(handlers::members::index).post(handlers::members::create),

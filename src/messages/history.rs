@@ -31,6 +31,7 @@ pub async fn page(app: &App, membership: &Membership, end: Option<Cursor>) -> Re
     };
     let mut db = app.db.acquire().await?;
     let mut rows = queries::list_before(&mut *db, room.id, begins.seq, before, PAGE_MESSAGES + 1).await?;
+    let newer = (before <= room.last_seq).then_some(Seq(before.0 - 1));
     let has_more = rows.len() > usize::try_from(PAGE_MESSAGES).unwrap_or_default();
     if has_more {
         rows.remove(0);
@@ -61,6 +62,26 @@ pub async fn page(app: &App, membership: &Membership, end: Option<Cursor>) -> Re
     Ok(History {
         items: merge(messages, events),
         older,
+        newer,
+    })
+}
+
+/// The page of history that begins after that message. What happened right after it comes along once more.
+pub async fn page_after(app: &App, membership: &Membership, after: Seq) -> Result<History> {
+    let Membership { room, begins, .. } = membership;
+    let after = after.max(begins.seq).min(room.last_seq);
+    let before = Seq(after.0.saturating_add(PAGE_MESSAGES + 1)).min(Seq(room.last_seq.0 + 1));
+    let mut db = app.db.acquire().await?;
+    // The message before the first decides how that is drawn.
+    let from = Seq(after.0 - 1).max(begins.seq);
+    let mut rows = queries::list_before(&mut *db, room.id, from, before, PAGE_MESSAGES + 1).await?;
+    rows.retain(|row| row.seq > after);
+    let (end, changes) = ((before, Change(0)), (begins.change, room.last_change));
+    let events = list_events_between(&mut *db, room.id, after, end, changes, PAGE_EVENTS).await?;
+    Ok(History {
+        items: merge(open(app, &mut db, &Readers::of(membership), rows).await?, events),
+        older: None,
+        newer: (before <= room.last_seq).then_some(Seq(before.0 - 1)),
     })
 }
 

@@ -269,6 +269,8 @@ pub struct History {
     pub items: Vec<Item>,
     /// Where the next older page ends, if there is one.
     pub older: Option<Cursor>,
+    /// The message after which the next newer page begins, if this is not the newest.
+    pub newer: Option<Seq>,
 }
 
 /// Where a page of history ends: before message `before` and, if `event` is given, before the event of that change, which

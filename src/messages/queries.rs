@@ -362,3 +362,14 @@ pub async fn list_quoted(
     .fetch_all(db)
     .await
 }
+
+/// The first message of the room that was written then or later, or else its last one; 0 in an empty room.
+pub async fn find_message_since(db: impl PgExecutor<'_>, room: RoomId, since: DateTime<Utc>) -> sqlx::Result<Seq> {
+    sqlx::query_scalar!(
+        r#"SELECT find_message_since($1, $2) AS "seq!: Seq""#,
+        room.0,
+        since as _
+    )
+    .fetch_one(db)
+    .await
+}

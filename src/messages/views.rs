@@ -109,7 +109,7 @@ impl UnreadLine {
     }
 }
 
-/// A page of the stream, oldest first, led by the way to what is older.
+/// A page of the stream, oldest first, between the ways to what is older and newer.
 pub fn history(slug: &str, room: RoomId, history: &History, unread: Option<UnreadLine>) -> Markup {
     let line = unread.and_then(|line| Some((line.place(history)?, line.count)));
     html! {
@@ -124,6 +124,15 @@ pub fn history(slug: &str, room: RoomId, history: &History, unread: Option<Unrea
         @for (place, one) in history.items.iter().enumerate() {
             @if let Some((_, count)) = line.filter(|(at, _)| *at == place) { (unread_line(count)) }
             (item(one))
+        }
+        @if let Some(newer) = history.newer {
+            @let address = format!("{}/messages?after={newer}&room={room}", path(slug));
+            // With script it takes no space, so that nothing moves when the end is reached.
+            li #newer class="older [@media(scripting:enabled)]:h-0 [@media(scripting:enabled)]:overflow-hidden [@media(scripting:enabled)]:min-h-0 [@media(scripting:enabled)]:p-0" data-after=(newer) hx-get=(address) hx-trigger="intersect once root:#scroller rootMargin:200px"
+                hx-swap="outerHTML" hx-target="this"
+            {
+                a href=(address) { "Newer messages" }
+            }
         }
     }
 }
@@ -187,6 +196,7 @@ pub fn menu(ctx: &Ctx, slug: &str, seq: Seq, possible: Possible) -> Markup {
         @if possible.edit {
             a href={ (message) "/edit" } hx-get={ (message) "/edit" } hx-target="#editing" hx-swap="innerHTML" { (icon("pencil")) span.label { "Edit" } }
         }
+        a href={ (room) "/m/" (seq) } { (icon("link")) span.label { "Link to it" } }
         form method="post" action=(unread) hx-post=(unread) hx-swap="none" {
             (csrf_field(ctx))
             input type="hidden" name="seq" value=(seq);

@@ -4,33 +4,43 @@ import { phaseOf } from "../../assets/js/moon.js";
 import { bodies, enter, message, say, sayMany, unique } from "./people.mjs";
 import { expect, PHONE, test } from "./test.mjs";
 
-/** Scrolls to the very top in small steps; gives the largest movement of the message that was under the eyes. */
-const scrollUp = (page) =>
-  page.evaluate(async () => {
+/**
+ * Scrolls to the very top in small steps, or with `step` below zero to the very end. Gives the largest movement of the message
+ * that was under the eyes, the numbers and texts of all messages that came by, and how many items the list held at most.
+ */
+const scroll = (page, step = 400) =>
+  page.evaluate(async (step) => {
     const scroller = document.querySelector("#scroller");
     const frame = () => new Promise(requestAnimationFrame);
     const inView = () => {
       const edge = scroller.getBoundingClientRect().top;
       return [...document.querySelectorAll("#messages > [id^='m-']")].find((item) => item.getBoundingClientRect().bottom > edge);
     };
-    let worst = 0;
-    const until = Date.now() + 30_000;
+    let [worst, most] = [0, 0];
+    const seen = new Map();
+    const list = document.querySelector("#messages");
+    const until = Date.now() + 60_000;
     while (Date.now() < until) {
+      most = Math.max(most, list.children.length);
+      for (const one of list.querySelectorAll("[id^='m-']")) seen.set(Number(one.dataset.seq), one.querySelector(".body").textContent);
       const item = inView().querySelector(".body");
       const before = item.getBoundingClientRect().top;
       const from = scroller.scrollTop;
-      scroller.scrollTop = from - 400;
+      scroller.scrollTop = from - step;
       const expected = before + (from - scroller.scrollTop);
       await frame();
       await frame();
       if (item.isConnected) worst = Math.max(worst, Math.abs(item.getBoundingClientRect().top - expected));
-      if (scroller.scrollTop === 0) {
-        if (!document.querySelector("#older")) return worst;
+      if (scroller.scrollTop === from) {
+        if (!document.querySelector(step > 0 ? "#older" : "#newer")) {
+          const texts = [...seen].sort(([one], [other]) => one - other).map(([, text]) => text);
+          return { worst, most, texts };
+        }
         await new Promise((done) => setTimeout(done, 20));
       }
     }
-    throw new Error("the beginning of the room was never reached");
-  });
+    throw new Error("the end was never reached");
+  }, step);
 
 for (const [look, options] of [["desktop", {}], ["phone", PHONE]]) {
   test(`500 messages scroll by without a jump (${look})`, async ({ person, newRoom }, info) => {
@@ -50,12 +60,13 @@ for (const [look, options] of [["desktop", {}], ["phone", PHONE]]) {
     const loaded = await ada.locator("#messages > [id^='m-']").count();
     expect(loaded, "a page is a part of the room").toBeLessThan(200);
 
-    const shift = await scrollUp(ada);
+    const { worst: shift, most, texts } = await scroll(ada);
     info.annotations.push({ type: "largest shift", description: `${shift} px` });
     console.log(`    largest shift while scrolling up through 500 messages (${look}): ${shift} px`);
     expect(shift).toBeLessThan(1);
     const expected = Array.from({ length: 500 }, (_, index) => text(index + 1));
-    expect(await bodies(ada)).toEqual(expected);
+    expect(texts).toEqual(expected);
+    expect(most, "a page holds a part of the room").toBeLessThanOrEqual(360);
 
     // Scrolled up, new messages move nothing; a pill counts them and leads down.
     const first = message(ada, text(1)).first();
@@ -65,14 +76,14 @@ for (const [look, options] of [["desktop", {}], ["phone", PHONE]]) {
     await expect(ada.locator("#to-newest")).toHaveText(/2 new messages/);
     expect((await first.boundingBox()).y).toBe(before.y);
     await ada.locator("#to-newest").click();
-    await expect(ada.locator("#to-newest")).toBeHidden();
     await expect(message(ada, "New two")).toBeInViewport();
+    await expect(ada.locator("#to-newest")).toBeHidden();
 
     // At the end, the page follows.
     await say(bob, "New three");
     await expect(message(ada, "New three")).toBeInViewport();
     // One's own message leads down from anywhere.
-    await ada.evaluate(() => (document.querySelector("#scroller").scrollTop = 3_000));
+    await ada.evaluate(() => (document.querySelector("#scroller").scrollTop -= 1_500));
     await expect(message(ada, "New three")).not.toBeInViewport();
     await ada.locator("#composer textarea").fill("Mine");
     await ada.locator("#composer button.send").click();
@@ -89,9 +100,52 @@ test("a very long page drops its oldest messages, and loads them again", async (
   await sayMany(bob, room, 700);
   await expect(message(ada, "Message 700")).toBeInViewport();
   const count = await ada.locator("#messages > li").count();
-  expect(count).toBeLessThanOrEqual(601);
-  await scrollUp(ada);
-  expect(await bodies(ada)).toEqual(Array.from({ length: 700 }, (_, index) => `Message ${index + 1}`));
+  expect(count).toBeLessThanOrEqual(301);
+  const all = Array.from({ length: 700 }, (_, index) => `Message ${index + 1}`);
+  const up = await scroll(ada);
+  expect(up.texts).toEqual(all);
+  expect(up.worst).toBeLessThan(1);
+  // What comes meanwhile does not belong below what is shown of the past, and is there at the end.
+  await say(bob, "While you looked back");
+  await expect(ada.locator("#to-newest")).toHaveText(/1 new message/);
+  await expect(message(ada, "While you looked back")).toHaveCount(0);
+  const down = await scroll(ada, -400);
+  expect(down.texts).toEqual([...all, "While you looked back"]);
+  expect(down.worst).toBeLessThan(1);
+  expect(Math.max(up.most, down.most)).toBeLessThanOrEqual(360);
+  await say(bob, "And now");
+  await expect(message(ada, "And now")).toBeInViewport();
+});
+
+test("a permanent link opens around its message, which is marked, and leads on in both directions", async ({ person, newRoom }) => {
+  const room = await newRoom("past");
+  const [ada, bob] = [await person("Ada"), await person("Bob")];
+  for (const page of [ada, bob]) await enter(page, room);
+  await sayMany(bob, room, 250);
+  const unread = ada.locator("#public-rooms > li", { hasText: room });
+  await ada.goto(`/chat/room/${room}/m/40`);
+  await expect(ada.locator("#m-40:target")).toBeInViewport();
+  await expect(ada.locator("#m-200")).toHaveCount(0);
+  await expect(ada.locator("#to-newest")).toHaveText(/Newest messages/);
+  // Nobody has read what was not shown.
+  await say(bob, "not yet");
+  await expect(ada.locator("#to-newest")).toHaveText(/1 new message/);
+  await expect(unread.locator(".badge")).toHaveText(/\d/);
+  const down = await scroll(ada, -300);
+  expect(down.texts.at(-1)).toBe("not yet");
+  expect(down.worst).toBeLessThan(1);
+  await expect(unread.locator(".badge")).toHaveCount(0);
+  // What one writes is shown at the end, wherever one was.
+  await ada.goto(`/chat/room/${room}/m/40`);
+  await say(ada, "from the past");
+  await expect(message(ada, "from the past")).toBeInViewport();
+  await expect(message(ada, "from the past")).toHaveCount(1);
+  await expect(message(bob, "from the past")).toHaveCount(1);
+
+  await ada.getByLabel("Room menu").click();
+  await ada.getByLabel("Jump to a day").fill("2020-02-29");
+  await ada.getByRole("button", { name: "Go", exact: true }).click();
+  await expect(ada.locator("#m-1:target")).toBeInViewport();
 });
 
 test("a link to a message opens there", async ({ person, newRoom }) => {

@@ -40,6 +40,7 @@ mod moderation;
 mod nodes;
 mod outages;
 mod own_rooms;
+mod past;
 mod pictures;
 mod parsers;
 mod plans;

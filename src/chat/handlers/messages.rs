@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use chrono::NaiveTime;
 use percent_encoding::percent_decode_str;
 use poem::http::StatusCode;
 use poem::web::{Data, Form, Path, Query};
@@ -16,6 +17,7 @@ use crate::chat::views::{lost, unsent};
 use crate::ids::{ClientId, RoomId, Seq};
 use crate::messages::history;
 use crate::messages::model::{Body, SendError, Stored};
+use crate::messages::queries::find_message_since;
 use crate::messages::sending::{Sender, Sent, send_and_wait};
 use crate::messages::views::{self, Draft};
 use crate::rooms::actions::{enter, join};
@@ -105,22 +107,38 @@ impl NewMessageForm {
     }
 }
 
-/// Older messages: the fragment for htmx, the page of that time for everybody else.
+/// A page of history: the fragment for htmx, with the way on in the direction of the request, and the page of that time for
+/// everybody else.
 #[handler]
 pub async fn index(
     app: Data<&App>,
     ctx: Ctx,
     user: CurrentUser,
     Path(slug): Path<String>,
-    Query(page): Query<Page>,
+    Query(mut page): Query<Page>,
 ) -> Result<Response> {
     let membership = enter(&app, user.id, page.address(&slug)).await?;
-    let end = page.end();
-    if !ctx.htmx {
-        let query = end.map(|cursor| format!("?{}", cursor.query())).unwrap_or_default();
-        return Ok(see_other(&format!("{}{query}", path(&membership.room.slug))));
+    if let Some(date) = page.date {
+        let Membership { room, begins, .. } = &membership;
+        let since = date.and_time(NaiveTime::MIN).and_utc();
+        let seq = find_message_since(&app.db, room.id, since)
+            .await?
+            .max(Seq(begins.seq.0 + 1));
+        if !ctx.htmx {
+            return Ok(see_other(&rooms::marked(room, seq.min(room.last_seq))));
+        }
+        page.around = Some(seq.0);
     }
-    let history = history::page(&app, &membership, end).await?;
+    if !ctx.htmx {
+        return Ok(see_other(&format!("{}{}", path(&membership.room.slug), page.query())));
+    }
+    let mut history = match page.after {
+        Some(seq) => history::page_after(&app, &membership, Seq(seq)).await?,
+        None => history::page(&app, &membership, page.end()).await?,
+    };
+    if page.before.is_some() {
+        history.newer = None;
+    }
     Ok(views::history(&membership.room.slug, membership.room.id, &history, None).into_response())
 }
 

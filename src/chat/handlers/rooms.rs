@@ -16,7 +16,7 @@ use crate::messages::history;
 use crate::messages::model::{Cursor, History, Item};
 use crate::messages::views::{Draft, UnreadLine};
 use crate::rooms::actions::{self, enter};
-use crate::rooms::model::{Kind, Level, Membership, RoomAddress, path};
+use crate::rooms::model::{Kind, Level, Membership, Room, RoomAddress, path};
 use crate::rooms::queries;
 use crate::text::fold;
 use crate::web::htmx::changed;
@@ -48,13 +48,8 @@ pub async fn show(
     };
     let drawn = match found {
         Ok(Membership { room, .. }) if fold(&room.slug) != fold(&slug) => {
-            let end = page.end().map(|cursor| format!("&{}", cursor.query()));
-            let address = path(&room.slug);
-            return Ok(see_other(&format!(
-                "{address}?room={}{}",
-                room.id,
-                end.unwrap_or_default()
-            )));
+            let query = page.query().replacen('?', "&", 1);
+            return Ok(see_other(&format!("{}?room={}{query}", path(&room.slug), room.id)));
         }
         Ok(membership) => draw(&app, &ctx, &user, &membership, page.end(), Draft::default()).await,
         Err(Error::NotFound) => {
@@ -67,6 +62,25 @@ pub async fn show(
         Err(error) => Err(error),
     };
     Ok(drawn?.into_response())
+}
+
+/// A message in its room: the page around it, where it is marked.
+#[handler]
+pub async fn show_message(
+    app: Data<&App>,
+    user: CurrentUser,
+    Path((slug, seq)): Path<(String, i64)>,
+) -> Result<Response> {
+    let Membership { room, begins, .. } = enter(&app, user.id, RoomAddress::Slug(&slug)).await?;
+    if seq <= begins.seq.0 || seq > room.last_seq.0 {
+        return Err(Error::NotFound);
+    }
+    Ok(see_other(&marked(&room, Seq(seq))))
+}
+
+/// The room page around that message, which is marked.
+pub(super) fn marked(room: &Room, seq: Seq) -> String {
+    format!("{}?around={seq}#m-{seq}", path(&room.slug))
 }
 
 /// The room page, with the newest messages or with those before `end`.

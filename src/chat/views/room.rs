@@ -286,6 +286,13 @@ fn actions(ctx: &Ctx, membership: &Membership, level: Level) -> Markup {
                 @if !is_direct { a class="md:hidden" href=(members) { (icon("users")) "Members" } }
                 @if membership.may_invite() { a href={ (base) "/invites" } { (icon("user-plus")) "Invite people" } }
                 @if room.kind.is_own() && role.may_manage() { a href={ (base) "/settings" } { (icon("settings")) "Room settings" } }
+                form class="mb-1 border-b border-line px-2.5 pt-1.5 pb-2.5" method="get" action={ (base) "/messages" } {
+                    label class="text-12 font-600 text-t3" for="jump-date" { "Jump to a day" }
+                    span class="mt-1 flex gap-1.5" {
+                        input #jump-date class="input h-9 min-w-0 flex-1" type="date" name="date" required;
+                        button class="button secondary small w-auto flex-none justify-center" type="submit" { "Go" }
+                    }
+                }
                 (levels(ctx, &room.slug, level))
                 @if !is_direct {
                     form method="post" action=(way_out) hx-post=(way_out) hx-swap="none" {
