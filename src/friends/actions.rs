@@ -73,7 +73,8 @@ pub async fn unblock(app: &App, me: UserId, username: &str) -> Result<Author> {
     .await
 }
 
-/// Changes what is between two people, who are locked meanwhile, and tells both.
+/// Changes what is between two people, who are locked meanwhile, and tells both. Their direct chat closes when they are not
+/// friends any more.
 async fn change(
     app: &App,
     me: UserId,
@@ -87,11 +88,19 @@ async fn change(
     let relation = queries::find_relation(&mut *tx, me, person.id, pair).await?;
     let theirs = queries::find_relation(&mut *tx, person.id, me, pair).await?;
     store(&mut tx, pair, &person, relation).await?;
-    let is_told = queries::find_relation(&mut *tx, person.id, me, pair).await? != theirs;
+    let now = queries::find_relation(&mut *tx, person.id, me, pair).await?;
+    let closed = if theirs == Relation::Friend && now != Relation::Friend {
+        queries::take_direct_change(&mut tx, pair).await?
+    } else {
+        None
+    };
     tx.commit().await?;
+    if let Some((room, change)) = closed {
+        app.bus.publish(Event::RoomChanged { room, change });
+    }
     let mut people = vec![me];
     // Who is blocked, or was asked by somebody whom they block, sees nothing of it.
-    if is_told {
+    if now != theirs {
         people.push(person.id);
     }
     app.bus.publish(Event::SideBarChanged { people });

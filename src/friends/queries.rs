@@ -6,7 +6,7 @@ use sqlx::{PgConnection, PgExecutor, PgPool};
 use super::model::{Contact, Contacts, Pair, Relation};
 use crate::accounts::model::Author;
 use crate::accounts::queries::{first_word, planning};
-use crate::ids::UserId;
+use crate::ids::{Change, RoomId, UserId};
 
 /// Locks both people until the end of the transaction, so that what changes between them changes once at a time.
 pub async fn lock_pair(connection: &mut PgConnection, pair: Pair) -> sqlx::Result<()> {
@@ -94,6 +94,19 @@ pub async fn delete_friendship(connection: &mut PgConnection, pair: Pair) -> sql
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Takes a change of the direct chat of two people, if they have one, at which nothing stands in it: every node looks again
+/// then whether it is open.
+pub async fn take_direct_change(connection: &mut PgConnection, pair: Pair) -> sqlx::Result<Option<(RoomId, Change)>> {
+    let row = sqlx::query!(
+        r#"UPDATE rooms r SET last_change = last_change + 1 FROM direct_pairs d
+           WHERE d.lower_id = $1 AND d.higher_id = $2 AND r.id = d.room_id
+           RETURNING r.id AS "room: RoomId", r.last_change AS "change: Change""#,
+        pair.lower.0,
+        pair.higher.0
+    );
+    Ok(row.fetch_optional(connection).await?.map(|row| (row.room, row.change)))
 }
 
 /// The friends of each of these people, with whom they are.

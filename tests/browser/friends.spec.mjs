@@ -1,6 +1,6 @@
 // Finding people, asking them, and what all concerned see of it without a reload.
 
-import { enter, say, message, unique } from "./people.mjs";
+import { befriend, composer, connected, enter, message, post, say, unique } from "./people.mjs";
 import { expect, test } from "./test.mjs";
 
 const row = (page, person) => page.locator("main li", { hasText: `@${person.person.username}` });
@@ -59,6 +59,34 @@ test("messages of somebody who is blocked are folded, for the blocker only", asy
   await bob.locator("#messages > .message", { hasText: text }).hover({ position: { x: 60, y: 10 } });
   await expect(folded).toHaveCSS("visibility", "visible");
   await expect(message(ada, text)).toBeVisible();
+});
+
+test("the chat of two who are not friends any more closes at once, and opens again when they are", async ({ person }) => {
+  const [ada, bob] = [await person("Ada"), await person("Bob")];
+  await befriend(ada, bob);
+  await post(ada.context(), "/chat/", `/chat/with/${bob.person.username}`, {});
+  for (const [page, other] of [[ada, "Bob"], [bob, "Ada"]]) {
+    await page.goto("/chat/");
+    await page.locator("#my-rooms").getByRole("link", { name: other }).click();
+    await connected(page);
+  }
+  await say(ada, "good night");
+  await expect(message(bob, "good night")).toBeVisible();
+  await composer(bob).fill("half a thought");
+  await post(ada.context(), "/friends", `/friends/${bob.person.username}/remove`, {});
+  for (const page of [ada, bob]) {
+    await expect(page.locator(".archived")).toContainText("You are not friends any more.");
+    await expect(composer(page)).toHaveCount(0);
+    await expect(message(page, "good night")).toBeVisible();
+  }
+  await expect(bob.locator("#messages > .failed .body")).toHaveText(["half a thought"]);
+
+  await befriend(ada, bob);
+  await bob.locator("#my-rooms").getByRole("link", { name: "Ada" }).click();
+  await connected(bob);
+  await ada.reload();
+  await say(bob, "good morning");
+  await expect(message(ada, "good morning")).toBeVisible();
 });
 
 test("all of it works without script", async ({ person }) => {

@@ -1,10 +1,13 @@
 //! Who knows whom: how two people become friends, who is told, and what a block keeps away.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use sqlx::PgPool;
 
 use crate::nodes::{at, two};
+use crate::own_rooms::{befriend, open_direct};
 use crate::support::{Cast, Person, account, spawn};
 
 const ASK: &str = "/friends/requests";
@@ -148,6 +151,41 @@ async fn a_block_ends_a_friendship_and_is_not_told(pool: PgPool) {
     assert_eq!(act(&alice, "/people/bob/unblock").await, StatusCode::SEE_OTHER);
     assert!(!folded(alice.page("/chat/me.css").await));
     assert!(shows(&alice, "asking", "bob").await, "what was asked meanwhile");
+}
+
+#[sqlx::test]
+async fn the_chat_of_two_who_are_not_friends_any_more_closes_on_every_node(pool: PgPool) {
+    let (first, second) = two(pool).await;
+    let Cast { alice, bob, .. } = first.cast().await;
+    let bob = at(bob, &second);
+    befriend(&alice, &bob).await;
+    let slug = open_direct(&alice, "bob").await;
+    for path in ["/friends/bob/remove", "/people/bob/block"] {
+        let (mut at_alice, mut at_bob) = (alice.socket(&slug).await, bob.socket(&slug).await);
+        at_alice.say(path).await;
+        for socket in [&mut at_alice, &mut at_bob] {
+            socket.until(path).await;
+        }
+        let started = Instant::now();
+        assert_eq!(act(&alice, path).await, StatusCode::SEE_OTHER);
+        for socket in [&mut at_alice, &mut at_bob] {
+            assert_eq!(socket.closed().await.0, 4403, "{path}");
+            assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        }
+        for person in [&alice, &bob] {
+            assert_eq!(person.socket(&slug).await.closed().await.0, 4403, "{path}");
+            let page = person.page(&format!("/chat/room/{slug}")).await;
+            assert!(
+                page.contains("not friends any more") && page.contains(path),
+                "it can be read"
+            );
+        }
+        act(&alice, "/people/bob/unblock").await;
+        befriend(&alice, &bob).await;
+    }
+    let (mut at_alice, mut at_bob) = (alice.socket(&slug).await, bob.socket(&slug).await);
+    at_bob.say("again").await;
+    at_alice.until("again").await;
 }
 
 #[sqlx::test]

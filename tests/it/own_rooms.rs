@@ -179,13 +179,18 @@ async fn a_direct_chat_of_people_who_are_not_friends_any_more_can_be_read_only(p
             let answer = person.post(&write, &fields).await;
             assert!(answer.status().is_client_error(), "{}", answer.status());
         }
-        open.say("over the socket").await;
-        assert_eq!(open.refusal().await["code"], "not_friends");
-        assert!(!bob.page(&path).await.contains("over the socket"));
+        assert_eq!(open.closed().await.0, 4403);
         if let Some(again) = again {
             bob.post(again, &[]).await;
         }
         befriend(&alice, &bob).await;
         alice.write(&slug, "friends again").await;
     }
+    // Behind the program's back, so that the socket is still there.
+    let mut open = alice.socket(&slug).await;
+    let end = sqlx::query("DELETE FROM friendships").execute(&server.pool).await;
+    assert_eq!(end.unwrap().rows_affected(), 1);
+    open.say("over the socket").await;
+    assert_eq!(open.refusal().await["code"], "not_friends");
+    assert!(!bob.page(&path).await.contains("over the socket"));
 }

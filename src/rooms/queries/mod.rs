@@ -349,7 +349,7 @@ pub async fn list_room_states(db: impl PgExecutor<'_>, rooms: &[RoomId]) -> sqlx
         RoomState,
         r#"SELECT id AS "id: RoomId", data_key_id AS "key: KeyId", last_seq AS "last_seq: Seq",
                   last_change AS "last_change: Change", members_change AS "members_change: Change",
-                  archived_at IS NULL AS "is_open!"
+                  (archived_at IS NULL AND CASE kind WHEN 'direct' THEN are_friends(id) ELSE true END) AS "is_open!"
            FROM rooms WHERE id = ANY($1) AND kind <> 'deleted'"#,
         &ids
     )
