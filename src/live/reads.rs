@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::event::Event as PageEvent;
 use crate::accounts::model::Author;
@@ -27,6 +27,13 @@ const GATHER_TIME: Duration = Duration::from_secs(1);
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// So many are stored at once.
 const BATCH: usize = 2_000;
+/// Who in a large room hides what they read is asked once in this time.
+const HIDERS_REMEMBERED: Duration = Duration::from_secs(30);
+
+/// Who hides what they read, by the large rooms in which somebody read lately, and when that was asked.
+type Hiders = HashMap<RoomId, (Instant, HashSet<UserId>)>;
+/// How many people have read each room from one message to another.
+type Counted = HashMap<RoomId, HashMap<(Seq, Seq), usize>>;
 
 /// What pages said, until it is stored: of a person and a room only how far they are.
 #[derive(Debug, Default)]
@@ -83,21 +90,21 @@ pub(super) async fn run(app: &App, reads: &Reads) {
 
 /// Publishes to pages on this node what has moved on any.
 pub(super) async fn publish(app: &App) {
-    let mut bus = app.bus.subscribe();
+    let (mut bus, mut hiders) = (app.bus.subscribe(), Hiders::new());
     while let Some(received) = bus.next().await {
         if let BusEvent::Event(Event::ReadMoved { moves }) = received {
             for moved in &moves {
                 let frame = PageEvent::ReadMoved(moved).frame();
                 app.hub.publish(Audience::User(moved.user), &frame).await;
             }
-            publish_receipts(app, &moves).await;
+            publish_receipts(app, &moves, &mut hiders).await;
         }
     }
 }
 
 /// Shows the others in each room who has read up to where, or how many have.
-async fn publish_receipts(app: &App, moves: &[ReadMove]) {
-    let (mut named, mut counted) = (Vec::new(), HashMap::<_, HashMap<_, usize>>::new());
+async fn publish_receipts(app: &App, moves: &[ReadMove], hiders: &mut Hiders) {
+    let (mut named, mut counted) = (Vec::new(), Counted::new());
     for moved in moves.iter().filter(|moved| app.hub.is_open(moved.room)) {
         let Some(receipt) = moved.receipt else { continue };
         match receipt.shown {
@@ -112,15 +119,42 @@ async fn publish_receipts(app: &App, moves: &[ReadMove]) {
             }
         }
     }
-    for (room, spans) in counted {
-        let spans: Vec<_> = spans.into_iter().collect();
-        let frame = PageEvent::ReceiptsCounted(room, &spans).frame();
-        app.hub.publish(Audience::Room(room), &frame).await;
+    if !counted.is_empty() {
+        publish_counted(app, counted, hiders).await;
     }
     if !named.is_empty()
         && let Err(error) = publish_named(app, &named).await
     {
         tracing::debug!(%error, "it could not be shown who has read");
+    }
+}
+
+/// Pages add these up, so all but the hiders are told in any case.
+async fn publish_counted(app: &App, counted: Counted, hiders: &mut Hiders) {
+    let now = Instant::now();
+    hiders.retain(|_, (asked_at, _)| now - *asked_at < HIDERS_REMEMBERED);
+    let rooms: Vec<_> = counted
+        .keys()
+        .filter(|room| !hiders.contains_key(room))
+        .copied()
+        .collect();
+    if !rooms.is_empty() {
+        match within_limit(&app.db, async |db| list_receipt_hiders(db, &rooms).await).await {
+            Ok(found) => {
+                hiders.extend(rooms.into_iter().map(|room| (room, (now, HashSet::new()))));
+                for (room, user) in found {
+                    hiders.entry(room).and_modify(|(_, people)| _ = people.insert(user));
+                }
+            }
+            Err(error) => tracing::debug!(%error, "it is not known who hides what they read"),
+        }
+    }
+    let nobody = HashSet::new();
+    for (room, spans) in counted {
+        let spans: Vec<_> = spans.into_iter().collect();
+        let frame = PageEvent::ReceiptsCounted(room, &spans).frame();
+        let except = hiders.get(&room).map_or(&nobody, |(_, people)| people);
+        app.hub.publish_except(room, &frame, except).await;
     }
 }
 

@@ -93,10 +93,15 @@ async fn fill(server: &Server, room: &str) {
 #[sqlx::test]
 async fn in_a_large_room_readers_are_counted(pool: PgPool) {
     let server = spawn(pool).await;
-    let Cast { alice, bob, .. } = server.cast().await;
+    let Cast {
+        alice, bob, charlie, ..
+    } = server.cast().await;
     fill(&server, "General").await;
+    charlie.join("General").await;
+    done(charlie.post("/settings/privacy", &[("receipts", "off")]).await).await;
     let seq = alice.write("General", "who has read this?").await;
     let (mut sees, mut at_bob) = (alice.socket("General").await, bob.socket("General").await);
+    let mut hides = charlie.socket("General").await;
     at_bob.send(read(seq)).await;
     let frame = sees.until("{\"receipts\"").await;
     let told: Value = serde_json::from_str(&frame).unwrap();
@@ -106,6 +111,7 @@ async fn in_a_large_room_readers_are_counted(pool: PgPool) {
         "no name in it"
     );
     sees.hears_nothing_of(NAMED).await;
+    hides.hears_nothing_of("{\"receipts\"").await;
     sqlx::query("UPDATE members SET receipt_seq = 1 FROM users u WHERE u.id = user_id AND u.username LIKE 'user%'")
         .execute(&server.pool)
         .await

@@ -125,7 +125,7 @@ impl Hub {
     pub async fn publish(&self, audience: Audience, frame: &Frame) {
         let subscriptions = self.shard(audience).get(&audience).cloned();
         if let Some(subscriptions) = subscriptions {
-            push_to_all(&subscriptions, frame, 0).await;
+            push_to_all(subscriptions.iter(), frame, 0).await;
         }
     }
 
@@ -133,9 +133,9 @@ impl Hub {
     pub async fn publish_except(&self, room: RoomId, frame: &Frame, except: &HashSet<UserId>) {
         let audience = Audience::Room(room);
         let subscriptions = self.shard(audience).get(&audience).cloned();
-        let mut others = Vec::clone(subscriptions.as_deref().unwrap_or(&Vec::new()));
-        others.retain(|subscription| !except.contains(&subscription.subscriber.user));
-        push_to_all(&others, frame, 0).await;
+        let subscriptions = subscriptions.iter().flat_map(|subscriptions| subscriptions.iter());
+        let others = subscriptions.filter(|subscription| !except.contains(&subscription.subscriber.user));
+        push_to_all(others, frame, 0).await;
     }
 
     /// Sends everybody who is connected the frame that is for them, if there is one.
@@ -145,7 +145,7 @@ impl Hub {
             let people = people_in(&lock(shard));
             for (user, subscriptions) in people {
                 if let Some(frame) = frame_for(user) {
-                    pushed = push_to_all(&subscriptions, frame, pushed).await;
+                    pushed = push_to_all(subscriptions.iter(), frame, pushed).await;
                 }
             }
         }
@@ -261,7 +261,11 @@ impl Hub {
 
 /// Pushes a frame, letting other tasks have a turn now and then. `pushed` counts the pushes before this, the result
 /// those before and in it.
-async fn push_to_all(subscriptions: &[Subscription], frame: &Frame, mut pushed: usize) -> usize {
+async fn push_to_all<'a>(
+    subscriptions: impl Iterator<Item = &'a Subscription>,
+    frame: &Frame,
+    mut pushed: usize,
+) -> usize {
     for Subscription { subscriber, slot } in subscriptions {
         if pushed > 0 && pushed.is_multiple_of(PUSHES_PER_TURN) {
             yield_now().await;
