@@ -40,7 +40,9 @@ pub(super) async fn run(app: &App, deliveries: &Deliveries, comings: &Comings) {
                     publish_everybody(app);
                     publish_at = now + REPORT_INTERVAL;
                 }
-                let here: HashSet<_> = moves.came.iter().chain(&moves.left).map(|(_, user)| *user).collect();
+                let mut here: HashSet<_> = moves.came.iter().chain(&moves.left).map(|(_, user)| *user).collect();
+                // Every node that is left stores when they were seen last.
+                here.extend(moves.lost);
                 comings.note(moves.people, &here);
                 waiting.extend(moves.rooms);
                 publish_counts(app, deliveries, &mut waiting, &mut published).await;

@@ -6,7 +6,7 @@ use regex::Regex;
 use rustix::process::Signal;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::cluster::Nodes;
 use crate::nodes::{at, two, two_over, up};
@@ -110,6 +110,11 @@ async fn the_people_of_a_killed_node_are_gone_soon(_: PgPoolOptions, options: Pg
     told(&mut at_ada, 2, Duration::from_secs(10)).await;
     told(&mut at_ben, 2, Duration::from_secs(10)).await;
 
+    // As if he had come long ago.
+    sqlx::query("UPDATE users SET last_seen_at = now() - interval '1 day' WHERE username = 'ben'")
+        .execute(&nodes.pool)
+        .await
+        .unwrap();
     nodes.signal(1, Signal::KILL);
     nodes.running[1].as_mut().unwrap().wait();
     let gone = told(&mut at_ada, 1, EXPIRY + AT_ONCE).await;
@@ -117,6 +122,17 @@ async fn the_people_of_a_killed_node_are_gone_soon(_: PgPoolOptions, options: Pg
         gone > Duration::from_secs(5),
         "whoever comes back soon does not blink: {gone:?}"
     );
+    let stored = async {
+        let recent = "SELECT last_seen_at > now() - interval '1 minute' FROM users WHERE username = 'ben'";
+        while !sqlx::query_scalar::<_, bool>(recent)
+            .fetch_one(&nodes.pool)
+            .await
+            .unwrap()
+        {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(AT_ONCE, stored).await.expect("when he was seen last");
 
     // A node that starts is told at once who is online elsewhere.
     nodes.begin(1);

@@ -1,5 +1,7 @@
 //! Who is shown as typing, to whom, and how often.
 
+use std::time::Duration;
+
 use reqwest::StatusCode;
 use sqlx::PgPool;
 
@@ -64,6 +66,42 @@ async fn who_hides_or_is_blocked_is_not_shown_as_typing(pool: PgPool) {
     bobs.until(">2 online").await;
     sees.send(TYPING).await;
     bobs.hears_nothing_of(SHOWN).await;
+}
+
+#[sqlx::test]
+async fn four_people_at_most_are_shown_as_typing_in_a_room_within_three_seconds(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { alice, .. } = server.cast().await;
+    let mut sees = alice.socket("General").await;
+    let mut others = Vec::new();
+    for n in 1..=6 {
+        let person = server.person(&format!("typist{n}")).await;
+        person.join("General").await;
+        others.push(person.socket("General").await);
+    }
+    for socket in &mut others {
+        socket.send(TYPING).await;
+    }
+    let mut shown = Vec::new();
+    while shown.len() < 4 {
+        shown.push(sees.until(SHOWN).await);
+    }
+    shown.sort_unstable();
+    shown.dedup();
+    assert_eq!(shown.len(), 4, "each once");
+    sees.hears_nothing_of(SHOWN).await;
+    // Those who were not shown have their turn afterwards.
+    for round in 0.. {
+        for socket in &mut others {
+            socket.send(TYPING).await;
+        }
+        if let Some(frame) = sees.next_within(Duration::from_millis(500)).await
+            && frame.contains(SHOWN)
+        {
+            break;
+        }
+        assert!(round < 20, "nobody is shown any more");
+    }
 }
 
 #[sqlx::test]

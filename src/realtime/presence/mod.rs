@@ -81,6 +81,8 @@ pub struct Moves {
     pub rooms: HashSet<RoomId>,
     /// Who came online, on any node, or is not online any more.
     pub people: HashMap<UserId, bool>,
+    /// Those among them who are gone because their node is: it cannot say any more that they are.
+    pub lost: HashSet<UserId>,
 }
 
 impl Default for Presence {
@@ -196,9 +198,12 @@ impl Presence {
             }
         }
         let dead: Vec<_> = state.elsewhere.extract_if(|_, report| report.until <= now).collect();
+        let mut lost = HashSet::new();
         for place in dead.into_iter().flat_map(|(_, report)| report.people) {
             state.remove(place);
+            lost.insert(place.1);
         }
+        lost.retain(|user| !state.people.contains_key(user));
         // Who hid and showed themselves meanwhile, or the other way round, is reported as they are now.
         let (came, hid) = (std::mem::take(&mut state.came), std::mem::take(&mut state.hid));
         let is_seen = |place: &Place| state.here.get(place).is_some_and(|visit| !visit.is_hidden);
@@ -209,6 +214,7 @@ impl Presence {
             people: changed.map(|user| (user, state.people.contains_key(&user))).collect(),
             came,
             left,
+            lost,
             rooms: std::mem::take(&mut state.moved).into_iter().flatten().collect(),
         }
     }
