@@ -43,6 +43,20 @@ test("what is typed into the search stays while lists change around it", async (
   await expect(search).toBeFocused();
 });
 
+test("an older answer of the search does not overwrite a newer one", async ({ person }) => {
+  const [ada, bob] = [await person("Ada"), await person("Bob")];
+  await ada.goto("/friends");
+  const search = ada.getByRole("searchbox", { name: "Find people" });
+  const older = ada.waitForRequest(/q=nobody/);
+  await ada.route(/q=nobody/, () => {});
+  await search.fill("nobody at all");
+  await older;
+  await search.fill(bob.person.username);
+  await expect(row(ada, bob)).toBeVisible();
+  // What is not waited for any more cannot come late.
+  await expect.poll(async () => (await older).failure()?.errorText).toBe("net::ERR_ABORTED");
+});
+
 test("messages of somebody who is blocked are folded, for the blocker only", async ({ person, newRoom }) => {
   const [room, text] = [await newRoom("sky"), unique("hello")];
   const [ada, bob] = [await person("Ada"), await person("Bob")];

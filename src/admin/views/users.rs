@@ -36,7 +36,7 @@ pub fn users(shell: &Shell<'_>, data: &UsersPage) -> Markup {
                 (icon("search"))
                 input.input #q type="search" name="q" value=(data.q) maxlength="64" autocomplete="off" spellcheck="false"
                 placeholder="Name, @username or e-mail" hx-get="/admin/users"
-                hx-trigger="input changed delay:200ms" hx-target="#people" hx-swap="outerHTML";
+                hx-trigger="input changed delay:200ms" hx-target="#people" hx-swap="outerHTML" hx-sync="this:replace";
             }
         }
         (people(shell.ctx, shell.viewer, data))

@@ -67,7 +67,7 @@ fn people_page(shell: &Shell<'_>, title: &str, search: &Found, below: &Markup) -
                             (icon("search"))
                             input.input #q type="search" name="q" value=(search.q) maxlength="64" autocomplete="off" spellcheck="false"
                                 placeholder="Find people by name or @username" hx-get="/friends/search"
-                                hx-trigger="input changed delay:200ms" hx-target="#found" hx-swap="outerHTML";
+                                hx-trigger="input changed delay:200ms" hx-target="#found" hx-swap="outerHTML" hx-sync="this:replace";
                         }
                     }
                     (found(shell.ctx, search))

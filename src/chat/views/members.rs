@@ -88,7 +88,7 @@ pub fn members(ctx: &Ctx, shown: &MembersPage) -> Markup {
                     (icon("search"))
                     input.input #member-search type="search" name="q" value=(shown.q) maxlength="64" autocomplete="off" spellcheck="false"
                         placeholder="Search" hx-get=(list) hx-trigger="input changed delay:200ms" hx-target="#member-list"
-                        hx-select="#member-list" hx-swap="outerHTML";
+                        hx-select="#member-list" hx-swap="outerHTML" hx-sync="this:replace";
                 }
             }
             (member_list(ctx, shown, &list))
