@@ -37,12 +37,18 @@ function typed({ target }) {
   strength.querySelector(".hint").textContent = hint;
 }
 
-export function start() {
-  for (const button of document.querySelectorAll("button.reveal")) {
+/** The buttons that came with the page, or later. */
+function prepare() {
+  for (const button of document.querySelectorAll("button.reveal[hidden]")) {
     button.hidden = false;
     button.addEventListener("click", () => reveal(button, button.getAttribute("aria-pressed") === "false"));
     // Sent, it is hidden again: browsers offer to remember only what looks like a password.
     button.form.addEventListener("submit", () => reveal(button, false));
   }
+}
+
+export function start() {
+  prepare();
+  document.addEventListener("htmx:after:swap", prepare);
   document.addEventListener("input", typed);
 }

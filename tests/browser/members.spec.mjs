@@ -41,9 +41,14 @@ test("an owner promotes, renames and removes, and the other page says so", async
   await bob.locator("summary[aria-label=Members]").click();
   await expect(row(bob, bob)).toContainText("Moderator");
 
+  // So does the menu of the room.
+  const settings = bob.locator(".room-menu a", { hasText: "Room settings" });
+  await expect(settings).toHaveAttribute("href", `${path}/settings`);
+
   // What the list shows beside the messages follows what happens.
   await choose(bob, bob, "Become a member");
   await expect(row(ada, bob)).not.toContainText("Moderator");
+  await expect(settings).toHaveCount(0);
 
   await ada.goto(`${path}/settings`);
   const renamed = unique("dawn");

@@ -284,8 +284,11 @@ fn actions(ctx: &Ctx, membership: &Membership, level: Level) -> Markup {
             div.menu {
                 @if !room.topic.is_empty() { p class="mb-1 border-b border-line px-2.5 py-2 text-13 wrap-anywhere text-t2 md:hidden" dir="auto" { (room.topic) } }
                 @if !is_direct { a class="md:hidden" href=(members) { (icon("users")) "Members" } }
-                @if membership.may_invite() { a href={ (base) "/invites" } { (icon("user-plus")) "Invite people" } }
-                @if room.kind.is_own() && role.may_manage() { a href={ (base) "/settings" } { (icon("settings")) "Room settings" } }
+                // The script asks for them again when the reader's role changed.
+                @if room.kind.is_own() { div #room-links hx-get=(base) hx-select="#room-links" hx-swap="outerHTML" hx-trigger="room:changed" {
+                    @if membership.may_invite() { a href={ (base) "/invites" } { (icon("user-plus")) "Invite people" } }
+                    @if role.may_manage() { a href={ (base) "/settings" } { (icon("settings")) "Room settings" } }
+                } }
                 form class="mb-1 border-b border-line px-2.5 pt-1.5 pb-2.5" method="get" action={ (base) "/messages" } {
                     label class="text-12 font-600 text-t3" for="jump-date" { "Jump to a day" }
                     span class="mt-1 flex gap-1.5" {
