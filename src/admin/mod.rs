@@ -1,5 +1,6 @@
 //! The administration: public rooms, people, numbers, jobs. For everybody but administrators none of it exists.
 
+mod actions;
 mod handlers;
 mod queries;
 pub mod views;

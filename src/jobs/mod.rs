@@ -169,17 +169,15 @@ pub async fn count_given_up(app: &App) -> Result<i64> {
     Ok(queries::count_given_up(&app.db).await?)
 }
 
-/// Has a job that was given up tried once more. Nothing happens when it is not given up any more.
-pub async fn retry(app: &App, id: Uuid) -> Result<()> {
+/// Has a job that was given up tried once more, from the commit on; its kind. None when it is not given up any more.
+pub async fn retry(app: &App, tx: &mut PgConnection, id: Uuid) -> Result<Option<String>> {
     let attempts = i32::try_from(PAUSES.len()).map_err(Error::internal)?;
-    queries::update_retried(&app.db, id, attempts, app.now()).await?;
-    wake(app);
-    Ok(())
+    Ok(queries::update_retried(tx, id, attempts, app.now()).await?)
 }
 
-/// Deletes a job that was given up.
-pub async fn discard(app: &App, id: Uuid) -> Result<()> {
-    Ok(queries::delete_one_given_up(&app.db, id).await?)
+/// Deletes a job that was given up; its kind. None when it is not given up any more.
+pub async fn discard(tx: &mut PgConnection, id: Uuid) -> Result<Option<String>> {
+    Ok(queries::delete_one_given_up(tx, id).await?)
 }
 
 /// Deletes jobs that were given up long ago.

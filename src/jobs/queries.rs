@@ -145,28 +145,30 @@ pub(super) async fn count_given_up(db: impl PgExecutor<'_>) -> sqlx::Result<i64>
         .await
 }
 
-/// Makes a job due that was given up, as one that was tried so often.
+/// Makes a job due that was given up, as one that was tried so often; its kind.
 pub(super) async fn update_retried(
-    db: impl PgExecutor<'_>,
+    connection: &mut PgConnection,
     id: Uuid,
     attempts: i32,
     now: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "UPDATE jobs SET given_up_at = NULL, attempts = $2, run_at = $3 WHERE id = $1 AND given_up_at IS NOT NULL",
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        "UPDATE jobs SET given_up_at = NULL, attempts = $2, run_at = $3 WHERE id = $1 AND given_up_at IS NOT NULL
+         RETURNING kind",
         id,
         attempts,
         now as _
     )
-    .execute(db)
-    .await?;
-    Ok(())
+    .fetch_optional(connection)
+    .await
 }
 
-/// Deletes a job that was given up.
-pub(super) async fn delete_one_given_up(db: impl PgExecutor<'_>, id: Uuid) -> sqlx::Result<()> {
-    sqlx::query!("DELETE FROM jobs WHERE id = $1 AND given_up_at IS NOT NULL", id)
-        .execute(db)
-        .await?;
-    Ok(())
+/// Deletes a job that was given up; its kind.
+pub(super) async fn delete_one_given_up(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        "DELETE FROM jobs WHERE id = $1 AND given_up_at IS NOT NULL RETURNING kind",
+        id
+    )
+    .fetch_optional(connection)
+    .await
 }

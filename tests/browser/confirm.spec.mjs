@@ -63,11 +63,15 @@ for (const [size, options] of [["night", {}], ["dawn on a phone", { ...PHONE, co
 
     expectComplaint(STATUS(422));
     await confirm(dialog, "not my password");
-    await expect(page.locator("main .field-error")).toContainText("This is not your password.");
-    await accessible(page, "the page that asks for the password");
-    await fits(page, "the page that asks for the password");
-    await confirm(page.locator("main"), PASSWORD);
-    await expect(page).toHaveURL(/\/admin\/rooms$/);
+    await expect(dialog.locator(".field-error")).toContainText("This is not your password.");
+    await dialog.getByRole("button", { name: "Show the password" }).click();
+    await expect(dialog.getByLabel("Your password")).toHaveAttribute("type", "text");
+    await accessible(page, "the question for the password, asked again");
+    await fits(page, "the question for the password, asked again");
+    await confirm(dialog, PASSWORD);
+    await expect(dialog).toBeHidden();
+    await expect(page.locator(".toast")).toContainText("The room is made.");
+    await expect(form.getByLabel("Topic")).toHaveValue("");
     await expect(page.locator("#room-list")).toContainText(room);
     await expect(page.locator("#room-list")).toContainText("Typed once.");
   });
@@ -75,14 +79,15 @@ for (const [size, options] of [["night", {}], ["dawn on a phone", { ...PHONE, co
 
 test("the question takes the place of another one, and works without a script", async ({ late, expectComplaint }) => {
   const room = unique("gone");
-  const page = await late("/admin/rooms", {}, async (page) => makeRoom(page, room));
+  const page = await late("/admin/rooms?show=open", {}, async (page) => makeRoom(page, room));
   await page.locator("#room-list tbody tr").filter({ hasText: room }).getByRole("link", { name: "Delete" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   const dialog = page.getByRole("dialog", { name: "Confirm it is you" });
   await expect(dialog.getByLabel("Your password")).toBeFocused();
   await confirm(dialog, PASSWORD);
-  await expect(page).toHaveURL(/\/admin\/rooms$/);
+  await expect(page.locator(".toast")).toContainText("The room is deleted.");
   await expect(page.locator("#room-list")).not.toContainText(room);
+  await expect(page.locator("#room-list [aria-current=page]"), "as it was filtered").toHaveText("Open");
 
   expectComplaint(STATUS(403));
   const plain = await late("/admin/rooms", { javaScriptEnabled: false });
@@ -92,4 +97,14 @@ test("the question takes the place of another one, and works without a script", 
   await confirm(plain.locator("main"), PASSWORD);
   await expect(plain).toHaveURL(/\/admin\/rooms$/);
   await expect(plain.locator("#room-list")).toContainText(room);
+});
+
+test("the question as a page", async ({ late, expectComplaint }) => {
+  expectComplaint(STATUS(403));
+  const page = await late("/admin/rooms", { ...PHONE, colorScheme: "light" });
+  // As the browser does without the script.
+  await page.locator("form[action='/admin/rooms'][method=post]").evaluate((form) => form.submit());
+  await expect(page.locator("main").getByLabel("Your password")).toBeFocused();
+  await accessible(page, "the page that asks for the password");
+  await fits(page, "the page that asks for the password");
 });

@@ -32,6 +32,14 @@ async fn insert_given_up(pool: &PgPool, count: i32) {
     copies.bind(count).execute(pool).await.unwrap();
 }
 
+/// What administrators did, in that order.
+async fn noted(pool: &PgPool) -> Vec<String> {
+    sqlx::query_scalar("SELECT action || ' ' || detail FROM audit_log WHERE action LIKE '%job' ORDER BY id")
+        .fetch_all(pool)
+        .await
+        .unwrap()
+}
+
 #[sqlx::test]
 async fn administrators_see_what_was_given_up_and_have_it_tried_again(pool: PgPool) {
     let smtp = Smtp::start(&["refuse"; 3]);
@@ -80,6 +88,16 @@ async fn administrators_see_what_was_given_up_and_have_it_tried_again(pool: PgPo
     assert_eq!(admin.post(&retry, &[]).await.status(), StatusCode::SEE_OTHER);
     assert!(admin.page("/admin/jobs").await.contains("Everything is done"));
     assert_eq!(smtp.mails().len(), 1);
+    assert_eq!(
+        noted(&pool).await,
+        ["retry_job Mail"; 2],
+        "the one that did nothing is not noted"
+    );
+    let page = admin.page("/admin/audit").await;
+    assert!(
+        page.contains("@ada</a> had tried again the job <bdi class=\"font-600\">Mail</bdi>"),
+        "{page}"
+    );
 }
 
 #[sqlx::test]
@@ -162,6 +180,7 @@ async fn what_was_given_up_is_listed_by_pages_and_discarded_one_by_one(pool: PgP
         assert_eq!(admin.post(action, &[]).await.status(), StatusCode::SEE_OTHER);
     }
     assert_eq!(sqlx::query_scalar::<_, i64>(left).fetch_one(&pool).await.unwrap(), 59);
+    assert_eq!(noted(&pool).await, ["discard_job Job “other”"]);
     for path in ["/admin/jobs/x/retry", "/admin/jobs/x/discard"] {
         assert_eq!(admin.post(path, &[]).await.status(), StatusCode::NOT_FOUND);
     }

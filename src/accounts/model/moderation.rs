@@ -29,10 +29,14 @@ pub enum Act {
     RestoreRoom,
     /// Deleted a public room.
     DeleteRoom,
+    /// Had a job tried again that was given up.
+    RetryJob,
+    /// Deleted a job that was given up.
+    DiscardJob,
 }
 
 impl Act {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Promote,
         Self::Demote,
         Self::Ban,
@@ -44,6 +48,8 @@ impl Act {
         Self::ArchiveRoom,
         Self::RestoreRoom,
         Self::DeleteRoom,
+        Self::RetryJob,
+        Self::DiscardJob,
     ];
 
     /// The name in the database.
@@ -60,6 +66,8 @@ impl Act {
             Self::ArchiveRoom => "archive_room",
             Self::RestoreRoom => "restore_room",
             Self::DeleteRoom => "delete_room",
+            Self::RetryJob => "retry_job",
+            Self::DiscardJob => "discard_job",
         }
     }
 
@@ -82,6 +90,8 @@ impl Act {
             Self::ArchiveRoom => "archived the room",
             Self::RestoreRoom => "opened again the room",
             Self::DeleteRoom => "deleted the room",
+            Self::RetryJob => "had tried again the job",
+            Self::DiscardJob => "discarded the job",
         }
     }
 }
@@ -99,7 +109,7 @@ pub struct AuditEntry {
     pub actor: Option<String>,
     /// To whom, if to a person whose account is not gone.
     pub subject: Option<String>,
-    /// The room, or the reason.
+    /// The room, the job, or the reason.
     pub detail: String,
 }
 

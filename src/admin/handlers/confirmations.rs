@@ -41,8 +41,10 @@ async fn question(request: &Request, user: &CurrentUser, body: &Bytes) -> poem::
     let ctx = Ctx::from_request_without_body(request).await?;
     let form = TypedForm::sent(request, body).ok_or(Error::Forbidden("Confirm your password first."))?;
     let password = form_urlencoded::parse(body).find(|(name, _)| name == "password");
+    let target = request.header("hx-target").and_then(id_of);
+    let ask = |error| ask(app, &ctx, user, (&form, target.as_deref()), error);
     let Some((_, password)) = password else {
-        let asked = ask(app, &ctx, user, &form, Error::Invalid(FieldErrors::default())).await?;
+        let asked = ask(Error::Invalid(FieldErrors::default())).await?;
         return Ok(Some(if ctx.htmx {
             let to_dialog = asked.with_status(StatusCode::OK);
             to_dialog
@@ -57,15 +59,28 @@ async fn question(request: &Request, user: &CurrentUser, body: &Bytes) -> poem::
     let mut errors = FieldErrors::default();
     match passwords::confirm(app, user, &client, ("password", &password), &mut errors).await {
         Ok(_) if errors.is_empty() => Ok(None),
-        Ok(_) => Ok(Some(ask(app, &ctx, user, &form, Error::Invalid(errors)).await?)),
-        Err(error) => Ok(Some(ask(app, &ctx, user, &form, error).await?)),
+        Ok(_) => Ok(Some(ask(Error::Invalid(errors)).await?)),
+        Err(error) => Ok(Some(ask(error).await?)),
     }
 }
 
+/// The selector of the element that htmx names, like `section#jobs`.
+fn id_of(element: &str) -> Option<String> {
+    let (_, id) = element.split_once('#')?;
+    let is_plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    is_plain.then(|| format!("#{id}"))
+}
+
 /// The form for the password: alone for htmx, which puts it into the dialog, else as a page.
-async fn ask(app: &App, ctx: &Ctx, user: &CurrentUser, form: &TypedForm, error: Error) -> Result<Response> {
+async fn ask(
+    app: &App,
+    ctx: &Ctx,
+    user: &CurrentUser,
+    (form, target): (&TypedForm, Option<&str>),
+    error: Error,
+) -> Result<Response> {
     if ctx.htmx {
-        return redraw(error, |errors| views::confirmation(ctx, form, errors));
+        return redraw(error, |errors| views::confirmation(ctx, form, target, errors));
     }
     let shell = Shell::load(app, ctx, user, Open::Admin).await?;
     redraw(error, |errors| views::confirmation_page(&shell, form, errors))

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::accounts::Administrator;
+use crate::admin::actions;
 use crate::admin::views::{self, JobRow, JobsPage};
 use crate::chat::{Open, Shell};
 use crate::jobs::{GivenUp, Kind};
@@ -39,11 +40,11 @@ pub async fn index(
 pub async fn retry(
     app: Data<&App>,
     ctx: Ctx,
-    _: Administrator,
+    Administrator(user): Administrator,
     request: &Request,
     Path(id): Path<String>,
 ) -> Result<Response> {
-    jobs::retry(&app, parse(&id)?).await?;
+    actions::retry_job(&app, user.id, parse(&id)?).await?;
     listed(
         &app,
         &ctx,
@@ -58,11 +59,11 @@ pub async fn retry(
 pub async fn destroy(
     app: Data<&App>,
     ctx: Ctx,
-    _: Administrator,
+    Administrator(user): Administrator,
     request: &Request,
     Path(id): Path<String>,
 ) -> Result<Response> {
-    jobs::discard(&app, parse(&id)?).await?;
+    actions::discard_job(&app, user.id, parse(&id)?).await?;
     listed(&app, &ctx, request, "It is discarded.").await
 }
 
@@ -97,14 +98,7 @@ fn row(job: GivenUp, now: DateTime<Utc>) -> JobRow {
     let (subject, to) = mail.map(|mail| (mail.subject, mail.to)).unzip();
     JobRow {
         id: job.id,
-        what: match Kind::parse(&job.kind) {
-            Some(Kind::Mail) => subject.map_or_else(|| "Mail".to_owned(), |subject| format!("Mail “{subject}”")),
-            Some(Kind::Reset) => "Link to choose a new password".to_owned(),
-            Some(Kind::Erase) => "Erase a deleted account".to_owned(),
-            Some(Kind::EraseMessages) => "Erase somebody's messages".to_owned(),
-            Some(Kind::DeleteRoom) => "Erase a deleted room".to_owned(),
-            None => format!("Job “{}”", job.kind),
-        },
+        what: subject.map_or_else(|| actions::name_of(&job.kind), |subject| format!("Mail “{subject}”")),
         to,
         attempts: job.attempts,
         error: job.error,

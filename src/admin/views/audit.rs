@@ -16,7 +16,7 @@ pub fn audit(shell: &Shell<'_>, entries: &[AuditEntry], before: Option<&str>, no
             h2 #audit-title class="mb-1" tabindex="-1" { "What administrators did" }
             p class="mb-4 text-t2" { "This list only grows. Nobody can change it, nor take anything out." }
             @if entries.is_empty() {
-                div.card { (empty_state("Nothing yet", "Whatever an administrator does about people and public rooms will stand here.", &html! {})) }
+                div.card { (empty_state("Nothing yet", "Whatever an administrator does about people, public rooms and jobs will stand here.", &html! {})) }
             } @else {
                 ul.card.card-list { @for entry in entries { (row(entry, now)) } }
             }

@@ -17,17 +17,20 @@ pub fn confirmation_page(shell: &Shell<'_>, form: &TypedForm, errors: &FieldErro
         Some("jobs") => Tab::Jobs,
         _ => Tab::Overview,
     };
-    page(shell, tab, &confirmation(shell.ctx, form, errors))
+    page(shell, tab, &confirmation(shell.ctx, form, None, errors))
 }
 
-/// The question alone. Its form is sent as `form` was, and a whole page follows.
-pub fn confirmation(ctx: &Ctx, form: &TypedForm, errors: &FieldErrors) -> Markup {
+/// The question alone. Its form is sent as `form` was; what comes of it stands in `target` then, else a whole page follows.
+pub fn confirmation(ctx: &Ctx, form: &TypedForm, target: Option<&str>, errors: &FieldErrors) -> Markup {
+    let in_dialog = target.map(|_| form.action());
     ask(
         "confirm-title",
         "Confirm it is you",
         "You last gave your password more than 15 minutes ago. Give it again, and what you were about to do is done.",
         &html! {
-            form class="mt-5 grid gap-3" method="post" action=(form.action()) novalidate {
+            form class="mt-5 grid gap-3" method="post" action=(form.action()) hx-post=[in_dialog] hx-target=[target]
+                hx-swap="outerHTML" hx-status:422="target:#question" novalidate
+            {
                 (csrf_field(ctx))
                 (fields_again(form))
                 @if let Some(sentence) = errors.get("form") { (alert("bad", sentence)) }
