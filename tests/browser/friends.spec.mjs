@@ -58,12 +58,14 @@ test("an older answer of the search does not overwrite a newer one", async ({ pe
 });
 
 test("messages of somebody who is blocked are folded, for the blocker only", async ({ person, newRoom }) => {
-  const [room, text] = [await newRoom("sky"), unique("hello")];
+  const [room, text, more] = [await newRoom("sky"), unique("hello"), unique("more")];
   const [ada, bob] = [await person("Ada"), await person("Bob")];
   await enter(bob, room);
   await enter(ada, room);
-  await say(ada, text);
-  await expect(message(bob, text)).toBeVisible();
+  for (const one of [text, more]) {
+    await say(ada, one);
+    await expect(message(bob, one)).toBeVisible();
+  }
   await bob.goto(`/@${ada.person.username}`);
   await bob.getByRole("button", { name: "Block Ada" }).click();
   await expect(bob.getByRole("button", { name: "Unblock Ada" })).toBeVisible();
@@ -73,6 +75,18 @@ test("messages of somebody who is blocked are folded, for the blocker only", asy
   await bob.locator("#messages > .message", { hasText: text }).hover({ position: { x: 60, y: 10 } });
   await expect(folded).toHaveCSS("visibility", "visible");
   await expect(message(ada, text)).toBeVisible();
+
+  // By keyboard the menu of the messages opens them, also one that follows another without a name.
+  await bob.mouse.move(5, 5);
+  await expect(folded).toHaveCSS("visibility", "hidden");
+  const next = bob.locator("#messages > .message.continued .body").filter({ hasText: more });
+  await expect(next).toHaveCSS("visibility", "hidden");
+  await bob.getByLabel("What to do with this message").focus();
+  await bob.keyboard.press("ArrowDown");
+  await expect(next).toHaveCSS("visibility", "visible");
+  await expect(folded).toHaveCSS("visibility", "hidden");
+  await bob.keyboard.press("ArrowUp");
+  await expect(folded).toHaveCSS("visibility", "visible");
 });
 
 test("the chat of two who are not friends any more closes at once, and opens again when they are", async ({ person }) => {
