@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { fillPerson, PASSWORD, setUp, submit, unique } from "./people.mjs";
+import { PASSWORD, setUp, signUp, submit, unique } from "./people.mjs";
 import { freePort, Server } from "./server.mjs";
 import { accessible, expect, fits, LOST_CONNECTION, PHONE, STATUS, test as base } from "./test.mjs";
 
@@ -35,7 +35,8 @@ async function startMailServer() {
   };
   const link = async (address) => {
     let found = null;
-    await expect.poll(() => (found ??= next(address)), `a mail to ${address}`).not.toBeNull();
+    const options = { message: `a mail to ${address}`, intervals: [100] };
+    await expect.poll(() => (found ??= next(address)), options).not.toBeNull();
     return found;
   };
   const end = () => {
@@ -84,10 +85,7 @@ async function looksRight(page, where) {
 async function signUpWithAddress(page, mails, first_name) {
   const username = unique(first_name.toLowerCase());
   const person = { username, first_name, email: `${username}@example.org` };
-  await page.goto("/accounts/signup");
-  await fillPerson(page, person);
-  await submit(page);
-  await page.waitForURL(/\/chat\/?$/);
+  await signUp(page, person);
   return { ...person, link: await mails.link(person.email) };
 }
 
@@ -207,10 +205,7 @@ test("mails that cannot be sent are seen and tried again", async ({ visitor, exp
     const state = await setup.context().storageState();
     for (const name of ["ada", "bob"]) {
       const page = await visitor({ baseURL: server.url });
-      await page.goto("/accounts/signup");
-      await fillPerson(page, { username: name, first_name: name, email: `${name}@example.org` });
-      await submit(page);
-      await page.waitForURL(/\/chat\/?$/);
+      await signUp(page, { username: name, first_name: name, email: `${name}@example.org` });
     }
     const failed = () => server.sql("SELECT count(*) FROM jobs WHERE last_error IS NOT NULL");
     await expect.poll(failed).toBe("2");

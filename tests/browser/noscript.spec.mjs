@@ -1,6 +1,6 @@
 // Everything but live updates works without JavaScript.
 
-import { ADMIN, ADMIN_STATE, bodies, fillPerson, makeRoom, PASSWORD, post, sayMany, signUp, submit, unique, enter, logIn } from "./people.mjs";
+import { ADMIN, ADMIN_STATE, bodies, fillPerson, makeRoomByForm, PASSWORD, post, sayMany, signUpByForm, submit, unique, enter, logIn } from "./people.mjs";
 import { Server } from "./server.mjs";
 import { accessible, expect, fits, PHONE, STATUS, test } from "./test.mjs";
 
@@ -12,7 +12,7 @@ test("sign up, join, write, read older messages, leave, log out, log in", async 
 
   const page = await visitor({ javaScriptEnabled: false });
   const who = { username: unique("ada"), first_name: "Ada" };
-  await signUp(page, who);
+  await signUpByForm(page, who);
   await page.locator(`a[href='/chat/room/${room}']`).first().click();
   await page.locator(`form[action='/chat/room/${room}/join'] button`).first().click();
   await expect(page).toHaveURL(new RegExp(`/chat/room/${room}$`));
@@ -53,7 +53,7 @@ test("sign up, join, write, read older messages, leave, log out, log in", async 
 test("the administration works too", async ({ visitor }) => {
   const page = await visitor({ javaScriptEnabled: false, storageState: ADMIN_STATE });
   const room = unique("admin");
-  await makeRoom(page, room, "By hand.");
+  await makeRoomByForm(page, room, "By hand.");
   await page.goto("/admin/users?q=stella");
   await expect(page.getByText("stella").first()).toBeVisible();
 });
@@ -81,7 +81,7 @@ test("a message that is refused is not lost, and not sent by itself", async ({ v
   const room = await newRoom("kept");
   const page = await visitor({ javaScriptEnabled: false });
   const who = { username: unique("ada"), first_name: "Ada" };
-  await signUp(page, who);
+  await signUpByForm(page, who);
   await post(page.context(), "/chat/", `/chat/room/${room}/join`, {});
   await page.goto(`/chat/room/${room}`);
 
@@ -120,7 +120,7 @@ test("a message that is refused is not lost, and not sent by itself", async ({ v
   await text(page).fill("As whom?");
   await post(page.context(), "/chat/", "/accounts/logout", {});
   const bob = { username: unique("bob"), first_name: "Bob" };
-  await signUp(tab, bob);
+  await signUpByForm(tab, bob);
   await send(page);
   await expect(page.getByText(`You are logged in as @${bob.username}.`)).toBeVisible();
   await page.getByRole("button", { name: "Join and send" }).click();

@@ -23,9 +23,9 @@ export async function fillPerson(page, { username, first_name, last_name, email 
 
 export const submit = (page) => page.locator("main form button[type=submit]").first().click();
 
-/** Signs up, on the page's own server or on the one at `url`. */
-export async function signUp(page, person, url = "") {
-  await page.goto(`${url}/accounts/signup`);
+/** Signs up by the form of a page. */
+export async function signUpByForm(page, person) {
+  await page.goto("/accounts/signup");
   await fillPerson(page, person);
   await submit(page);
   await page.waitForURL(/\/chat\/?$/);
@@ -33,16 +33,22 @@ export async function signUp(page, person, url = "") {
 
 /** Sends the form that stands on `path`, without drawing a page: for what a spec needs but is not about. */
 export async function post(context, path, action, fields) {
-  const page = await (await context.request.get(path)).text();
-  const token = page.match(/name="csrf_token" value="([^"]+)"/)?.[1];
-  const { origin } = new URL((await context.request.get("/healthz")).url());
-  const answer = await context.request.post(action, {
+  const answer = await context.request.get(path);
+  const token = (await answer.text()).match(/name="csrf_token" value="([^"]+)"/)?.[1];
+  const page = new URL(answer.url());
+  const sent = await context.request.post(new URL(action, page).href, {
     form: { csrf_token: token, ...fields },
-    headers: { Origin: origin },
+    headers: { Origin: page.origin },
     maxRedirects: 0,
   });
-  expect(answer.status(), `${action} with ${JSON.stringify(fields)}`).toBe(303);
+  expect(sent.status(), `${action} with ${JSON.stringify(fields)}`).toBe(303);
 }
+
+const fieldsOf = (person) => ({ last_name: "", email: "", ...person, password: PASSWORD, consent: "on" });
+
+/** Signs up, on the page's own server or on the one at `url`. */
+export const signUp = (page, person, url = "") =>
+  post(page.context(), `${url}/accounts/signup`, "/accounts/signup", fieldsOf(person));
 
 export async function logIn(page, login, password = PASSWORD) {
   await page.goto("/accounts/login");
@@ -52,15 +58,14 @@ export async function logIn(page, login, password = PASSWORD) {
 }
 
 /** Sets an empty server up: the administrator, who is logged in on `page` then. */
-export async function setUp(page, setupUrl) {
-  await page.goto(setupUrl);
-  await fillPerson(page, ADMIN);
-  await submit(page);
-  await page.waitForURL((url) => !url.pathname.startsWith("/setup"));
-}
+export const setUp = (page, setupUrl) =>
+  post(page.context(), setupUrl, "/setup", { ...fieldsOf(ADMIN), code: new URL(setupUrl).searchParams.get("code") });
 
-/** Makes a room on the administration's page. */
-export async function makeRoom(page, name, topic = "") {
+/** Makes a room. */
+export const makeRoom = (page, name, topic = "") => post(page.context(), "/admin/rooms", "/admin/rooms", { name, topic });
+
+/** Makes a room by the form on the administration's page. */
+export async function makeRoomByForm(page, name, topic) {
   await page.goto("/admin/rooms");
   const form = page.locator("form[action='/admin/rooms'][method=post]");
   await form.locator("[name=name]").fill(name);

@@ -1,6 +1,6 @@
 // The first minutes of a server: setup by the one-time code, then rooms. The other specs build on what this leaves.
 
-import { ADMIN, ADMIN_STATE, fillPerson, makeRoom, submit } from "./people.mjs";
+import { ADMIN, ADMIN_STATE, fillPerson, makeRoomByForm, submit } from "./people.mjs";
 import { accessible, expect, STATUS, test } from "./test.mjs";
 
 test.describe.configure({ mode: "serial" });
@@ -28,11 +28,11 @@ test("setup makes the administrator, who makes rooms", async ({ visitor, expectC
   await fillPerson(page, ADMIN);
   await submit(page);
   await page.waitForURL((url) => !url.pathname.startsWith("/setup"));
-  await makeRoom(page, "General", "Everything that has no other place.");
-  await makeRoom(page, "Random", "Anything goes.");
+  await makeRoomByForm(page, "General", "Everything that has no other place.");
+  await makeRoomByForm(page, "Random", "Anything goes.");
 
   // A room can be altered, archived, restored and deleted, the last one only after a question.
-  await makeRoom(page, "Brief", "Not for long.");
+  await makeRoomByForm(page, "Brief", "Not for long.");
   await page.goto("/admin/rooms/Brief/edit");
   await accessible(page, "edit a room");
   await page.locator("main [name=topic]").fill("For a short while.");

@@ -30,8 +30,8 @@ const PUBLIC = [
   ["/accounts/signup", OUTSIDE, 24_500],
 ];
 const CHAT = [
-  ["/chat/", INSIDE, 89_500],
-  ["/chat/room/General", INSIDE, 100_500],
+  ["/chat/", INSIDE, 90_500],
+  ["/chat/room/General", INSIDE, 101_500],
 ];
 const SIZES = { phone: PHONE, desktop: {} };
 
