@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use maud::Markup;
 use poem::web::{Data, Form, Path, Query};
-use poem::{IntoResponse, Request, Response, handler};
+use poem::{FromRequest, IntoResponse, Request, RequestBody, Response, handler};
 use serde::Deserialize;
 
 use crate::accounts::CurrentUser;
@@ -110,110 +110,85 @@ pub struct Asked {
     username: String,
 }
 
-/// Asks somebody.
-#[handler]
-pub async fn create(
-    app: Data<&App>,
+/// Somebody who does something about another person.
+pub struct Acting<'a> {
+    app: &'a App,
     ctx: Ctx,
     user: CurrentUser,
-    request: &Request,
-    Form(Asked { username }): Form<Asked>,
-) -> Result<Response> {
-    let person = actions::request(&app, user.id, &username).await?;
-    answer(&app, &ctx, &user, request, &person, "Your request is sent.").await
+    /// Where it was asked for.
+    page: Option<String>,
+}
+
+impl<'a> FromRequest<'a> for Acting<'a> {
+    async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
+        Ok(Self {
+            app: Data::<&App>::from_request(request, body).await?.0,
+            ctx: Ctx::from_request(request, body).await?,
+            user: CurrentUser::from_request(request, body).await?,
+            page: page_before(request),
+        })
+    }
+}
+
+impl Acting<'_> {
+    /// What can be done now about the person, in its place; without script the page where it was asked for.
+    async fn answer(self, person: Result<Author>, notice: &str) -> Result<Response> {
+        let Self { app, ctx, user, page } = self;
+        let person = person?;
+        let fragment = async {
+            let (person, standing) = actions::find(app, user.id, &person.username).await?;
+            Ok(relation(&ctx, &person, standing))
+        };
+        let page = page.unwrap_or_else(|| profile_path(&person.username));
+        Ok(changed(&ctx, &page, notice, fragment).await?.into_response())
+    }
+}
+
+/// Asks somebody.
+#[handler]
+pub async fn create(by: Acting<'_>, Form(Asked { username }): Form<Asked>) -> Result<Response> {
+    let person = actions::request(by.app, by.user.id, &username).await;
+    by.answer(person, "Your request is sent.").await
 }
 
 /// Agrees.
 #[handler]
-pub async fn accept(
-    app: Data<&App>,
-    ctx: Ctx,
-    user: CurrentUser,
-    request: &Request,
-    Path(name): Path<String>,
-) -> Result<Response> {
-    let person = actions::accept(&app, user.id, &name).await?;
-    answer(&app, &ctx, &user, request, &person, "You are friends now.").await
+pub async fn accept(by: Acting<'_>, Path(name): Path<String>) -> Result<Response> {
+    let person = actions::accept(by.app, by.user.id, &name).await;
+    by.answer(person, "You are friends now.").await
 }
 
 /// Does not agree.
 #[handler]
-pub async fn decline(
-    app: Data<&App>,
-    ctx: Ctx,
-    user: CurrentUser,
-    request: &Request,
-    Path(name): Path<String>,
-) -> Result<Response> {
-    let person = actions::end(&app, user.id, &name, Relation::Asking).await?;
-    answer(&app, &ctx, &user, request, &person, "The request is declined.").await
+pub async fn decline(by: Acting<'_>, Path(name): Path<String>) -> Result<Response> {
+    let person = actions::end(by.app, by.user.id, &name, Relation::Asking).await;
+    by.answer(person, "The request is declined.").await
 }
 
 /// Takes a request back.
 #[handler]
-pub async fn cancel(
-    app: Data<&App>,
-    ctx: Ctx,
-    user: CurrentUser,
-    request: &Request,
-    Path(name): Path<String>,
-) -> Result<Response> {
-    let person = actions::end(&app, user.id, &name, Relation::Requested).await?;
-    answer(&app, &ctx, &user, request, &person, "Your request is taken back.").await
+pub async fn cancel(by: Acting<'_>, Path(name): Path<String>) -> Result<Response> {
+    let person = actions::end(by.app, by.user.id, &name, Relation::Requested).await;
+    by.answer(person, "Your request is taken back.").await
 }
 
 /// Ends a friendship.
 #[handler]
-pub async fn remove(
-    app: Data<&App>,
-    ctx: Ctx,
-    user: CurrentUser,
-    request: &Request,
-    Path(name): Path<String>,
-) -> Result<Response> {
-    let person = actions::end(&app, user.id, &name, Relation::Friend).await?;
-    answer(&app, &ctx, &user, request, &person, "You are not friends any more.").await
+pub async fn remove(by: Acting<'_>, Path(name): Path<String>) -> Result<Response> {
+    let person = actions::end(by.app, by.user.id, &name, Relation::Friend).await;
+    by.answer(person, "You are not friends any more.").await
 }
 
 /// Blocks somebody.
 #[handler]
-pub async fn block(
-    app: Data<&App>,
-    ctx: Ctx,
-    user: CurrentUser,
-    request: &Request,
-    Path(name): Path<String>,
-) -> Result<Response> {
-    let person = actions::block(&app, user.id, &name).await?;
-    answer(&app, &ctx, &user, request, &person, "Blocked. They are not told.").await
+pub async fn block(by: Acting<'_>, Path(name): Path<String>) -> Result<Response> {
+    let person = actions::block(by.app, by.user.id, &name).await;
+    by.answer(person, "Blocked. They are not told.").await
 }
 
 /// Ends a block.
 #[handler]
-pub async fn unblock(
-    app: Data<&App>,
-    ctx: Ctx,
-    user: CurrentUser,
-    request: &Request,
-    Path(name): Path<String>,
-) -> Result<Response> {
-    let person = actions::unblock(&app, user.id, &name).await?;
-    answer(&app, &ctx, &user, request, &person, "Not blocked any more.").await
-}
-
-/// What can be done now about the person, in its place; without script the page where it was asked for.
-async fn answer(
-    app: &App,
-    ctx: &Ctx,
-    user: &CurrentUser,
-    request: &Request,
-    person: &Author,
-    notice: &str,
-) -> Result<Response> {
-    let fragment = async {
-        let (person, standing) = actions::find(app, user.id, &person.username).await?;
-        Ok(relation(ctx, &person, standing))
-    };
-    let page = page_before(request).unwrap_or_else(|| profile_path(&person.username));
-    Ok(changed(ctx, &page, notice, fragment).await?.into_response())
+pub async fn unblock(by: Acting<'_>, Path(name): Path<String>) -> Result<Response> {
+    let person = actions::unblock(by.app, by.user.id, &name).await;
+    by.answer(person, "Not blocked any more.").await
 }
