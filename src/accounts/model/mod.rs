@@ -40,6 +40,21 @@ pub struct Author {
 }
 
 impl Author {
+    /// The person of an outer join; None where there is none.
+    pub fn joined(
+        id: Option<UserId>,
+        username: Option<String>,
+        name: Option<String>,
+        picture: Option<Uuid>,
+    ) -> Option<Self> {
+        Some(Self {
+            id: id?,
+            username: username?,
+            name: name?,
+            picture,
+        })
+    }
+
     /// Whether the account was deleted.
     pub fn is_erased(&self) -> bool {
         self.username.is_empty()

@@ -55,13 +55,7 @@ pub async fn list_own_rooms(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx:
     );
     let rows = rows.fetch_all(db).await?.into_iter();
     let own = rows.map(|row| {
-        let partner = row.partner.zip(row.username).zip(row.name);
-        let partner = partner.map(|((id, username), name)| Author {
-            id,
-            username,
-            name,
-            picture: row.picture,
-        });
+        let partner = Author::joined(row.partner, row.username, row.name, row.picture);
         let room = MyRoom {
             id: row.id,
             slug: row.slug,

@@ -94,13 +94,12 @@ struct EventRow {
 impl EventRow {
     /// None for a kind that a newer version wrote.
     fn into_event(self) -> Option<RoomEvent> {
-        let subject = self.subject.zip(self.subject_username).zip(self.subject_name);
-        let subject = subject.map(|((id, username), name)| Author {
-            id,
-            username,
-            name,
-            picture: self.subject_picture,
-        });
+        let subject = Author::joined(
+            self.subject,
+            self.subject_username,
+            self.subject_name,
+            self.subject_picture,
+        );
         Some(RoomEvent {
             change: self.change,
             after_seq: self.after_seq,

@@ -41,13 +41,7 @@ pub async fn list_open_rooms(db: impl PgExecutor<'_>, me: UserId) -> sqlx::Resul
     );
     let rows = rows.fetch_all(db).await?.into_iter();
     let rooms = rows.filter_map(|row| {
-        let partner = row.partner.zip(row.username).zip(row.name);
-        let partner = partner.map(|((id, username), name)| Author {
-            id,
-            username,
-            name,
-            picture: row.picture,
-        });
+        let partner = Author::joined(row.partner, row.username, row.name, row.picture);
         // None for a kind that a newer version wrote.
         let kind = Kind::parse(&row.kind)?;
         Some(OpenRoom {
