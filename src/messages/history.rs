@@ -214,7 +214,7 @@ async fn open(app: &App, db: &mut PgConnection, readers: &Readers, rows: Vec<Mes
         let version = u32::try_from(version).unwrap_or_default();
         cipher.as_ref()?.open(id, version, sealed?).ok()
     };
-    let quotes = quoted.into_iter().map(|row| {
+    let by_place = quoted.into_iter().map(|row| {
         let body = open(row.room, row.author_key, row.id, row.version, row.body.as_deref());
         let author = Author {
             id: row.author,
@@ -224,12 +224,12 @@ async fn open(app: &App, db: &mut PgConnection, readers: &Readers, rows: Vec<Mes
         };
         ((row.room, row.seq), Quoted::new(author, body.as_deref()))
     });
-    let quotes: HashMap<_, _> = quotes.collect();
+    let by_place: HashMap<_, _> = by_place.collect();
     let views = rows.into_iter().map(|row| {
         let body = open(row.room, row.author_key, row.id, row.version, row.body.as_deref());
         let quote = row.reply_to.map(|seq| Quote {
             seq,
-            shown: quotes.get(&(row.room, seq)).cloned(),
+            shown: by_place.get(&(row.room, seq)).cloned(),
         });
         view(row, body, quote)
     });
