@@ -39,7 +39,8 @@ function vendored(name) {
   if (name !== "alpine-csp.js") return source;
   const parts = source.split(GLOBALS);
   if (parts.length !== 2) throw new Error("Alpine lists the globals in another way: see GLOBALS.");
-  return parts.join(IN_REACH);
+  // In a task of its own: the browser can draw and listen in between, and nothing waits for it.
+  return `setTimeout(() => {${parts.join(IN_REACH)}\n});`;
 }
 
 /** One file, because deferred scripts of their own would race. Own listeners first: they must stand before htmx starts. */
