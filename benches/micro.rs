@@ -17,6 +17,7 @@ use umbrachat::accounts::model::Author;
 use umbrachat::ids::{Change, ClientId, MessageId, Position, RoomId, Seq, SessionId, UserId};
 use umbrachat::messages::model::{Cursor, History, Item, MessageView};
 use umbrachat::messages::views;
+use umbrachat::messages::views::markdown::render;
 use umbrachat::realtime::{Audience, Covers, Frame, Hub, Queue, Subscriber};
 use umbrachat::vault::{DataKey, MessageCipher};
 
@@ -76,6 +77,13 @@ fn rendering(criterion: &mut Criterion) {
     criterion.bench_function("render a message", |b| {
         b.iter(|| views::message(black_box(&one)).render());
     });
+    let usual = "Look at **this**: https://example.org/a_b is `new`, and\n- one\n- *two* of them";
+    criterion.bench_function("render a text with Markdown", |b| b.iter(|| render(black_box(usual))));
+    for unit in ["*a _b ", "> - 1. ", "[x](", "`", "<!--", "![](", "**a ", "[a]: b\n"] {
+        let hostile: String = unit.chars().cycle().take(4000).collect();
+        let name = format!("render 4,000 characters of {unit:?}");
+        criterion.bench_function(&name, |b| b.iter(|| render(black_box(&hostile))));
+    }
     criterion.bench_function("render a page of 50", |b| {
         b.iter(|| views::history("General", room, black_box(&page), None).render());
     });

@@ -14,6 +14,7 @@ use umbrachat::ids::MessageId;
 use umbrachat::live::Command;
 use umbrachat::messages::model::Body;
 use umbrachat::messages::sending::Sent;
+use umbrachat::messages::views::markdown::render;
 use umbrachat::realtime::{Incoming, read_bytes};
 use umbrachat::rooms::model::{RoomName, Topic};
 use umbrachat::text::{fold, is_mark, is_visible};
@@ -63,6 +64,14 @@ pub fn text(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(body) = Body::parse(&text) {
         assert!(body.as_str().chars().any(is_visible));
+        let drawn = render(body.as_str()).html.0;
+        assert_eq!(drawn.matches('<').count(), drawn.matches('>').count(), "{text:?}");
+        assert!(
+            !["<script", "<img", "<input", "javascript:\"", "<style"]
+                .iter()
+                .any(|bad| drawn.contains(bad)),
+            "{text:?}"
+        );
     }
     if let Ok(name) = RoomName::parse(&text) {
         assert_eq!(RoomName::parse(name.as_str()).as_ref(), Ok(&name));

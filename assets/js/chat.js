@@ -21,7 +21,7 @@
 //   #composer > … > #answering              what is answered: [name=reply_to], .quote; [data-cancel] gives that up
 //   .quote[data-quoted]                     leads to the message of that number
 //   #editing > form                         changes a message, in the composer's place; [data-cancel] gives that up
-//   button[data-copy]                       copies the field with that id
+//   button[data-copy]                       copies the field with that id, or the code in its .code
 //   #readers, template#read-by              who has read the reader's own messages: see readers.js
 //   template#message-menu > details         the menu of a message
 //   template#muted-sign                     what stands at a room that is muted

@@ -3,6 +3,7 @@
 //! `/chat/me.css`, made per person.
 
 mod editing;
+pub mod markdown;
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
@@ -16,6 +17,8 @@ use crate::rooms::views::event;
 use crate::web::Ctx;
 use crate::web::components::{avatar, csrf_field, hue, time};
 use crate::web::icons::icon;
+
+use markdown::{Kind, Rendered, render};
 
 pub use editing::{Edit, delete_question, editor};
 
@@ -34,13 +37,26 @@ pub fn message(message: &MessageView) -> Markup {
             }
             (time(&message.created_at))
             @if let Some(body) = &message.body {
-                p.body dir="auto" { @if let Some(quote) = &message.quote { (quoting(quote)) } (body) }
+                (text(body, message.quote.as_deref()))
                 @if let Some(at) = &message.edited_at { p.edited { "edited " (time(at)) } }
             } @else if message.is_deleted {
                 p class="body lost" { (icon("trash-2")) "Message deleted" }
             } @else {
                 p class="body lost" { "Message could not be decrypted" }
             }
+        }
+    }
+}
+
+/// The text of a message, after what it answers.
+fn text(body: &str, quote: Option<&Quote>) -> Markup {
+    let Rendered { html, kind } = render(body);
+    let inner = html! { @if let Some(quote) = quote { (quoting(quote)) } (html) };
+    html! {
+        @match kind {
+            Kind::Lines => p.body dir="auto" { (inner) },
+            Kind::Emoji => p class="body border-0! bg-transparent! px-0! text-[2.375rem]/[2.875rem]" dir="auto" { (inner) },
+            Kind::Blocks => div class="body space-y-1" dir="auto" { (inner) },
         }
     }
 }

@@ -30,8 +30,8 @@ const PUBLIC = [
   ["/accounts/signup", OUTSIDE, 24_500],
 ];
 const CHAT = [
-  ["/chat/", INSIDE, 90_500],
-  ["/chat/room/General", INSIDE, 101_500],
+  ["/chat/", INSIDE, 91_200],
+  ["/chat/room/General", INSIDE, 102_800],
 ];
 const SIZES = { phone: PHONE, desktop: {} };
 

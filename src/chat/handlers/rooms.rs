@@ -51,6 +51,9 @@ pub async fn show(
             let query = page.query().replacen('?', "&", 1);
             return Ok(see_other(&format!("{}?room={}{query}", path(&room.slug), room.id)));
         }
+        Ok(Membership { room, .. }) if let Some(date) = page.date => {
+            return Ok(see_other(&format!("{}/messages?date={date}", path(&room.slug))));
+        }
         Ok(membership) => draw(&app, &ctx, &user, &membership, page.end(), Draft::default()).await,
         Err(Error::NotFound) => {
             let room = queries::find_public_room(&app.db, &fold(&slug)).await?;

@@ -289,7 +289,7 @@ fn actions(ctx: &Ctx, membership: &Membership, level: Level) -> Markup {
                     @if membership.may_invite() { a href={ (base) "/invites" } { (icon("user-plus")) "Invite people" } }
                     @if role.may_manage() { a href={ (base) "/settings" } { (icon("settings")) "Room settings" } }
                 } }
-                form class="mb-1 border-b border-line px-2.5 pt-1.5 pb-2.5" method="get" action={ (base) "/messages" } {
+                form class="mb-1 border-b border-line px-2.5 pt-1.5 pb-2.5" method="get" action=(base) {
                     label class="text-12 font-600 text-t3" for="jump-date" { "Jump to a day" }
                     span class="mt-1 flex gap-1.5" {
                         input #jump-date class="input h-9 min-w-0 flex-1" type="date" name="date" required;

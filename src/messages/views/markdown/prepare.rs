@@ -1,0 +1,164 @@
+//! Takes from a text what `CommonMark` would make of it although nobody means it so in a chat.
+
+/// The text with backslashes before signs that are meant as they stand, and with blank lines where people see an end:
+///
+/// - `# tag`, and lines of `---`, `===` or `***`, make no headings and no rules;
+/// - `[note]: hello`, which defines a link and would vanish, stays;
+/// - `1986. A great year` begins no list, unless it goes on with one;
+/// - a line after a quote or a list that does not go on with it stands by itself.
+///
+/// What is between fences (```` ``` ````) is left alone.
+pub(super) fn prepare(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut fence: Option<(char, usize)> = None;
+    let mut before = Line::Blank;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let rest = &text[at..];
+        at += line.len();
+        let content = line.trim_start_matches([' ', '\t']);
+        let indent = line.len() - content.len();
+        if let Some((sign, length)) = fence {
+            let closing = content.trim_end();
+            if closing.len() >= length && closing.chars().all(|c| c == sign) {
+                fence = None;
+            }
+            out.push_str(line);
+            before = Line::Other;
+            continue;
+        }
+        fence = opens_fence(content);
+        let kind = Line::of(content);
+        let goes_on = match before {
+            Line::Quote => kind == Line::Quote,
+            Line::Bullet | Line::Ordered => kind != Line::Other || indent > 0,
+            Line::Other | Line::Blank => true,
+        };
+        if !goes_on && kind != Line::Blank {
+            out.push('\n');
+        }
+        let markers = markers(content);
+        let inner = &content[markers..];
+        out.push_str(&line[..indent + markers]);
+        let is_number = kind == Line::Ordered && before != Line::Ordered && !begins_with_one(content);
+        if fence.is_none() && markers == 0 && is_number {
+            let digits = content.trim_start_matches(|c: char| c.is_ascii_digit());
+            out.push_str(&content[..content.len() - digits.len()]);
+            out.push('\\');
+            out.push_str(digits);
+            before = Line::Other;
+            continue;
+        }
+        let defines = inner.starts_with('[') && defines_link(&rest[indent + markers..]);
+        if fence.is_none() && (is_heading(inner) || is_rule(inner) || defines) {
+            out.push('\\');
+        }
+        out.push_str(inner);
+        before = match kind {
+            // A list that goes on below its item's first line.
+            Line::Other if indent > 0 && matches!(before, Line::Bullet | Line::Ordered) => before,
+            kind => kind,
+        };
+    }
+    out
+}
+
+/// What a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Blank,
+    Quote,
+    Bullet,
+    Ordered,
+    Other,
+}
+
+impl Line {
+    fn of(content: &str) -> Self {
+        if content.trim_end().is_empty() {
+            return Self::Blank;
+        }
+        if content.starts_with('>') {
+            return Self::Quote;
+        }
+        match marker(content) {
+            0 => Self::Other,
+            _ if content.starts_with(|c: char| c.is_ascii_digit()) => Self::Ordered,
+            _ => Self::Bullet,
+        }
+    }
+}
+
+/// How long the sign is with which an item of a list begins, with the space after it; 0 where none does.
+fn marker(content: &str) -> usize {
+    let digits = content.bytes().take_while(u8::is_ascii_digit).count();
+    let sign = match content.as_bytes().get(digits) {
+        Some(b'-' | b'+' | b'*') if digits == 0 => 1,
+        Some(b'.' | b')') if (1..=9).contains(&digits) => digits + 1,
+        _ => return 0,
+    };
+    let is_followed = content[sign..].starts_with([' ', '\t']) && !content[sign..].trim().is_empty();
+    if is_followed { sign + 1 } else { 0 }
+}
+
+/// How long the signs of quotes and items are that stand before the line's own text.
+fn markers(content: &str) -> usize {
+    let mut at = 0;
+    loop {
+        let rest = &content[at..];
+        let next = match rest.strip_prefix('>') {
+            Some(quoted) => 1 + usize::from(quoted.starts_with(' ')),
+            None if is_rule(rest) => 0,
+            // The first number of a list is judged by the caller.
+            None if at == 0 && rest.starts_with(|c: char| c.is_ascii_digit()) && !begins_with_one(rest) => 0,
+            None => marker(rest),
+        };
+        if next == 0 {
+            return at;
+        }
+        at += next;
+    }
+}
+
+fn begins_with_one(content: &str) -> bool {
+    content.trim_start_matches('0').starts_with('1')
+        && !content.trim_start_matches('0')[1..].starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// The sign and length of a fence that begins here.
+fn opens_fence(content: &str) -> Option<(char, usize)> {
+    let sign = content.chars().next().filter(|c| matches!(c, '`' | '~'))?;
+    let length = content.chars().take_while(|c| *c == sign).count();
+    let info = &content[length..];
+    (length >= 3 && !(sign == '`' && info.contains('`'))).then_some((sign, length))
+}
+
+/// `# …`, by which a heading begins.
+fn is_heading(content: &str) -> bool {
+    let rest = content.trim_start_matches('#');
+    let level = content.len() - rest.len();
+    (1..=6).contains(&level) && (rest.is_empty() || rest.starts_with([' ', '\t', '\n', '\r']))
+}
+
+/// A line of `-`, `=`, `*` or `_` alone: a rule, or what makes the line above it a heading.
+fn is_rule(content: &str) -> bool {
+    let line = content.trim_end();
+    let Some(sign) = line.chars().next().filter(|c| matches!(c, '-' | '=' | '*' | '_')) else {
+        return false;
+    };
+    line.chars().all(|c| c == sign || c == ' ' || c == '\t')
+}
+
+/// Whether a bracket that opens here closes with `]:`.
+fn defines_link(rest: &str) -> bool {
+    let mut is_escaped = false;
+    for (at, c) in rest.char_indices().skip(1) {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            ']' => return rest[at + 1..].starts_with(':'),
+            _ => {}
+        }
+    }
+    false
+}

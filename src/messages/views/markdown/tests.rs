@@ -1,0 +1,252 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// The HTML without attributes, to be compared with ease.
+fn html(text: &str) -> String {
+    let attributes = regex::Regex::new(r"<(\w+)( [^>]*)>").unwrap();
+    attributes.replace_all(&render(text).html.0, "<$1>").into_owned()
+}
+
+fn links(text: &str) -> Vec<String> {
+    let address = regex::Regex::new(r#"href="([^"]*)""#).unwrap();
+    let html = render(text).html.0;
+    address.captures_iter(&html).map(|found| found[1].to_owned()).collect()
+}
+
+/// What is read of it.
+fn read(text: &str) -> String {
+    let tags = regex::Regex::new("<[^>]*>").unwrap();
+    let text = tags.replace_all(&render(text).html.0, "").into_owned();
+    let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
+    text.replace("&amp;", "&")
+}
+
+#[test]
+fn what_people_mean_is_drawn() {
+    for (text, wanted) in [
+        ("*it* _it_", "<em>it</em> <em>it</em>"),
+        ("**b** __b__", "<strong>b</strong> <strong>b</strong>"),
+        ("~~s~~", "<s>s</s>"),
+        ("`a*b*` c", "<code>a*b*</code> c"),
+        ("see [here](https://example.org)", "see <a>here</a>"),
+        ("> quoted", "<blockquote><p>quoted</p></blockquote>"),
+        ("- a\n- b", "<ul><li>a</li><li>b</li></ul>"),
+        ("1. a\n2. b", "<ol><li>a</li><li>b</li></ol>"),
+        ("first\n- a", "<p>first</p><ul><li>a</li></ul>"),
+        ("**a**\n\n\nb\nc", "<strong>a</strong>\n\n\nb\nc"),
+        ("\\*not\\*", "*not*"),
+    ] {
+        assert_eq!(html(text), wanted, "{text}");
+    }
+    let code = html("```rust\nlet a = \"*b*\";\n```");
+    assert!(
+        code.contains("<span>rust</span>") && code.contains("<code>let a = &quot;*b*&quot;;\n</code>"),
+        "{code}"
+    );
+    assert_eq!(render("```\nx").kind, Kind::Blocks);
+}
+
+#[test]
+fn what_nobody_means_stays_as_it_was_typed() {
+    for text in [
+        "[note]: hello",
+        "[note]:hello",
+        "[a\nb]: /url",
+        "  [note]: hello",
+        "text\n---",
+        "text\n===",
+        "---",
+        "* * *",
+        "# tag",
+        "#tag",
+        "###### six",
+        "1986. A great year",
+        "2) two",
+        "    four spaces and a *",
+        "<div>\n*not*",
+        "<b>x</b>",
+        "<script>alert(1)</script> *x",
+        "<!-- x -->",
+        "&amp; &lt;b&gt; *",
+        "snake_case_name and 2 * 3",
+        "~5 km~",
+        "a ~ b ~ c",
+        "[x](javascript:alert(1))",
+        "[**x**](javascript:alert(1))",
+        "[x](data:text/html,x)",
+        "[x](vbscript:x)",
+        "[x](JaVaScRiPt:alert)",
+        "[x](/local)",
+        "<javascript:alert(1)>",
+        "![x](file:///etc/passwd)",
+        "\\",
+        "*",
+        "``",
+        "_",
+        "a\\b",
+    ] {
+        assert_eq!(read(text).trim(), text.trim(), "{text}");
+        assert!(links(text).is_empty(), "{text}");
+    }
+    assert_eq!(read("> x\n> [note]: hello"), "x\n[note]: hello");
+    assert!(!html("<img src=x onerror=alert(1)>").contains("<img"));
+}
+
+#[test]
+fn what_follows_a_quote_or_a_list_stands_by_itself() {
+    assert_eq!(html("> a\nb"), "<blockquote><p>a</p></blockquote><p>b</p>");
+    assert_eq!(html("- a\nb"), "<ul><li>a</li></ul><p>b</p>");
+    assert_eq!(html("- a\n  b"), "<ul><li>a\nb</li></ul>");
+    assert_eq!(html("1. a\n2. b\nc"), "<ol><li>a</li><li>b</li></ol><p>c</p>");
+    assert_eq!(html("```\n> a\nb\n# c\n```"), html("```\n> a\nb\n# c\n```"));
+    assert!(html("```\n# c\n[x]: y\n```").contains("<code># c\n[x]: y\n</code>"));
+}
+
+#[test]
+fn links_lead_where_they_seem_to() {
+    for (text, wanted) in [
+        ("https://example.org/a_b_c?d=*e", "https://example.org/a_b_c?d=*e"),
+        ("(see http://example.org).", "http://example.org/"),
+        ("www.example.org/x", "https://www.example.org/x"),
+        ("<https://example.org>", "https://example.org/"),
+        ("<ana@example.org>", "mailto:ana@example.org"),
+        ("[mail](mailto:ana@example.org)", "mailto:ana@example.org"),
+        ("https://bank.example@evil.example", "https://evil.example/"),
+        ("[x](https://user:pw@example.org)", "https://example.org/"),
+        ("https://exämple.org", "https://xn--exmple-cua.org/"),
+        ("![picture](https://example.org/a.png)", "https://example.org/a.png"),
+        (
+            "[x](http://a\"onmouseover=alert(1))",
+            "http://a&quot;onmouseover=alert(1)",
+        ),
+    ] {
+        let found = links(text);
+        if text.contains("onmouseover") {
+            assert!(found.iter().all(|link| !link.contains('"')), "{found:?}");
+        } else {
+            assert_eq!(found, [wanted], "{text}");
+        }
+    }
+    assert!(links("ana@example.org example.org ftp://example.org `https://example.org`").is_empty());
+    let link = render("https://example.org").html.0;
+    assert!(link.contains("target=\"_blank\" rel=\"noopener noreferrer nofollow ugc\""));
+    assert_eq!(
+        html("[a https://example.org b](https://example.net)")
+            .matches("<a>")
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn plain_lines_stay_as_they_are() {
+    for text in [
+        "hello",
+        "  two  spaces\n\n\tand a tab ",
+        "50 % & more",
+        "it's 5:30",
+        "שלום",
+        "a\u{202E}b",
+    ] {
+        let rendered = render(text);
+        assert_eq!(rendered.kind, Kind::Lines);
+        assert_eq!(rendered.html.0, html! { (text) }.0);
+    }
+}
+
+#[test]
+fn a_few_emoji_alone_are_large() {
+    for text in [
+        "🌙",
+        "🌙🌙 🌙",
+        "👨\u{200D}👩\u{200D}👧",
+        "❤\u{FE0F}",
+        "🇵🇹",
+        "1\u{FE0F}\u{20E3}",
+        "👍🏽",
+    ] {
+        assert_eq!(render(text).kind, Kind::Emoji, "{text}");
+    }
+    for text in ["🌙🌙🌙🌙", "🌙 a", "1", "123", "#", "é", "❤", "\u{FE0F}", "**"] {
+        assert_ne!(render(text).kind, Kind::Emoji, "{text}");
+    }
+}
+
+/// Every element is one that this file draws, and closes where it has to.
+fn check(text: &str) {
+    const ELEMENTS: &[&str] = &[
+        "em",
+        "strong",
+        "s",
+        "code",
+        "a",
+        "p",
+        "ul",
+        "ol",
+        "li",
+        "blockquote",
+        "div",
+        "span",
+        "button",
+        "pre",
+        "svg",
+        "rect",
+        "path",
+    ];
+    let rendered = render(text).html.0;
+    let mut open = Vec::new();
+    let tag = regex::Regex::new(r#"<(/?)([a-z]*)((?: [a-zA-Z0-9-]+(?:="[^"<>]*")?)*)>"#).unwrap();
+    for found in tag.captures_iter(&rendered) {
+        let name = &found[2];
+        assert!(ELEMENTS.contains(&name), "{name} from {text:?}");
+        if found[1].is_empty() {
+            open.push(name.to_owned());
+        } else {
+            assert_eq!(open.pop().as_deref(), Some(name), "{text:?} gives {rendered}");
+        }
+        if name == "a" && found[1].is_empty() {
+            let address = found[3].split("href=\"").nth(1).unwrap();
+            let is_safe = ["http://", "https://", "mailto:"]
+                .iter()
+                .any(|kind| address.starts_with(kind));
+            assert!(is_safe, "{address}");
+        }
+    }
+    assert!(open.is_empty(), "{text:?} leaves {open:?} open");
+    assert!(
+        !tag.replace_all(&rendered, "").contains(['<', '>']),
+        "{text:?} gives {rendered}"
+    );
+    // What is in the address of a link or names a language is not read.
+    if !text.contains("](") && !text.contains("```") && !text.contains("~~~") {
+        let count = |text: &str, wanted: char| text.chars().filter(|c| *c == wanted).count();
+        let shown = read(text);
+        for c in text.chars().filter(|c| c.is_alphabetic()) {
+            assert!(count(&shown, c) >= count(text, c), "{text:?} loses {c:?}: {shown:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_lost_and_nothing_becomes_markup(
+        text in "([*_~`>#\\[\\]()!<&;\\\\|=+. \t\n-]|1\\.|https?://|www\\.|javascript:|[a-zé🌙]){0,60}"
+    ) {
+        check(&text);
+    }
+}
+
+#[test]
+fn hostile_texts_are_drawn_too() {
+    let units = [
+        "*", "_", "`", "[", "]", "(", "<", ">", "> ", "- ", "1. ", "~", "~~", "![", "[](", "[x](", "**a ", "*a _b ",
+        "\\", "&", "&#0;", "<!--", "<a ", "```\n", "a\n---\n", "[a]: b\n", "http://", "www.", "*a*_b_", "> - 1. ",
+    ];
+    for unit in units {
+        let text: String = unit.chars().cycle().take(4000).collect();
+        check(&text);
+    }
+}
