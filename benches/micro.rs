@@ -79,7 +79,9 @@ fn rendering(criterion: &mut Criterion) {
     });
     let usual = "Look at **this**: https://example.org/a_b is `new`, and\n- one\n- *two* of them";
     criterion.bench_function("render a text with Markdown", |b| b.iter(|| render(black_box(usual))));
-    for unit in ["*a _b ", "> - 1. ", "[x](", "`", "<!--", "![](", "**a ", "[a]: b\n"] {
+    for unit in [
+        "*a _b ", "> - 1. ", "- ", "[x](", "[\n", "`", "<!--", "![](", "**a ", "[a]: b\n",
+    ] {
         let hostile: String = unit.chars().cycle().take(4000).collect();
         let name = format!("render 4,000 characters of {unit:?}");
         criterion.bench_function(&name, |b| b.iter(|| render(black_box(&hostile))));

@@ -13,8 +13,9 @@ pub(super) fn prepare(text: &str) -> String {
     let mut fence: Option<(char, usize)> = None;
     let mut before = Line::Blank;
     let mut at = 0;
+    let mut closings = Closings::default();
     for line in text.split_inclusive('\n') {
-        let rest = &text[at..];
+        let begin = at;
         at += line.len();
         let content = line.trim_start_matches([' ', '\t']);
         let indent = line.len() - content.len();
@@ -49,7 +50,7 @@ pub(super) fn prepare(text: &str) -> String {
             before = Line::Other;
             continue;
         }
-        let defines = inner.starts_with('[') && defines_link(&rest[indent + markers..]);
+        let defines = inner.starts_with('[') && closings.defines_link(text, begin + indent + markers);
         if fence.is_none() && (is_heading(inner) || is_rule(inner) || defines) {
             out.push('\\');
         }
@@ -62,6 +63,9 @@ pub(super) fn prepare(text: &str) -> String {
     }
     out
 }
+
+/// So many quotes and items that begin on one line are looked into.
+const MOST_MARKERS: usize = 20;
 
 /// What a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +108,7 @@ fn marker(content: &str) -> usize {
 /// How long the signs of quotes and items are that stand before the line's own text.
 fn markers(content: &str) -> usize {
     let mut at = 0;
-    loop {
+    for _ in 0..MOST_MARKERS {
         let rest = &content[at..];
         let next = match rest.strip_prefix('>') {
             Some(quoted) => 1 + usize::from(quoted.starts_with(' ')),
@@ -114,10 +118,11 @@ fn markers(content: &str) -> usize {
             None => marker(rest),
         };
         if next == 0 {
-            return at;
+            break;
         }
         at += next;
     }
+    at
 }
 
 fn begins_with_one(content: &str) -> bool {
@@ -149,16 +154,25 @@ fn is_rule(content: &str) -> bool {
     line.chars().all(|c| c == sign || c == ' ' || c == '\t')
 }
 
-/// Whether a bracket that opens here closes with `]:`.
-fn defines_link(rest: &str) -> bool {
-    let mut is_escaped = false;
-    for (at, c) in rest.char_indices().skip(1) {
-        match c {
-            _ if is_escaped => is_escaped = false,
-            '\\' => is_escaped = true,
-            ']' => return rest[at + 1..].starts_with(':'),
-            _ => {}
+/// Where brackets close, each place looked for once.
+#[derive(Default)]
+struct Closings {
+    /// The first that closes from where it was looked for last; the end of the text if none does.
+    next: usize,
+}
+
+impl Closings {
+    /// Whether the bracket that opens at that place closes with `]:`.
+    fn defines_link(&mut self, text: &str, open: usize) -> bool {
+        if self.next <= open {
+            let mut is_escaped = false;
+            let closes = text[open..].bytes().position(|byte| {
+                let is_close = byte == b']' && !is_escaped;
+                is_escaped = byte == b'\\' && !is_escaped;
+                is_close
+            });
+            self.next = closes.map_or(text.len(), |at| open + at);
         }
+        text[self.next..].starts_with("]:")
     }
-    false
 }
