@@ -12,7 +12,7 @@ pub const FORMAT: &str = "umbrachat export";
 /// Which version of the format it has.
 pub const VERSION: u32 = 1;
 /// How often something was added to that version.
-pub const MINOR: u32 = 1;
+pub const MINOR: u32 = 2;
 
 /// What the file begins with; the lists follow in the same object.
 #[derive(Serialize)]
@@ -153,6 +153,10 @@ pub struct Message {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     pub written_at: DateTime<Utc>,
+    /// When it was changed last.
+    pub edited_at: Option<DateTime<Utc>>,
+    /// The number of the message that it answers.
+    pub reply_to: Option<Seq>,
     /// None when it could not be decrypted.
     pub body: Option<String>,
 }
@@ -174,6 +178,8 @@ pub struct SealedMessage {
     /// There is nothing to take along.
     pub is_deleted: bool,
     pub created_at: DateTime<Utc>,
+    pub edited_at: Option<DateTime<Utc>>,
+    pub reply_to: Option<Seq>,
 }
 
 /// The right to be a person's only export, until it is given back or has not been renewed for a while.

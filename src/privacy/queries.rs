@@ -188,7 +188,8 @@ pub async fn list_messages_of_room(
                   m.seq AS "seq: Seq", m.id AS "id: MessageId", m.client_id AS "client_id: ClientId",
                   m.author_id AS "author: UserId", a.username AS "author_name!", a.data_key_id AS "author_key!: KeyId",
                   m.version, m.body, (m.deleted_at IS NOT NULL OR a.username = '') AS "is_deleted!",
-                  m.created_at AS "created_at: DateTime<Utc>"
+                  m.created_at AS "created_at: DateTime<Utc>", m.edited_at AS "edited_at: DateTime<Utc>",
+                  m.reply_to AS "reply_to: Seq"
            FROM (
                SELECT * FROM messages WHERE room_id = $1 AND seq > $2 ORDER BY room_id, seq LIMIT $3
            ) m JOIN rooms r ON r.id = m.room_id JOIN authors a ON a.id = m.author_id ORDER BY m.seq"#,
@@ -216,7 +217,8 @@ pub async fn list_messages(
                   m.author_id AS "author: UserId", '' AS "author_name!",
                   (SELECT data_key_id FROM users WHERE id = $1) AS "author_key!: KeyId",
                   m.version, m.body, (m.deleted_at IS NOT NULL OR r.kind = 'deleted') AS "is_deleted!",
-                  m.created_at AS "created_at: DateTime<Utc>"
+                  m.created_at AS "created_at: DateTime<Utc>", m.edited_at AS "edited_at: DateTime<Utc>",
+                  m.reply_to AS "reply_to: Seq"
            FROM (
                SELECT * FROM messages
                WHERE (author_id, client_id, room_id) > ($1, $2, $3) AND (author_id, client_id, room_id) <= ($1, $4, $4)

@@ -11,6 +11,7 @@ use sqlx::PgPool;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
 use crate::nodes::{at, two};
 use crate::own_rooms::{befriend, make_room, open_direct};
@@ -302,7 +303,18 @@ async fn an_export_holds_both_sides_of_direct_chats_and_the_ways_into_rooms(pool
     for n in 0..260 {
         bob.write(&with_bob, &format!("from bob {n}")).await;
     }
-    alice.write(&with_bob, "from alice").await;
+    let sent = [
+        ("body", "from alicee"),
+        ("client_id", &Uuid::new_v4().to_string()),
+        ("reply_to", "3"),
+    ];
+    alice.post(&format!("/chat/room/{with_bob}/messages"), &sent).await;
+    alice
+        .post(
+            &format!("/chat/room/{with_bob}/messages/261"),
+            &[("body", "from alice")],
+        )
+        .await;
     charlie.write(&of_others, "between others").await;
     alice
         .post(&format!("/chat/room/{group}/members"), &[("username", "charlie")])
@@ -326,6 +338,8 @@ async fn an_export_holds_both_sides_of_direct_chats_and_the_ways_into_rooms(pool
     let mine = data["messages"].as_array().unwrap();
     assert_eq!((mine.len(), &mine[0]["body"]), (1, &"from alice".into()));
     assert_eq!(mine[0].get("from"), None);
+    assert_eq!(mine[0]["reply_to"], 3);
+    assert!(mine[0]["edited_at"].is_string() && theirs[0]["edited_at"].is_null());
     let invited = &data["invited"][0];
     assert_eq!(
         (&invited["username"], &invited["room"]),

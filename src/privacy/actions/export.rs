@@ -243,6 +243,8 @@ fn opened(row: SealedMessage, user: UserId, cipher: Option<&MessageCipher>) -> M
         seq: row.seq,
         from: (row.author != user).then_some(row.author_name),
         written_at: row.created_at,
+        edited_at: row.edited_at,
+        reply_to: row.reply_to,
         body,
     }
 }

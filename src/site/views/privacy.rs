@@ -59,9 +59,9 @@ const STORED: [(&str, &str, &str); 16] = [
         "Until they are sent, or 30 days after they could not be.",
     ),
     (
-        "Your messages: the text encrypted; room, author, time and order in the clear",
+        "Your messages: the text encrypted; room, author, time, order, what each answers and when it was changed last in the clear",
         "So that the people in the room can read them, in order.",
-        "The text until you delete your messages or your account, or the room is deleted. That there was a message, by whom and when, stays; after your account is deleted, by nobody.",
+        "The text until you change it, or it is deleted, or your account or the room is. That there was a message, by whom and when, stays; after your account is deleted, by nobody.",
     ),
     (
         "The rooms you are in, and when you joined and left",
