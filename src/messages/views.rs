@@ -35,7 +35,7 @@ pub fn message(message: &MessageView) -> Markup {
             } @else {
                 (linked_names(&message.author))
             }
-            (time(&message.created_at))
+            a.at href={ "?around=" (message.seq) "#m-" (message.seq) } tabindex="-1" { (time(&message.created_at)) }
             @if let Some(body) = &message.body {
                 (text(body, message.quote.as_deref()))
                 @if let Some(at) = &message.edited_at { p.edited { "edited " (time(at)) } }
@@ -169,7 +169,7 @@ pub fn pending(author: &Author) -> Markup {
     html! {
         li class="message pending" data-author=(author.id) data-client="" {
             b.author { (names(author)) }
-            time {}
+            span.at { time {} }
             p.body dir="auto" {}
             div.note {
                 span.reason role="status" {}

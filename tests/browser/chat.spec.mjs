@@ -40,7 +40,7 @@ for (const [look, options] of looks) {
     expect(await bodies(ada)).toEqual(said);
     expect(await bodies(bob)).toEqual(said);
     // Times are the reader's: Berlin is not UTC, in no season.
-    const time = ada.locator("#messages > [id^='m-'] > time").first();
+    const time = ada.locator("#messages > [id^='m-'] > .at time").first();
     const utc = new Date(await time.getAttribute("datetime"));
     const local = utc.toLocaleTimeString("en-GB", { timeZone: "Europe/Berlin", hour: "2-digit", minute: "2-digit" });
     await expect(time).toHaveText(local);
@@ -68,7 +68,7 @@ for (const [look, options] of looks) {
       await expect(reader.locator("#messages > .event").last()).toContainText(`${name} @${username} joined`);
       // The username is there as a whole, and all of it is one line.
       const shown = await item.evaluate((line) => {
-        const [author, user, time] = [".author", ".username", ":scope > time"].map((part) => line.querySelector(part));
+        const [author, user, time] = [".author", ".username", ":scope > .at"].map((part) => line.querySelector(part));
         const [a, u, t] = [author, user, time].map((part) => part.getBoundingClientRect());
         return { whole: user.scrollWidth <= user.clientWidth, lines: Math.round(a.height / 22), apart: u.right <= t.left, seen: t.right <= innerWidth };
       });

@@ -25,7 +25,9 @@ async function inert(page) {
   const found = await page.evaluate(() =>
     [...document.querySelectorAll("#messages *, #announcer *")]
       .filter((one) => ["SCRIPT", "IMG", "IFRAME", "A", "FORM", "TEMPLATE", "SECTION", "TITLE"].includes(one.tagName)
-        && !one.closest("#older") && !one.matches("a.author[href^='/@']")
+        && !one.closest("#older") && !one.matches("a.author[href^='/@'], a.at[href^='?around=']")
+        // An address that is safe to follow.
+        && !one.matches(".body > a[href^='https://'][target=_blank][rel='noopener noreferrer nofollow ugc']")
         || [...one.attributes].some(({ name }) => /^(on|x-|@|:|hx-|data-hx-)/.test(name) && one.id !== "older"))
       .map((one) => one.outerHTML),
   );

@@ -135,6 +135,36 @@ test("a message that is refused is not lost, and not sent by itself", async ({ v
   expect(await bodies(page)).toEqual([TEXT, "Once more", "As whom?", "Back again"]);
 });
 
+test("without script one answers, changes and deletes a message, too", async ({ visitor, newRoom }) => {
+  const room = await newRoom("plain");
+  const page = await visitor({ javaScriptEnabled: false });
+  await signUpByForm(page, { username: unique("ada"), first_name: "Ada" });
+  await post(page.context(), "/chat/", `/chat/room/${room}/join`, {});
+  await page.goto(`/chat/room/${room}`);
+  await text(page).fill("the mooon");
+  await send(page);
+  const open = async () => {
+    await page.goto(`/chat/room/${room}`);
+    await page.locator("#m-1 .at").click({ force: true });
+    await expect(page).toHaveURL(/around=1#m-1$/);
+  };
+  await open();
+  await page.getByRole("link", { name: "Edit" }).click();
+  await page.locator("#editor-body").fill("the moon");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.locator("#m-1 .body")).toHaveText("the moon");
+  await open();
+  await page.getByRole("link", { name: "Reply" }).click();
+  await text(page).fill("which one?");
+  await send(page);
+  await expect(page.locator("#m-2 .quote")).toContainText("the moon");
+  await open();
+  await page.getByRole("link", { name: "Delete" }).click();
+  await page.getByRole("button", { name: "Delete" }).click();
+  await expect(page.locator("#m-1 .lost")).toHaveText("Message deleted");
+  await expect(page.locator("#m-2 .quote")).toContainText("Message deleted");
+});
+
 for (const [look, options] of Object.entries({
   "night, desk": { colorScheme: "dark" },
   "dawn, desk": { colorScheme: "light" },

@@ -14,7 +14,7 @@ use crate::ids::Seq;
 use crate::messages::editing::{self, Text};
 use crate::messages::history;
 use crate::messages::model::{Body, MessageView, Quote};
-use crate::messages::views::{self, Draft, Edit, Possible, answered, delete_question, editor};
+use crate::messages::views::{self, Draft, Edit, answered, delete_question, editor};
 use crate::rooms::actions::enter;
 use crate::rooms::model::{Membership, RoomAddress, path};
 use crate::web::htmx::changed;
@@ -46,14 +46,9 @@ pub async fn menu(
 ) -> Result<Response> {
     let (membership, message) = find(&app, &user, &slug, seq).await?;
     if !ctx.htmx {
-        return Ok(see_other(&place(&membership, seq)));
+        return Ok(see_other(&rooms::marked(&membership.room, Seq(seq))));
     }
-    let author = message.author.id;
-    let possible = Possible {
-        edit: message.body.is_some() && membership.may_edit(author),
-        reply: !message.is_deleted && membership.may_write,
-        delete: !message.is_deleted && membership.may_delete(author, user.viewer.is_admin),
-    };
+    let possible = rooms::possible(&membership, &user, &message);
     Ok(views::menu(&ctx, &membership.room.slug, message.seq, possible).into_response())
 }
 

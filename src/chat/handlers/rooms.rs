@@ -13,8 +13,8 @@ use crate::chat::{Open, Shell, views};
 use crate::error::FieldErrors;
 use crate::ids::{RoomId, Seq, UserId};
 use crate::messages::history;
-use crate::messages::model::{Cursor, History, Item};
-use crate::messages::views::{Draft, UnreadLine};
+use crate::messages::model::{Cursor, History, Item, MessageView};
+use crate::messages::views::{Draft, Possible, UnreadLine};
 use crate::rooms::actions::{self, enter};
 use crate::rooms::model::{Kind, Level, Membership, Room, RoomAddress, path};
 use crate::rooms::queries;
@@ -54,7 +54,10 @@ pub async fn show(
         Ok(Membership { room, .. }) if let Some(date) = page.date => {
             return Ok(see_other(&format!("{}/messages?date={date}", path(&room.slug))));
         }
-        Ok(membership) => draw(&app, &ctx, &user, &membership, page.end(), Draft::default()).await,
+        Ok(membership) => {
+            let (end, marked) = (page.end(), page.around.map(Seq));
+            draw_at(&app, &ctx, &user, &membership, (end, marked), Draft::default()).await
+        }
         Err(Error::NotFound) => {
             let room = queries::find_public_room(&app.db, &fold(&slug)).await?;
             let room = room.filter(|room| room.archived_at.is_none()).ok_or(Error::NotFound)?;
@@ -95,6 +98,18 @@ pub(super) async fn draw(
     end: Option<Cursor>,
     draft: Draft<'_>,
 ) -> Result<Markup> {
+    draw_at(app, ctx, user, membership, (end, None), draft).await
+}
+
+/// The same, with what the viewer can do with that message, for pages without script.
+async fn draw_at(
+    app: &App,
+    ctx: &Ctx,
+    user: &CurrentUser,
+    membership: &Membership,
+    (end, marked): (Option<Cursor>, Option<Seq>),
+    draft: Draft<'_>,
+) -> Result<Markup> {
     let shell = Shell::load(app, ctx, user, Open::Room(membership.room.id)).await?;
     let history = history::page(app, membership, end).await?;
     let room = membership.room.id;
@@ -118,8 +133,15 @@ pub(super) async fn draw(
         Some(partner) => queries::find_last_seen(&app.db, user.id, partner.id).await?.flatten(),
         None => None,
     };
+    let marked = history.items.iter().find_map(|one| match one {
+        Item::Message(message) if Some(message.seq) == marked => {
+            Some((message.seq, possible(membership, user, message)))
+        }
+        _ => None,
+    });
     let shown = Shown {
         history,
+        marked,
         // Whoever looks back has not come to read on.
         unread: end.is_none().then_some(line),
         read,
@@ -128,6 +150,16 @@ pub(super) async fn draw(
         last_seen,
     };
     Ok(views::room(&shell, membership, &shown, draft))
+}
+
+/// What the viewer can do with that message.
+pub(super) fn possible(membership: &Membership, user: &CurrentUser, message: &MessageView) -> Possible {
+    let author = message.author.id;
+    Possible {
+        reply: !message.is_deleted && membership.may_write,
+        edit: message.body.is_some() && membership.may_edit(author),
+        delete: !message.is_deleted && membership.may_delete(author, user.viewer.is_admin),
+    }
 }
 
 /// Who has read the messages of the viewer, of whom that one is the newest on the page.

@@ -9,7 +9,7 @@ use crate::accounts::model::Author;
 use crate::chat::Shell;
 use crate::ids::Seq;
 use crate::messages::model::History;
-use crate::messages::views::{Draft, UnreadLine, composer, history, menu_opener, pending};
+use crate::messages::views::{Draft, Possible, UnreadLine, composer, history, menu, menu_opener, pending};
 use crate::rooms::model::{Kind, Level, Membership, Room, path};
 use crate::rooms::views::folded;
 use crate::web::components::{avatar, back_to_chats, csrf_field, empty_state, presence, profile_path};
@@ -21,6 +21,8 @@ use crate::web::{Ctx, Viewer, layout};
 pub struct Shown {
     /// A page of messages.
     pub history: History,
+    /// The message that is marked, and what the reader can do with it.
+    pub marked: Option<(Seq, Possible)>,
     /// Where what the reader has not read begins.
     pub unread: Option<UnreadLine>,
     /// The last message that the reader has read.
@@ -72,6 +74,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
                         }
                     }
                     @if let Some(UnreadLine { count: 1.., .. }) = shown.unread { (mark_read(ctx, room)) }
+                    @if let Some((seq, possible)) = shown.marked { (without_script(ctx, room, seq, possible)) }
                     div #announcer .visually-hidden aria-live="polite" {}
                     @if is_open { (typing_row()) }
                     button #to-newest .new-messages type="button" hidden { (icon("arrow-down")) span.label { "New messages" } }
@@ -113,6 +116,15 @@ fn typing_row() -> Markup {
                 }
             }
             p class="min-w-0 truncate" {}
+        }
+    }
+}
+
+/// Without script the menu of a message does not open beside it.
+fn without_script(ctx: &Ctx, room: &Room, seq: Seq, possible: Possible) -> Markup {
+    html! {
+        noscript {
+            div class="menu static mx-auto mb-2 flex flex-wrap" role="group" aria-label="The marked message" { (menu(ctx, &room.slug, seq, possible)) }
         }
     }
 }
