@@ -21,6 +21,8 @@ const scroll = (page, step = 400) =>
     const list = document.querySelector("#messages");
     const until = Date.now() + 60_000;
     while (Date.now() < until) {
+      // Looked at before what is seen: the last page may come at any moment.
+      const isWhole = !document.querySelector(step > 0 ? "#older" : "#newer");
       most = Math.max(most, list.children.length);
       for (const one of list.querySelectorAll("[id^='m-']")) seen.set(Number(one.dataset.seq), one.querySelector(".body").textContent);
       const item = inView().querySelector(".body");
@@ -32,7 +34,7 @@ const scroll = (page, step = 400) =>
       await frame();
       if (item.isConnected) worst = Math.max(worst, Math.abs(item.getBoundingClientRect().top - expected));
       if (scroller.scrollTop === from) {
-        if (!document.querySelector(step > 0 ? "#older" : "#newer")) {
+        if (isWhole) {
           const texts = [...seen].sort(([one], [other]) => one - other).map(([, text]) => text);
           return { worst, most, texts };
         }
