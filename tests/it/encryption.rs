@@ -295,7 +295,7 @@ async fn redis_carries_ids_and_numbers_only(pool: PgPool) {
         }
         heard
     };
-    let heard = tokio::time::timeout(std::time::Duration::from_secs(10), heard)
+    let heard = tokio::time::timeout(crate::support::PATIENCE, heard)
         .await
         .expect("doorbells are heard");
     assert!(heard.contains("umbrachat:throttle:"), "the log-in is counted");

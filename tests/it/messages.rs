@@ -1,7 +1,5 @@
 //! Sending, reading and keeping messages.
 
-use std::time::Duration;
-
 use regex::Regex;
 use reqwest::StatusCode;
 use sqlx::PgPool;
@@ -77,15 +75,7 @@ async fn the_online_count_follows_people_not_sockets(pool: PgPool) {
     drop(at_bob);
     // Five seconds of grace, in which a reload does not show.
     at_alice.hears_nothing_of("1 online").await;
-    let frame = tokio::time::timeout(Duration::from_secs(10), async {
-        loop {
-            let frame = at_alice.next_within(Duration::from_secs(10)).await.unwrap();
-            if frame.contains("1 online") {
-                return frame;
-            }
-        }
-    });
-    assert!(frame.await.is_ok());
+    at_alice.until("1 online").await;
 }
 
 #[sqlx::test]

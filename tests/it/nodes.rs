@@ -47,7 +47,7 @@ pub async fn up(node: &Server) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), up)
+    tokio::time::timeout(crate::support::PATIENCE, up)
         .await
         .expect("the bus is up");
 }
@@ -179,22 +179,14 @@ async fn whoever_left_meanwhile_hears_nothing_later_of_what_a_node_missed(pool: 
     let (bob, carol) = (at(bob, &second), at(carol, &second));
     for round in 1..=3 {
         let (mut at_bob, mut at_carol) = (bob.socket("General").await, carol.socket("General").await);
-        let mut until = async |wanted: &str| {
-            while !at_carol
-                .next_within(Duration::from_secs(8))
-                .await
-                .expect("a frame")
-                .contains(wanted)
-            {}
-        };
         alice.write("General", &format!("begin {round}")).await;
         // Right after a look, so that all of what follows is found by the next one.
-        until(&format!("begin {round}")).await;
+        at_carol.until(&format!("begin {round}")).await;
         alice.write("General", &format!("for both {round}")).await;
         let there = at(bob.clone(), &first);
         there.post("/chat/room/General/leave", &[]).await;
         alice.write("General", &format!("for carol {round}")).await;
-        until(&format!("for carol {round}")).await;
+        at_carol.until(&format!("for carol {round}")).await;
         let (code, frames) = at_bob.closed().await;
         assert_eq!(code, 4403);
         assert!(!frames.concat().contains("for carol"), "{frames:?}");
@@ -257,18 +249,8 @@ async fn without_redis_changes_still_arrive(pool: PgPool) {
     let (mut at_alice, mut at_bob) = (alice.socket("General").await, bob.socket("General").await);
     at_alice.say("slowly").await;
     at_alice.until("slowly").await;
-    let frame = tokio::time::timeout(Duration::from_secs(8), async {
-        loop {
-            let frame = at_bob.next_within(Duration::from_secs(8)).await.expect("a frame comes");
-            if frame.contains("slowly") {
-                return frame;
-            }
-        }
-    });
-    assert_eq!(
-        numbers(&frame.await.expect("the look of every five seconds finds it")),
-        [1]
-    );
+    // The look of every five seconds finds it.
+    assert_eq!(numbers(&at_bob.until("slowly").await), [1]);
 }
 
 #[sqlx::test]

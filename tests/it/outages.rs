@@ -119,7 +119,7 @@ async fn while_the_database_is_away_pages_say_so_and_sockets_stay(_: PgPoolOptio
     assert_eq!(ready.0, StatusCode::SERVICE_UNAVAILABLE);
     assert!(ready.1 < Duration::from_secs(5), "{:?}", ready.1);
     // Not confirmed is not lost: the page keeps it and sends it again.
-    let refusal = refusal(&mut at_alice).await;
+    let refusal = at_alice.refusal().await;
     assert_eq!(refusal["code"], "unavailable");
     assert_eq!(refusal["client_id"], id);
     assert!(refusal["retry_after"].as_f64().unwrap() > 0.0);
@@ -150,7 +150,7 @@ async fn while_the_database_is_frozen_pages_say_so_and_what_was_written_is_not_l
     let page = timed(alice.get("/chat/room/General")).await;
     assert_eq!(page.0, StatusCode::SERVICE_UNAVAILABLE);
     assert!(page.1 < Duration::from_secs(5), "{:?}", page.1);
-    let refusal = refusal(&mut at_alice).await;
+    let refusal = at_alice.refusal().await;
     assert_eq!(refusal["code"], "unavailable");
     assert_eq!(refusal["client_id"], id);
 
@@ -164,7 +164,7 @@ async fn while_the_database_is_frozen_pages_say_so_and_what_was_written_is_not_l
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), up)
+    tokio::time::timeout(crate::support::PATIENCE, up)
         .await
         .expect("pages come back");
 }
@@ -201,7 +201,7 @@ async fn a_database_that_vanished_without_a_word_is_missed_no_longer_than_it_is_
         assert!(time < Duration::from_secs(6), "{time:?}");
     }
     let id = at_alice.say("into nothing").await;
-    assert_eq!(refusal(&mut at_alice).await["code"], "unavailable");
+    assert_eq!(at_alice.refusal().await["code"], "unavailable");
     // Ended on a node that reaches the database all the time.
     sqlx::query("WITH ended AS (UPDATE user_sessions SET ended_at = now() WHERE user_id = (SELECT id FROM users WHERE
                  username = 'bob') RETURNING id) INSERT INTO revocations (kind, subject) SELECT 'session', id FROM ended")
@@ -215,20 +215,7 @@ async fn a_database_that_vanished_without_a_word_is_missed_no_longer_than_it_is_
     assert_eq!(code, 4401);
     assert!(back.elapsed() < Duration::from_secs(2), "{:?}", back.elapsed());
     at_alice.say_as("into nothing", &id).await;
-    let echo = async {
-        loop {
-            let frame = at_alice.next_within(Duration::from_secs(15)).await.expect("a frame");
-            if frame.contains("into nothing") {
-                return numbers(&frame);
-            }
-        }
-    };
-    assert_eq!(
-        tokio::time::timeout(Duration::from_secs(15), echo)
-            .await
-            .expect("the echo"),
-        [1]
-    );
+    assert_eq!(numbers(&at_alice.until("into nothing").await), [1]);
     let (status, time) = timed(alice.get("/chat/room/General")).await;
     assert_eq!(status, StatusCode::OK, "after {time:?}");
     assert!(back.elapsed() < Duration::from_secs(15), "{:?}", back.elapsed());
@@ -257,7 +244,7 @@ async fn all_who_wait_for_a_frozen_database_are_answered_together(_: PgPoolOptio
         tokio::spawn(async move {
             let mut times = Vec::new();
             for _ in 0..MESSAGES {
-                assert_eq!(refusal(&mut socket).await["code"], "unavailable");
+                assert_eq!(socket.refusal().await["code"], "unavailable");
                 times.push(Instant::now());
             }
             times
@@ -323,24 +310,6 @@ async fn a_locked_room_does_not_hold_up_the_others(_: PgPoolOptions, options: Pg
         html.push_str(&at_alice.next().await);
     }
     assert!(html.find(">one<") < html.find(">two<"));
-}
-
-/// The next refusal, which may take as long as the writer keeps what it holds.
-async fn refusal(socket: &mut Socket) -> serde_json::Value {
-    let waiting = async {
-        loop {
-            let frame = socket
-                .next_within(Duration::from_secs(15))
-                .await
-                .expect("an answer comes");
-            if frame.contains("\"error\"") {
-                return serde_json::from_str::<serde_json::Value>(&frame).unwrap()["error"].take();
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(15), waiting)
-        .await
-        .expect("in time")
 }
 
 async fn timed(request: impl Future<Output = reqwest::Response>) -> (StatusCode, Duration) {

@@ -217,7 +217,7 @@ async fn one_file_at_a_time_is_read_and_of_people_with_an_account_only(pool: PgP
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), second)
+    tokio::time::timeout(crate::support::PATIENCE, second)
         .await
         .expect("the second is refused");
     drop(unfinished);
@@ -226,7 +226,7 @@ async fn one_file_at_a_time_is_read_and_of_people_with_an_account_only(pool: PgP
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), again)
+    tokio::time::timeout(crate::support::PATIENCE, again)
         .await
         .expect("the turn is given back");
 }

@@ -1,8 +1,6 @@
 //! What a socket is subscribed to: its room by its id, as far as its person's membership goes, and what concerns its
 //! person wherever they are.
 
-use std::time::Duration;
-
 use reqwest::StatusCode;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -247,12 +245,7 @@ async fn whoever_left_and_came_back_hears_nothing_from_between(pool: PgPool) {
     bob.join("General").await;
     begin_now(&pool, "General", "bob").await;
 
-    while !at_carol
-        .next_within(Duration::from_secs(8))
-        .await
-        .expect("a frame")
-        .contains("from between")
-    {}
+    at_carol.until("from between").await;
     let (code, frames) = at_bob.closed().await;
     assert_eq!(code, 1013, "the page comes back, and begins anew");
     assert!(!frames.concat().contains("from between"), "{frames:?}");
@@ -260,7 +253,7 @@ async fn whoever_left_and_came_back_hears_nothing_from_between(pool: PgPool) {
     alice.write("General", "from later").await;
     let mut heard = String::new();
     while !heard.contains("from later") {
-        heard.push_str(&back.next_within(Duration::from_secs(8)).await.expect("a frame"));
+        heard.push_str(&back.next().await);
     }
     assert!(!heard.contains("from between"), "{heard}");
 }
@@ -376,19 +369,5 @@ async fn a_change_of_the_list_that_nobody_published_comes_all_the_same(pool: PgP
     let second = spawn_with(pool, with_keys_of(&first)).await;
     let mut inbox = nodes::at(alice, &second).inbox("").await;
     admin.make_room("New").await;
-    let told = async {
-        loop {
-            if inbox
-                .next_within(Duration::from_secs(8))
-                .await
-                .expect("a frame")
-                .contains("/chat/room/New")
-            {
-                return;
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), told)
-        .await
-        .expect("within two checks");
+    inbox.until("/chat/room/New").await;
 }

@@ -25,7 +25,7 @@ use uuid::Uuid;
 /// The password of everybody in the tests.
 pub const PASSWORD: &str = "seven quiet moons over the bay";
 /// How long something that must happen may take.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How long nothing may happen for it to count as not happening.
 pub const QUIET: Duration = Duration::from_millis(400);
 

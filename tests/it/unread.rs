@@ -63,7 +63,7 @@ async fn until_count(socket: &mut Socket, count: i64) {
             }
         }
     };
-    timeout(Duration::from_secs(10), said)
+    timeout(crate::support::PATIENCE, said)
         .await
         .unwrap_or_else(|_| panic!("nobody says {count}"));
 }
