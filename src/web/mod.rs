@@ -12,6 +12,7 @@ pub mod form_data;
 pub mod forwarded;
 pub mod headers;
 pub mod htmx;
+pub mod html;
 pub mod icons;
 pub mod layout;
 pub mod limits;

@@ -10,7 +10,7 @@
 /// What is between fences (```` ``` ````) is left alone.
 pub(super) fn prepare(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
-    let mut fence: Option<(char, usize)> = None;
+    let mut fence: Option<Fence> = None;
     let mut before = Line::Blank;
     let mut at = 0;
     let mut closings = Closings::default();
@@ -19,16 +19,18 @@ pub(super) fn prepare(text: &str) -> String {
         at += line.len();
         let content = line.trim_start_matches([' ', '\t']);
         let indent = line.len() - content.len();
-        if let Some((sign, length)) = fence {
-            let closing = content.trim_end();
-            if closing.len() >= length && closing.chars().all(|c| c == sign) {
-                fence = None;
+        // A quote ends with what is in it.
+        let fenced = fence
+            .take()
+            .filter(|fence| !fence.is_quoted || content.starts_with('>'));
+        if let Some(open) = fenced {
+            if !open.is_closed_by(content) {
+                fence = Some(open);
             }
             out.push_str(line);
             before = Line::Other;
             continue;
         }
-        fence = opens_fence(content);
         let kind = Line::of(content);
         let goes_on = match before {
             Line::Quote => kind == Line::Quote,
@@ -40,6 +42,7 @@ pub(super) fn prepare(text: &str) -> String {
         }
         let markers = markers(content);
         let inner = &content[markers..];
+        fence = Fence::opened_by(inner, kind == Line::Quote);
         out.push_str(&line[..indent + markers]);
         let is_number = kind == Line::Ordered && before != Line::Ordered && !begins_with_one(content);
         if fence.is_none() && markers == 0 && is_number {
@@ -130,12 +133,31 @@ fn begins_with_one(content: &str) -> bool {
         && !content.trim_start_matches('0')[1..].starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// The sign and length of a fence that begins here.
-fn opens_fence(content: &str) -> Option<(char, usize)> {
-    let sign = content.chars().next().filter(|c| matches!(c, '`' | '~'))?;
-    let length = content.chars().take_while(|c| *c == sign).count();
-    let info = &content[length..];
-    (length >= 3 && !(sign == '`' && info.contains('`'))).then_some((sign, length))
+/// What a block of code stands between.
+struct Fence {
+    sign: char,
+    length: usize,
+    is_quoted: bool,
+}
+
+impl Fence {
+    /// The fence that begins with this text.
+    fn opened_by(content: &str, is_quoted: bool) -> Option<Self> {
+        let sign = content.chars().next().filter(|c| matches!(c, '`' | '~'))?;
+        let length = content.chars().take_while(|c| *c == sign).count();
+        let info = &content[length..];
+        let opens = length >= 3 && !(sign == '`' && info.contains('`'));
+        opens.then_some(Self {
+            sign,
+            length,
+            is_quoted,
+        })
+    }
+
+    fn is_closed_by(&self, content: &str) -> bool {
+        let line = content.trim_start_matches(['>', ' ']).trim_end();
+        line.len() >= self.length && line.chars().all(|c| c == self.sign)
+    }
 }
 
 /// `# …`, by which a heading begins.

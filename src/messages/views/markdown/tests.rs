@@ -100,6 +100,18 @@ fn what_follows_a_quote_or_a_list_stands_by_itself() {
     assert_eq!(html("- a\n  b"), "<ul><li>a\nb</li></ul>");
     assert_eq!(html("1. a\n2. b\nc"), "<ol><li>a</li><li>b</li></ol><p>c</p>");
     assert_eq!(html("```\n> a\nb\n# c\n```"), html("```\n> a\nb\n# c\n```"));
+    for (text, code) in [
+        ("> ```\n> # c\n> ```", "# c\n"),
+        ("- ```\n  # c\n  ```", "# c\n"),
+        ("> ```\n> # c\n# d", "# c\n"),
+    ] {
+        assert!(
+            html(text).contains(&format!("<code>{code}</code>")),
+            "{text}: {}",
+            html(text)
+        );
+    }
+    assert_eq!(read("> ```\n> # c\n# d").trim_end(), "# c\n# d");
     assert!(html("```\n# c\n[x]: y\n```").contains("<code># c\n[x]: y\n</code>"));
 }
 
