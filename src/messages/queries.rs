@@ -1,14 +1,17 @@
-//! The SQL of messages.
+//! The SQL of messages: reading them here, storing them in `storing`, changing them in `changing`.
+
+mod changing;
+mod storing;
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgExecutor};
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
-use super::erasing::Written;
-use super::model::{NewMessage, Outcome, Stored};
-use crate::accounts::model::Author;
 use crate::ids::{Change, ClientId, KeyId, MessageId, RoomId, Seq, UserId};
 use crate::rooms::model::Span;
+
+pub use changing::*;
+pub use storing::*;
 
 /// A stored message with what is needed to open and draw it: its author, and what stood before it.
 #[derive(Debug)]
@@ -128,186 +131,6 @@ pub async fn list_changed(
         previous == Previous::LookedUp
     )
     .fetch_all(db)
-    .await
-}
-
-/// What a batch does about rooms that somebody else holds locked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LockedRooms {
-    /// Waits for them: usually another node's writer, for milliseconds.
-    Wait,
-    /// Leaves their messages for later, so that one locked room does not hold up the others.
-    Skip,
-}
-
-/// Stores a batch of messages, each with a client id of its own, in one transaction, and returns the outcomes in their
-/// order; see `store_messages` in `migrations/0035_replies.sql`.
-pub async fn store_messages(
-    connection: &mut PgConnection,
-    messages: &[&NewMessage],
-    locked: LockedRooms,
-) -> sqlx::Result<Vec<Outcome>> {
-    let rooms: Vec<_> = messages.iter().map(|message| message.room.0).collect();
-    let ids: Vec<_> = messages.iter().map(|message| message.id.0).collect();
-    let authors: Vec<_> = messages.iter().map(|message| message.author.0).collect();
-    let keys: Vec<_> = messages.iter().map(|message| message.author_key.0).collect();
-    let clients: Vec<_> = messages.iter().map(|message| message.client_id.0).collect();
-    let bodies: Vec<_> = messages.iter().map(|message| message.sealed.as_str()).collect();
-    let replies: Vec<_> = messages
-        .iter()
-        .map(|message| message.reply_to.map(|seq| seq.0))
-        .collect();
-    let times: Vec<_> = messages.iter().map(|message| message.created_at).collect();
-    let rows = sqlx::query!(
-        r#"SELECT seq, change, duplicate AS "duplicate!", locked AS "locked!",
-                  unknown_reply AS "unknown_reply!", username, name, picture
-           FROM store_messages($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
-        &rooms,
-        &ids,
-        &authors,
-        &keys,
-        &clients,
-        &bodies as &[&str],
-        &replies as &[Option<i64>],
-        &times as &[DateTime<Utc>],
-        locked == LockedRooms::Wait
-    )
-    // The rows come before the commit; this reads on until the server says that it is done.
-    .fetch_all(connection)
-    .await?;
-    let outcomes = rows.into_iter().zip(messages).map(|(row, message)| {
-        let place = row.seq.zip(row.change);
-        match place.zip(row.username.zip(row.name)) {
-            Some(((seq, change), (username, name))) => Outcome::Stored(
-                Stored {
-                    seq: Seq(seq),
-                    change: Change(change),
-                    is_duplicate: row.duplicate,
-                },
-                Author {
-                    id: message.author,
-                    username,
-                    name,
-                    picture: row.picture,
-                },
-            ),
-            None if row.locked => Outcome::Locked,
-            None if row.unknown_reply => Outcome::UnknownReply,
-            None => Outcome::NotAMember,
-        }
-    });
-    Ok(outcomes.collect())
-}
-
-/// A message that may have to be deleted.
-pub struct ToErase {
-    /// Where.
-    pub room: RoomId,
-    /// Its number.
-    pub seq: Seq,
-    /// The sender's id for it.
-    pub client_id: ClientId,
-    /// Whether it is one of those, and is not deleted already.
-    pub is_due: bool,
-}
-
-/// What the person wrote after that message, by the sender's id and in full, as for an export (`privacy::queries`).
-pub async fn list_to_erase(
-    db: impl PgExecutor<'_>,
-    written: Written,
-    (client_id, room): (ClientId, RoomId),
-    limit: i64,
-) -> sqlx::Result<Vec<ToErase>> {
-    sqlx::query_as!(
-        ToErase,
-        r#"SELECT room_id AS "room: RoomId", seq AS "seq: Seq", client_id AS "client_id: ClientId",
-                  (deleted_at IS NULL AND ($6::uuid IS NULL OR room_id = $6)
-                   AND ($7::timestamptz IS NULL OR created_at <= $7)) AS "is_due!"
-           FROM messages
-           WHERE (author_id, client_id, room_id) > ($1, $2, $3) AND (author_id, client_id, room_id) <= ($1, $4, $4)
-           ORDER BY author_id, client_id, room_id LIMIT $5"#,
-        written.author.0,
-        client_id.0,
-        room.0,
-        Uuid::max(),
-        limit,
-        written.room.map(|room| room.0),
-        written.until as Option<DateTime<Utc>>
-    )
-    .fetch_all(db)
-    .await
-}
-
-/// Takes the texts of these messages out of a room that is locked, each with a change of its own; the last of them. See
-/// `delete_messages` in `migrations/0026_erasure.sql`.
-pub async fn update_deleted(
-    connection: &mut PgConnection,
-    room: RoomId,
-    seqs: &[Seq],
-    at: DateTime<Utc>,
-) -> sqlx::Result<Change> {
-    let seqs: Vec<_> = seqs.iter().map(|seq| seq.0).collect();
-    sqlx::query_scalar!(
-        r#"SELECT delete_messages($1, $2, $3) AS "change!: Change""#,
-        room.0,
-        &seqs,
-        at as _
-    )
-    .fetch_one(connection)
-    .await
-}
-
-/// What is to be changed of a message.
-pub struct Standing {
-    /// Its id, which is sealed with the body.
-    pub id: MessageId,
-    /// Who wrote it.
-    pub author: UserId,
-    /// The author's data key.
-    pub author_key: KeyId,
-    /// Its version, which is sealed with the body.
-    pub version: i32,
-    /// The sealed body; None when it was deleted.
-    pub body: Option<String>,
-}
-
-/// The message of that number.
-pub async fn find_standing(db: impl PgExecutor<'_>, room: RoomId, seq: Seq) -> sqlx::Result<Option<Standing>> {
-    sqlx::query_as!(
-        Standing,
-        r#"SELECT id AS "id: MessageId", author_id AS "author: UserId", version, body,
-                  (SELECT data_key_id FROM users WHERE users.id = author_id) AS "author_key!: KeyId"
-           FROM messages WHERE room_id = $1 AND seq = $2"#,
-        room.0,
-        seq.0
-    )
-    .fetch_optional(db)
-    .await
-}
-
-/// Stores a new text, sealed for the version after that one, of a message in a room that is locked: a change of the room.
-/// None when the author's data key is gone.
-pub async fn update_body(
-    connection: &mut PgConnection,
-    (room, seq): (RoomId, Seq),
-    standing: &Standing,
-    sealed: &str,
-    at: DateTime<Utc>,
-) -> sqlx::Result<Option<Change>> {
-    sqlx::query_scalar!(
-        r#"WITH taken AS (
-               UPDATE rooms SET last_change = last_change + 1
-               WHERE id = $1 AND (SELECT true FROM data_keys WHERE id = $3) RETURNING last_change
-           )
-           UPDATE messages SET body = $4, version = version + 1, edited_at = $5, change = taken.last_change
-           FROM taken WHERE room_id = $1 AND seq = $2 RETURNING change AS "change: Change""#,
-        room.0,
-        seq.0,
-        standing.author_key.0,
-        sealed,
-        at as _
-    )
-    .fetch_optional(connection)
     .await
 }
 
