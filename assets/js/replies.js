@@ -42,9 +42,9 @@ function follow(event) {
   const quote = event.target.closest(".quote");
   if (!quote) return;
   const { quoted } = quote.dataset;
-  if (document.getElementById(`m-${quoted}`)) return;
   event.preventDefault();
-  window.location.assign(`${roomPath()}/m/${quoted}`);
+  if (document.getElementById(`m-${quoted}`)) window.location.hash = `m-${quoted}`;
+  else window.location.assign(`${roomPath()}/m/${quoted}`);
 }
 
 export function start() {

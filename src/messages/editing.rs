@@ -2,7 +2,7 @@
 //! others wrote there. Decided under the room's lock, so that the later of two changes sees the earlier one. What was
 //! before is not kept.
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, Transaction};
 
 use super::erasing::erase_locked;
 use super::model::Body;
@@ -37,10 +37,7 @@ pub async fn edit(
     version: Option<i32>,
     body: &Body,
 ) -> Result<Result<(), Text>> {
-    let check = app.throttle.check_message(membership.user);
-    check.map_err(|retry_after| Error::TooMany { retry_after })?;
-    let mut tx = app.db.begin().await?;
-    let membership = lock(&mut tx, membership).await?;
+    let (mut tx, membership) = begin(app, membership).await?;
     let (text, standing, cipher) = open(app, &mut tx, &membership, seq).await?;
     if text.body == body.as_str() {
         return Ok(Ok(()));
@@ -61,10 +58,7 @@ pub async fn edit(
 
 /// Deletes a message; one that is deleted already stays so.
 pub async fn delete(app: &App, membership: &Membership, seq: Seq, is_admin: bool) -> Result<()> {
-    let check = app.throttle.check_message(membership.user);
-    check.map_err(|retry_after| Error::TooMany { retry_after })?;
-    let mut tx = app.db.begin().await?;
-    let membership = lock(&mut tx, membership).await?;
+    let (mut tx, membership) = begin(app, membership).await?;
     let standing = find(&mut tx, &membership, seq).await?;
     if !membership.may_delete(standing.author, is_admin) {
         return Err(Error::NotFound);
@@ -75,12 +69,15 @@ pub async fn delete(app: &App, membership: &Membership, seq: Seq, is_admin: bool
     erase_locked(app, tx, membership.room.id, &[seq]).await
 }
 
-/// Locks the room, and reads the membership anew: it may have ended, or become another, meanwhile.
-async fn lock(tx: &mut PgConnection, membership: &Membership) -> Result<Membership> {
-    let id = membership.room.id;
-    rooms::queries::lock_room(&mut *tx, id).await?.ok_or(Error::NotFound)?;
-    let found = rooms::queries::find_membership(tx, membership.user, RoomAddress::Id(id)).await?;
-    found.ok_or(Error::NotFound)
+/// Begins a change, which counts as a message: locks the room, and reads the membership anew, which may have ended, or become
+/// another, meanwhile.
+async fn begin(app: &App, membership: &Membership) -> Result<(Transaction<'static, Postgres>, Membership)> {
+    let check = app.throttle.check_message(membership.user);
+    check.map_err(|retry_after| Error::TooMany { retry_after })?;
+    let (mut tx, id) = (app.db.begin().await?, membership.room.id);
+    rooms::queries::lock_room(&mut tx, id).await?.ok_or(Error::NotFound)?;
+    let found = rooms::queries::find_membership(&mut *tx, membership.user, RoomAddress::Id(id)).await?;
+    Ok((tx, found.ok_or(Error::NotFound)?))
 }
 
 /// The message, if the member may see it.

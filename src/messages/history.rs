@@ -23,7 +23,7 @@ const PAGE_EVENTS: i64 = 200;
 pub async fn page(app: &App, membership: &Membership, end: Option<Cursor>) -> Result<History> {
     let Membership { room, begins, .. } = membership;
     let newest = Seq(room.last_seq.0 + 1);
-    let before = end.map_or(newest, |cursor| cursor.before.min(newest));
+    let before = end.map_or(newest, |cursor| cursor.before.clamp(Seq(begins.seq.0 + 1), newest));
     // What stands between two messages is found by the first one's number.
     let events_end = match end.and_then(|cursor| cursor.event) {
         Some(event) => (Seq(before.0 - 1), event),
@@ -89,8 +89,9 @@ pub async fn page_after(app: &App, membership: &Membership, after: Seq) -> Resul
 pub async fn find(app: &App, db: &mut PgConnection, membership: &Membership, seq: Seq) -> Result<MessageView> {
     let Membership { room, begins, .. } = membership;
     // The one before it decides how it is drawn.
-    let after = Seq(seq.0 - 2).max(begins.seq);
-    let rows = queries::list_before(&mut *db, room.id, after, Seq(seq.0 + 1), 1).await?;
+    let after = Seq(seq.0.saturating_sub(2)).max(begins.seq);
+    let before = Seq(seq.0.saturating_add(1));
+    let rows = queries::list_before(&mut *db, room.id, after, before, 1).await?;
     let found = open(app, db, &Readers::of(membership), rows).await?.pop();
     found.filter(|message| message.seq == seq).ok_or(Error::NotFound)
 }

@@ -65,7 +65,7 @@ fn text(body: &str, quote: Option<&Quote>) -> Markup {
 fn quoting(quote: &Quote) -> Markup {
     let author = quote.shown.as_ref().map(|quoted| quoted.author.id);
     html! {
-        a href={ "#m-" (quote.seq) } data-quoted=(quote.seq) data-author=[author]
+        a href={ "?around=" (quote.seq) "#m-" (quote.seq) } data-quoted=(quote.seq) data-author=[author]
             class={ "quote flex max-w-fit min-w-0 gap-1.5 border-s-2 border-quote ps-2 text-13 text-t2 no-underline hover:underline" @if let Some(id) = author { " hue-" (hue(id)) } }
         {
             @match &quote.shown { Some(quoted) => (quotation(quoted)), None => "An earlier message" }

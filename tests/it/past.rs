@@ -59,7 +59,32 @@ async fn a_permanent_link_opens_around_its_message_and_leads_on(pool: PgPool) {
         let path = format!("/chat/room/General/m/{beyond}");
         assert_eq!(alice.get(&path).await.status(), StatusCode::NOT_FOUND, "{beyond}");
     }
+    for seq in [i64::MIN, i64::MAX] {
+        for rest in ["", "/menu", "/edit", "/reply", "/delete"] {
+            let path = format!("/chat/room/General/messages/{seq}{rest}");
+            assert_eq!(alice.fragment(&path).await.status(), StatusCode::NOT_FOUND, "{path}");
+        }
+        let path = format!("/chat/room/General/messages/{seq}");
+        assert_eq!(
+            alice.post(&path, &[("body", "x")]).await.status(),
+            StatusCode::NOT_FOUND
+        );
+        assert_eq!(
+            alice.post(&format!("{path}/delete"), &[]).await.status(),
+            StatusCode::NOT_FOUND
+        );
+        let unread = [("seq", &*seq.to_string())];
+        let answer = alice.post("/chat/room/General/unread", &unread).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{seq}");
+    }
+    // The links of messages are relative to the room's page, wherever that is drawn.
+    for form in ["60", "60/edit", "60/reply"] {
+        let path = format!("/chat/room/General/messages/{form}?around=7");
+        assert_eq!(location(&alice, &path).await, "/chat/room/General?around=7#m-7");
+    }
     for query in [
+        "before=-9223372036854775808",
+        "before=0&event=1",
         "after=9223372036854775807",
         "around=-5",
         "after=-9",

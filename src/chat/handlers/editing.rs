@@ -1,12 +1,13 @@
-//! One message: how it stands, what its reader can do with it, and changing it.
+//! One message: how it stands, what its reader can do with it, and changing it. The links of messages are relative to their
+//! room's page (`?around=`): where that is drawn at an address of these, it leads there.
 
 use maud::Markup;
 use poem::http::StatusCode;
-use poem::web::{Data, Form, Path};
+use poem::web::{Data, Form, Path, Query};
 use poem::{IntoResponse, Response, handler};
 use serde::Deserialize;
 
-use super::rooms;
+use super::{Page, rooms};
 use crate::accounts::CurrentUser;
 use crate::chat::views::delete_message;
 use crate::chat::{Open, Shell};
@@ -16,7 +17,7 @@ use crate::messages::history;
 use crate::messages::model::{Body, MessageView, Quote};
 use crate::messages::views::{self, Draft, Edit, answered, delete_question, editor};
 use crate::rooms::actions::enter;
-use crate::rooms::model::{Membership, RoomAddress, path};
+use crate::rooms::model::{Membership, RoomAddress, message_path};
 use crate::web::htmx::changed;
 use crate::web::{Ctx, see_other};
 use crate::{App, Error, Result};
@@ -28,10 +29,12 @@ pub async fn show(
     ctx: Ctx,
     user: CurrentUser,
     Path((slug, seq)): Path<(String, i64)>,
+    Query(page): Query<Page>,
 ) -> Result<Response> {
     let (membership, message) = find(&app, &user, &slug, seq).await?;
     if !ctx.htmx {
-        return Ok(see_other(&place(&membership, seq)));
+        let seq = page.around.unwrap_or(seq);
+        return Ok(see_other(&message_path(&membership.room.slug, Seq(seq))));
     }
     Ok(views::message(&message).into_response())
 }
@@ -46,7 +49,7 @@ pub async fn menu(
 ) -> Result<Response> {
     let (membership, message) = find(&app, &user, &slug, seq).await?;
     if !ctx.htmx {
-        return Ok(see_other(&rooms::marked(&membership.room, Seq(seq))));
+        return Ok(see_other(&message_path(&membership.room.slug, Seq(seq))));
     }
     let possible = rooms::possible(&membership, &user, &message);
     Ok(views::menu(&ctx, &membership.room.slug, message.seq, possible).into_response())
@@ -59,21 +62,26 @@ pub async fn show_reply(
     ctx: Ctx,
     user: CurrentUser,
     Path((slug, seq)): Path<(String, i64)>,
-) -> Result<Markup> {
+    Query(page): Query<Page>,
+) -> Result<Response> {
     let (membership, message) = find(&app, &user, &slug, seq).await?;
     if !membership.may_write {
         return Err(Error::NotFound);
     }
     let slug = &membership.room.slug;
+    if let Some(seq) = page.around {
+        return Ok(see_other(&message_path(slug, Seq(seq))));
+    }
     let quote = Quote::of(message);
     if ctx.htmx {
-        return Ok(answered(slug, &quote));
+        return Ok(answered(slug, &quote).into_response());
     }
     let draft = Draft {
         reply: Some(&quote),
         ..Draft::default()
     };
-    rooms::draw(&app, &ctx, &user, &membership, None, draft).await
+    let page = rooms::draw(&app, &ctx, &user, &membership, None, draft).await?;
+    Ok(page.into_response())
 }
 
 /// The form to change a message: in place of the composer.
@@ -83,8 +91,12 @@ pub async fn show_form(
     ctx: Ctx,
     user: CurrentUser,
     Path((slug, seq)): Path<(String, i64)>,
-) -> Result<Markup> {
+    Query(page): Query<Page>,
+) -> Result<Response> {
     let membership = enter(&app, user.id, RoomAddress::Slug(&slug)).await?;
+    if let Some(seq) = page.around {
+        return Ok(see_other(&message_path(&membership.room.slug, Seq(seq))));
+    }
     let Text { body, version } = editing::find_own(&app, &membership, Seq(seq)).await?;
     let edit = Edit {
         seq: Seq(seq),
@@ -92,7 +104,7 @@ pub async fn show_form(
         body: &body,
         error: None,
     };
-    draw(&app, &ctx, &user, &membership, edit).await
+    Ok(draw(&app, &ctx, &user, &membership, edit).await?.into_response())
 }
 
 /// A new text.
@@ -118,7 +130,7 @@ pub async fn update(
         Err(refusal) => (StatusCode::UNPROCESSABLE_ENTITY, version, refusal.message().to_owned()),
         Ok(body) => match editing::edit(&app, &membership, Seq(seq), form.version, &body).await {
             Ok(Ok(())) if ctx.htmx => return Ok(Markup::default().into_response()),
-            Ok(Ok(())) => return Ok(see_other(&place(&membership, seq))),
+            Ok(Ok(())) => return Ok(see_other(&message_path(&membership.room.slug, Seq(seq)))),
             Ok(Err(Text { body, version })) => (StatusCode::CONFLICT, version, changed_meanwhile(&body)),
             Err(Error::Conflict(sentence)) => (StatusCode::CONFLICT, version, sentence),
             Err(error) => return Err(error),
@@ -169,7 +181,13 @@ pub async fn delete(
     let membership = enter(&app, user.id, RoomAddress::Slug(&slug)).await?;
     editing::delete(&app, &membership, Seq(seq), user.viewer.is_admin).await?;
     let nothing = async { Ok(Markup::default()) };
-    changed(&ctx, &place(&membership, seq), "The message is deleted.", nothing).await
+    changed(
+        &ctx,
+        &message_path(&membership.room.slug, Seq(seq)),
+        "The message is deleted.",
+        nothing,
+    )
+    .await
 }
 
 /// For htmx the form alone, for everybody else the room with it.
@@ -189,9 +207,4 @@ async fn find(app: &App, user: &CurrentUser, slug: &str, seq: i64) -> Result<(Me
     let mut db = app.db.acquire().await?;
     let message = history::find(app, &mut db, &membership, Seq(seq)).await?;
     Ok((membership, message))
-}
-
-/// Where the message stands.
-fn place(membership: &Membership, seq: i64) -> String {
-    format!("{}#m-{seq}", path(&membership.room.slug))
 }

@@ -21,7 +21,7 @@ use crate::messages::queries::find_message_since;
 use crate::messages::sending::{Sender, Sent, send_and_wait};
 use crate::messages::views::{self, Draft};
 use crate::rooms::actions::{enter, join};
-use crate::rooms::model::{Membership, Room, RoomAddress, path};
+use crate::rooms::model::{Membership, Room, RoomAddress, message_path, path};
 use crate::rooms::queries::find_public_room;
 use crate::text::fold;
 use crate::web::components::alert;
@@ -125,7 +125,7 @@ pub async fn index(
             .await?
             .max(Seq(begins.seq.0 + 1));
         if !ctx.htmx {
-            return Ok(see_other(&rooms::marked(room, seq.min(room.last_seq))));
+            return Ok(see_other(&message_path(&room.slug, seq.min(room.last_seq))));
         }
         page.around = Some(seq.0);
     }

@@ -16,7 +16,7 @@ use crate::messages::history;
 use crate::messages::model::{Cursor, History, Item, MessageView};
 use crate::messages::views::{Draft, Possible, UnreadLine};
 use crate::rooms::actions::{self, enter};
-use crate::rooms::model::{Kind, Level, Membership, Room, RoomAddress, path};
+use crate::rooms::model::{Kind, Level, Membership, RoomAddress, message_path, path};
 use crate::rooms::queries;
 use crate::text::fold;
 use crate::web::htmx::changed;
@@ -81,12 +81,7 @@ pub async fn show_message(
     if seq <= begins.seq.0 || seq > room.last_seq.0 {
         return Err(Error::NotFound);
     }
-    Ok(see_other(&marked(&room, Seq(seq))))
-}
-
-/// The room page around that message, which is marked.
-pub(super) fn marked(room: &Room, seq: Seq) -> String {
-    format!("{}?around={seq}#m-{seq}", path(&room.slug))
+    Ok(see_other(&message_path(&room.slug, Seq(seq))))
 }
 
 /// The room page, with the newest messages or with those before `end`.

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::super::model::{MAX_CHARS, MessageView};
 use crate::ids::Seq;
-use crate::rooms::model::path;
+use crate::rooms::model::{message_path, path};
 use crate::web::Ctx;
 use crate::web::components::{ask, choices, csrf_field};
 use crate::web::icons::icon;
@@ -41,7 +41,7 @@ pub fn editor(ctx: &Ctx, slug: &str, edit: Edit<'_>) -> Markup {
             div class="composer-box flex-wrap" {
                 p class="flex w-full items-center gap-2 text-13 text-t2" {
                     (icon("pencil")) span class="flex-1" { "Change your message" }
-                    a.icon-button data-cancel href={ (room) "#m-" (seq) } aria-label="Cancel" title="Cancel" { (icon("x")) }
+                    a.icon-button data-cancel href=(message_path(slug, seq)) aria-label="Cancel" title="Cancel" { (icon("x")) }
                 }
                 label.visually-hidden for="editor-body" { "Your message" }
                 textarea #editor-body name="body" rows="1" required dir="auto" data-max=(MAX_CHARS) enterkeyhint="enter" autofocus
@@ -59,7 +59,7 @@ pub fn delete_question(ctx: &Ctx, slug: &str, message: &MessageView) -> Markup {
     let action = format!("{room}/messages/{}/delete", message.seq);
     let in_dialog = ctx.htmx.then_some(&action);
     let sentence = "It is gone for everybody, for good. That there was a message stays to be seen.";
-    let back = format!("{room}#m-{}", message.seq);
+    let back = message_path(slug, message.seq);
     ask(
         "delete-message",
         "Delete this message?",

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 pub use invites::{Invitation, Invite, Invited, OpenedInvite, Reachable, Terms};
 pub use membership::{History, Kind, MOST_OWNED, MOST_ROOMS, MemberRole, Membership};
-pub use names::{RoomName, RoomTitle, Topic, path};
+pub use names::{RoomName, RoomTitle, Topic, message_path, path};
 pub use reading::{Level, Read, Unread};
 pub use switcher::OpenRoom;
 

@@ -2,6 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::ids::Seq;
 use crate::text::{check_identifier, fold, is_hidden, is_mark, is_visible};
 
 /// A public room's name: 1 to 64 letters (of any script, with their marks), digits, `-` and `_`, NFKC. It is the room's
@@ -100,6 +101,11 @@ const OUTSIDE_NAMES: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 /// Where a room's page is. A slug may be of any script, so it is encoded for headers and data as well.
 pub fn path(slug: &str) -> String {
     format!("/chat/room/{}", utf8_percent_encode(slug, &OUTSIDE_NAMES))
+}
+
+/// Where a message is shown: the page of its room around it, where it is marked.
+pub fn message_path(slug: &str, seq: Seq) -> String {
+    format!("{}?around={seq}#m-{seq}", path(slug))
 }
 
 #[cfg(test)]

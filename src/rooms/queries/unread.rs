@@ -171,7 +171,7 @@ pub async fn update_unread(
 ) -> sqlx::Result<Option<ReadMove>> {
     let row = sqlx::query!(
         r#"WITH moved AS (
-               UPDATE members m SET read_seq = LEAST(GREATEST($3::bigint - 1, 0), r.last_seq), read_version = read_version + 1
+               UPDATE members m SET read_seq = LEAST(GREATEST($3::bigint, 1) - 1, r.last_seq), read_version = read_version + 1
                FROM rooms r WHERE r.id = $2 AND m.room_id = r.id AND m.user_id = $1
                RETURNING m.room_id, m.user_id, m.read_seq, m.from_seq, m.read_version, r.last_seq
            )

@@ -50,6 +50,10 @@ async fn row_13_no_text_becomes_markup(pool: PgPool) {
             admin.page(&format!("/@{name}")).await,
             person.page(&format!("/chat/room/{room}")).await,
             admin.page(&format!("/chat/room/{room}")).await,
+            person.page(&format!("/chat/room/{room}?around=1")).await,
+            person.page(&format!("/chat/room/{room}/messages/1/edit")).await,
+            person.page(&format!("/chat/room/{room}/messages/1/reply")).await,
+            person.page(&format!("/chat/room/{room}/messages/1/delete")).await,
             admin.page("/admin/rooms").await,
             admin.page(&format!("/admin/rooms/{room}/edit")).await,
             admin.page("/admin/users").await,
@@ -304,7 +308,7 @@ async fn with_the_database_away_pages_say_so_in_time(pool: PgPool) {
     };
     server.pool.close().await;
     tokio::time::sleep(Duration::from_millis(2_100)).await;
-    let answer = tokio::time::timeout(Duration::from_secs(5), alice.get("/chat/"))
+    let answer = tokio::time::timeout(crate::support::PATIENCE, alice.get("/chat/"))
         .await
         .expect("in time");
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
