@@ -54,6 +54,7 @@ pub use current_user::{
     Administrator, CurrentUser, MaybeUser, ask_for_consent, lead_to_setup, recognise_user, refuse_before_setup,
 };
 pub use handlers::ask_to_log_in;
+pub use handlers::users::SignedUpByInvite;
 pub use uploads::admit_upload;
 
 /// Sign-up, log-in, setup, consent, and the choice of a theme.

@@ -62,7 +62,7 @@ pub fn sign_up(ctx: &Ctx, form: &SignUpForm, errors: &FieldErrors) -> Markup {
             (form_error(errors))
             (person(form, errors, first.unwrap_or("first_name")))
             (consent(form, errors))
-            (submit("Create account", "Creating"))
+            (submit(if form.invite().is_some() { "Create account and join the room" } else { "Create account" }, "Creating"))
         }
     };
     layout::card(ctx, "Create your account", card)

@@ -14,7 +14,7 @@ use crate::accounts::{
     admit_upload, ask_for_consent, ask_to_log_in, lead_to_setup, recognise_user, refuse_before_setup,
 };
 use crate::admin::confirm_administrator;
-use crate::chat::show_unsent;
+use crate::chat::{join_invited, show_unsent};
 use crate::live::Live;
 use crate::realtime::{Sockets, note_request};
 use crate::web::csrf::{check_origin, check_token, check_token_in_header, provide_context};
@@ -127,6 +127,7 @@ fn pages(live: Arc<Live>) -> Group {
         show_unsent,
         check_token,
         ask_for_consent,
+        join_invited,
         confirm_administrator;
         routes
     )

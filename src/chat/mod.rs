@@ -11,6 +11,7 @@ pub mod views;
 
 use poem::{Route, get, post};
 
+pub use handlers::invites::join_invited;
 pub use handlers::messages::show_unsent;
 pub use shell::{Open, Shell};
 

@@ -1,6 +1,6 @@
 // How people get into private rooms: by an invitation, by a link, and by a room's name.
 
-import { connected, fillPerson, message, say, submit, unique } from "./people.mjs";
+import { connected, fillPerson, message, say, unique } from "./people.mjs";
 import { accessible, expect, fits, PHONE, test } from "./test.mjs";
 
 /** Makes a private room; ends in it. */
@@ -77,8 +77,7 @@ test("a visitor follows a link, signs up, and is in the room", async ({ person, 
   await expect(dora.getByText(`@${ada.person.username} invites you`)).toBeVisible();
   await dora.getByRole("link", { name: "Create an account" }).click();
   await fillPerson(dora, { username: unique("dora"), first_name: "Dora" });
-  await submit(dora);
-  await dora.getByRole("button", { name: "Join the room" }).click();
+  await dora.getByRole("button", { name: "Create account and join the room" }).click();
   await expect(dora.getByRole("heading", { name: title })).toBeVisible();
   await ada.getByRole("link", { name: "Done" }).click();
   await expect(ada.getByRole("button", { name: /^Revoke/ })).toHaveCount(0);

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 
 use crate::nodes::{at, two};
 use crate::own_rooms::{befriend, make_room, open_direct};
-use crate::support::{Cast, Person, Server, account, spawn};
+use crate::support::{Cast, PASSWORD, Person, Server, account, spawn};
 
 async fn act(person: &Person, path: &str, fields: &[(&str, &str)]) -> StatusCode {
     person.post(path, fields).await.status()
@@ -349,21 +349,34 @@ async fn a_link_brings_a_visitor_into_the_room_by_way_of_a_sign_up_or_a_log_in(p
     for form in ["/accounts/signup", "/accounts/login"] {
         assert!(page.contains(&format!(r#"href="{form}?next={next}""#)), "{form}");
     }
-    let answer = visitor
-        .post("/accounts/signup", &account("dora", &[("next", &path)]))
-        .await;
+    let in_room = format!("/chat/room/{slug}");
+    let form = visitor.page(&format!("/accounts/signup?next={next}")).await;
+    assert!(form.contains("Create account and join the room"));
+    let fields = account(
+        "dora",
+        &[("next", &path), ("form_id", "3b241101-e2bb-4255-8caf-4136c566a962")],
+    );
+    let answer = visitor.post("/accounts/signup", &fields).await;
+    assert_eq!(answer.headers()["location"], in_room);
+    assert!(room.until("joined").await.contains("@dora"));
+    assert!(is_in(&visitor, &slug).await);
+    assert_eq!(visitor.get(&path).await.headers()["location"], in_room);
+    // The same form once more, as a browser sends it that has not heard the answer.
+    let answer = second.visitor().post("/accounts/signup", &fields).await;
+    assert_eq!(answer.headers()["location"], in_room);
+
+    let visitor = second.visitor();
+    first.person("erin").await;
+    let fields = [("login", "erin"), ("password", PASSWORD), ("next", &path)];
+    let answer = visitor.post("/accounts/login", &fields).await;
     assert_eq!(answer.headers()["location"], path);
     let page = visitor.page(&path).await;
-    assert!(page.contains("Join the room") && page.contains("@dora"));
+    assert!(page.contains("Join the room") && page.contains("@erin"));
     assert!(!is_in(&visitor, &slug).await, "looking at it changes nothing");
     let mut inbox = visitor.inbox("").await;
-    let answer = visitor.post(&path, &[]).await;
-    assert_eq!(answer.headers()["location"], format!("/chat/room/{slug}"));
-    assert!(room.until("joined").await.contains("@dora"));
+    assert_eq!(visitor.post(&path, &[]).await.headers()["location"], in_room);
     inbox.until(&slug).await;
     assert!(is_in(&visitor, &slug).await);
-    let answer = visitor.get(&path).await;
-    assert_eq!(answer.headers()["location"], format!("/chat/room/{slug}"));
 
     // Who is invited as well has nothing to answer any more.
     invite(&alice, &slug, "bob").await;
@@ -375,7 +388,7 @@ async fn a_link_brings_a_visitor_into_the_room_by_way_of_a_sign_up_or_a_log_in(p
         alice
             .page(&format!("/chat/room/{slug}/invites"))
             .await
-            .contains("2 came in")
+            .contains("3 came in")
     );
 }
 
@@ -432,7 +445,13 @@ async fn a_link_that_is_no_good_is_as_one_that_never_was(pool: PgPool) {
         (status, page.replace(id.to_str().unwrap(), "").replace(path, ""))
     };
     let never = format!("/invite/{}", "A".repeat(43));
-    for person in [&charlie, &server.visitor()] {
+    let dora = server.visitor();
+    let answer = dora
+        .post("/accounts/signup", &account("dora", &[("next", &used_up)]))
+        .await;
+    assert_eq!(answer.headers()["location"], used_up);
+    assert!(!is_in(&dora, &slug).await);
+    for person in [&charlie, &server.visitor(), &dora] {
         let expected = shown(person, &never).await;
         assert_eq!(expected.0, StatusCode::NOT_FOUND);
         for path in [&used_up, &expired, &revoked, "/invite/x", "/invite/%00"] {

@@ -11,6 +11,7 @@ use crate::accounts::device_cookie::DeviceCookie;
 use crate::accounts::model::SignUpForm;
 use crate::accounts::{actions, views};
 use crate::error::FieldErrors;
+use crate::ids::UserId;
 use crate::web::forwarded::Client;
 use crate::web::{Ctx, see_other};
 use crate::{App, Result};
@@ -28,6 +29,13 @@ pub fn new(Data(ctx): Data<&Ctx>, MaybeUser(user): MaybeUser, Query(Next { next 
     form(ctx, &typed, &FieldErrors::default()).into_response()
 }
 
+/// Stands in the answer to whoever has just made an account on the way through an invite link.
+#[derive(Clone)]
+pub struct SignedUpByInvite {
+    pub user: UserId,
+    pub token: String,
+}
+
 /// Makes the account, and leads to the page that was asked for before.
 #[handler]
 pub async fn create(
@@ -40,7 +48,11 @@ pub async fn create(
 ) -> Result<Response> {
     let outcome = actions::sign_up(&app, &typed, ctx.theme, &client).await;
     let outcome = unless_sent_before(&app, &typed, outcome).await;
-    let next = see_other(page_after(&typed.next));
+    let mut next = see_other(page_after(&typed.next));
+    if let (Ok(logged_in), Some(token)) = (&outcome, typed.invite()) {
+        let (user, token) = (logged_in.user, token.to_owned());
+        next.extensions_mut().insert(SignedUpByInvite { user, token });
+    }
     answer(&app, before, device, outcome, next, |errors| form(&ctx, &typed, errors)).await
 }
 

@@ -35,6 +35,15 @@ pub struct SignUpForm {
     pub next: String,
 }
 
+impl SignUpForm {
+    /// The token of the invite link that led to the form.
+    pub fn invite(&self) -> Option<&str> {
+        self.next
+            .strip_prefix("/invite/")
+            .filter(|token| !token.contains(['/', '?', '#']))
+    }
+}
+
 /// A random id that a page gives its form. A program may leave it out: each of its forms is another one.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]

@@ -1,13 +1,16 @@
 //! The page on which owners and moderators let people in, and the links that they make.
 
+use std::sync::Arc;
+
 use maud::Markup;
+use poem::http::header::LOCATION;
 use poem::web::{Data, Form, Path, Query};
-use poem::{IntoResponse, Response, handler};
+use poem::{Endpoint, FromRequest, IntoResponse, Request, Response, handler};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::invitations::After;
-use crate::accounts::{CurrentUser, MaybeUser};
+use crate::accounts::{CurrentUser, MaybeUser, SignedUpByInvite};
 use crate::chat::views::{InvitesForm, InvitesPage};
 use crate::chat::{Open, Shell, views};
 use crate::error::FieldErrors;
@@ -124,6 +127,20 @@ pub async fn join(
     app.throttle.check_invite(client.address)?;
     let slug = actions::join_by_invite(&app, user.id, &token).await?;
     Ok(lead_to(&ctx, &path(&slug)))
+}
+
+/// Who made an account on the way through an invite link is in the room when they arrive. A link that is no good any more
+/// leads to what says so.
+pub async fn join_invited<E: Endpoint<Output = Response>>(inner: Arc<E>, request: Request) -> poem::Result<Response> {
+    let app = Data::<&App>::from_request_without_body(&request).await?.clone();
+    let mut response = inner.call(request).await?;
+    if let Some(SignedUpByInvite { user, token }) = response.extensions_mut().remove() {
+        let joined = actions::join_by_invite(&app, user, &token).await;
+        if let Some(place) = joined.ok().and_then(|slug| path(&slug).parse().ok()) {
+            response.headers_mut().insert(LOCATION, place);
+        }
+    }
+    Ok(response)
 }
 
 /// After something was done on the page of a room: the page, or the page with what is wrong.

@@ -202,7 +202,7 @@ fn link_row(ctx: &Ctx, address: &str, link: &Invite) -> Markup {
     }
 }
 
-/// What a link leads to. Who is not logged in comes back to it after a sign-up or a log-in.
+/// What a link leads to. Who is not logged in is in the room after a sign-up, and comes back to it after a log-in.
 pub fn invite(ctx: &Ctx, viewer: Option<&Viewer>, invite: &OpenedInvite) -> Markup {
     let card = html! {
         h1 class="wrap-anywhere" { "Join " bdi { (invite.title) } }
@@ -218,7 +218,7 @@ pub fn invite(ctx: &Ctx, viewer: Option<&Viewer>, invite: &OpenedInvite) -> Mark
                 a.button.primary.large.wide href=(with_next("/accounts/signup", &ctx.path)) { "Create an account" }
                 a.button.secondary.large.wide href=(with_next("/accounts/login", &ctx.path)) { "Log in" }
             }
-            p class="mt-4 text-13 text-t3" { "You come back here, and can join then." }
+            p class="mt-4 text-13 text-t3" { "With a new account you are in the room at once. After a log-in you come back here, and can join." }
         }
     };
     layout::card(ctx, &format!("Join {}", invite.title), card)
