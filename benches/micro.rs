@@ -42,6 +42,7 @@ fn view(seq: i64) -> MessageView {
         is_deleted: false,
         created_at: Utc::now() + TimeDelta::seconds(seq),
         edited_at: None,
+        reactions: Vec::new(),
         continued: seq % 3 > 0,
         new_day: seq == 1,
     }

@@ -51,6 +51,7 @@ import * as outbox from "./outbox.js";
 import * as password from "./password.js";
 import * as presence from "./presence.js";
 import * as profiles from "./profiles.js";
+import { emojiPicker } from "./reactions.js";
 import * as readers from "./readers.js";
 import * as replies from "./replies.js";
 import * as scroll from "./scroll.js";
@@ -66,6 +67,7 @@ import * as viewport from "./viewport.js";
 document.addEventListener("alpine:init", () => {
   window.Alpine.data("crop", crop);
   window.Alpine.data("dialog", dialog);
+  window.Alpine.data("emojiPicker", emojiPicker);
   window.Alpine.data("toast", toast);
 });
 

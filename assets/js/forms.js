@@ -7,12 +7,12 @@ function begin(form, button) {
   busyForms.add(form);
   form.setAttribute("aria-busy", "true");
   if (!button) return;
-  // The label may change; the width must not.
-  button.style.minWidth = `${button.offsetWidth}px`;
   button.setAttribute("aria-busy", "true");
   const { busy } = button.dataset;
   const label = button.querySelector(".label");
   if (busy && label) {
+    // The label changes; the width must not.
+    button.style.minWidth = `${button.offsetWidth}px`;
     button.dataset.label = label.textContent;
     label.textContent = busy;
   }
@@ -25,7 +25,8 @@ function begin(form, button) {
 function end(form) {
   if (!busyForms.delete(form)) return;
   form.removeAttribute("aria-busy");
-  for (const button of form.querySelectorAll("button[aria-busy]")) {
+  for (const button of form.elements) {
+    if (!button.hasAttribute("aria-busy")) continue;
     button.disabled = false;
     button.removeAttribute("aria-busy");
     button.style.minWidth = "";

@@ -46,6 +46,10 @@ export const load = (name) => read("sessionStorage", ROOM + name);
 /** Keeps `value` under `name` in this tab; null, an empty text or an empty list removes it. */
 export const save = (name, value) => write("sessionStorage", ROOM + name, value);
 
+/** What the account keeps in this browser under `name`, whichever the room. */
+export const loadMine = (name) => read("localStorage", MINE + name);
+export const saveMine = (name, value) => write("localStorage", MINE + name, value);
+
 /** The ids of the account's messages for this room that are not confirmed. */
 export const pendingIds = () => keys("localStorage", PENDING).map((key) => key.slice(PENDING.length));
 export const loadPending = (id) => read("localStorage", PENDING + id);
@@ -59,7 +63,7 @@ export function onPending(callback) {
 }
 
 /** Whether the account has messages that are not confirmed, in any room. */
-export const hasPending = () => keys("localStorage", MINE).length > 0;
+export const hasPending = () => keys("localStorage", MINE).some((key) => key.includes(":pending:"));
 
 /** Forgets everything that this tab and the account keep. */
 export function wipe() {

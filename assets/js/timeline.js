@@ -7,6 +7,7 @@ import { shows } from "./cursor.js";
 import { list, me, roomId } from "./dom.js";
 import { fold } from "./folding.js";
 import * as outbox from "./outbox.js";
+import { press } from "./reactions.js";
 import { roomPath } from "./roomList.js";
 import * as scroll from "./scroll.js";
 import { localise } from "./times.js";
@@ -176,6 +177,7 @@ function settle(records) {
   wasPast = scroll.isPast();
 
   localise(items);
+  press(items);
   outbox.keepLast();
   fold();
   scroll.restorePlace();
@@ -197,6 +199,7 @@ export function start() {
   wasPast = scroll.isPast();
   for (const item of list.children) if (isPlaced(item)) newest = Math.max(newest, rank(item)[0]);
   localise(list.children);
+  press(list.children);
   outbox.keepLast();
 
   const observer = new MutationObserver((records) => {

@@ -20,6 +20,7 @@ pub fn routes(route: Route) -> Route {
     route
         .at("/chat/", get(handlers::rooms::index))
         .at("/chat/switch", get(handlers::switcher::show))
+        .at("/chat/emoji", get(handlers::reactions::show_all))
         .at("/chat/me.css", get(handlers::style::show))
         .at("/@:username", get(handlers::profile::show))
         .at("/friends", get(handlers::friends::index))
@@ -80,6 +81,12 @@ pub fn routes(route: Route) -> Route {
         .at(
             "/chat/room/:name/messages/:seq",
             get(handlers::editing::show).post(handlers::editing::update),
+        )
+        .at("/chat/room/:name/reactions", post(handlers::reactions::create_in_room))
+        .at("/chat/room/:name/messages/:seq/react", get(handlers::reactions::new))
+        .at(
+            "/chat/room/:name/messages/:seq/reactions",
+            get(handlers::reactions::index).post(handlers::reactions::create),
         )
         .at("/chat/room/:name/messages/:seq/menu", get(handlers::editing::menu))
         .at(

@@ -233,6 +233,7 @@ mod tests {
             is_deleted: false,
             created_at: chrono::DateTime::UNIX_EPOCH,
             edited_at: None,
+            reactions: Vec::new(),
             continued: false,
             new_day: false,
         }

@@ -71,7 +71,7 @@ pub async fn delete(app: &App, membership: &Membership, seq: Seq, is_admin: bool
 
 /// Begins a change, which counts as a message: locks the room, and reads the membership anew, which may have ended, or become
 /// another, meanwhile.
-async fn begin(app: &App, membership: &Membership) -> Result<(Transaction<'static, Postgres>, Membership)> {
+pub(super) async fn begin(app: &App, membership: &Membership) -> Result<(Transaction<'static, Postgres>, Membership)> {
     let check = app.throttle.check_message(membership.user);
     check.map_err(|retry_after| Error::TooMany { retry_after })?;
     let (mut tx, id) = (app.db.begin().await?, membership.room.id);
@@ -81,7 +81,7 @@ async fn begin(app: &App, membership: &Membership) -> Result<(Transaction<'stati
 }
 
 /// The message, if the member may see it.
-async fn find(db: &mut PgConnection, membership: &Membership, seq: Seq) -> Result<Standing> {
+pub(super) async fn find(db: &mut PgConnection, membership: &Membership, seq: Seq) -> Result<Standing> {
     if seq <= membership.begins.seq {
         return Err(Error::NotFound);
     }

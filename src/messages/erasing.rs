@@ -47,6 +47,30 @@ pub async fn erase(app: &App, written: Written) -> Result<()> {
     }
 }
 
+/// Takes back all that somebody reacted with.
+pub async fn erase_reactions(app: &App, user: UserId) -> Result<()> {
+    let mut after = (RoomId(Uuid::nil()), Seq(0));
+    loop {
+        let page = within_limit(&app.db, async |db| queries::list_reacted(db, user, after, BATCH).await);
+        let page = page.await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = *last;
+        let mut by_room: BTreeMap<RoomId, Vec<Seq>> = BTreeMap::new();
+        for (room, seq) in page {
+            by_room.entry(room).or_default().push(seq);
+        }
+        for (room, seqs) in by_room {
+            let mut tx = app.db.begin().await?;
+            if rooms::queries::lock_room(&mut tx, room).await?.is_some() {
+                queries::delete_reactions_of(&mut tx, user, room, &seqs).await?;
+                let change = queries::update_reacted(&mut tx, room, &seqs).await?;
+                tx.commit().await?;
+                app.bus.publish(Event::RoomChanged { room, change });
+            }
+        }
+    }
+}
+
 /// Deletes these messages of a room: each is a change, so that open pages draw it anew.
 async fn erase_in(app: &App, room: RoomId, seqs: &[Seq]) -> Result<()> {
     let mut tx = app.db.begin().await?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::PgConnection;
 
-use super::model::{Cursor, History, Item, MessageView, Quote, Quoted, grouping};
+use super::model::{Cursor, History, Item, MessageView, Quote, Quoted, Reaction, grouping};
 use super::queries::{self, MessageRow, Previous};
 use crate::accounts::model::Author;
 use crate::ids::{Change, KeyId, RoomId, Seq};
@@ -184,7 +184,7 @@ impl Readers {
     }
 }
 
-/// Opens stored messages, with at most two queries: for what they answer, and for all of the keys. One that does not open is
+/// Opens stored messages, with at most three queries: for what they answer, for the reactions, and for all of the keys. One that does not open is
 /// shown as such and logged; it never takes the page down.
 async fn open(app: &App, db: &mut PgConnection, readers: &Readers, rows: Vec<MessageRow>) -> Result<Vec<MessageView>> {
     let Readers(rooms) = readers;
@@ -197,6 +197,13 @@ async fn open(app: &App, db: &mut PgConnection, readers: &Readers, rows: Vec<Mes
         Vec::new()
     } else {
         queries::list_quoted(&mut *db, &answered).await?
+    };
+    let reacted = rows.iter().filter(|row| row.has_reactions);
+    let reacted: Vec<_> = reacted.map(|row| (row.room, row.seq)).collect();
+    let mut reactions = if reacted.is_empty() {
+        HashMap::new()
+    } else {
+        queries::list_reactions(&mut *db, &reacted).await?
     };
     let authors = rows.iter().map(|row| row.author_key);
     let mut needed: Vec<KeyId> = authors
@@ -232,12 +239,13 @@ async fn open(app: &App, db: &mut PgConnection, readers: &Readers, rows: Vec<Mes
             seq,
             shown: by_place.get(&(row.room, seq)).cloned(),
         });
-        view(row, body, quote)
+        let reactions = reactions.remove(&(row.room, row.seq)).unwrap_or_default();
+        view(row, body, quote, reactions)
     });
     Ok(views.collect())
 }
 
-fn view(row: MessageRow, body: Option<String>, quote: Option<Quote>) -> MessageView {
+fn view(row: MessageRow, body: Option<String>, quote: Option<Quote>, reactions: Vec<Reaction>) -> MessageView {
     let previous = row.previous_author.zip(row.previous_at);
     let (continued, new_day) = grouping(row.author, row.created_at, previous);
     if body.is_none() && !row.is_deleted {
@@ -258,6 +266,7 @@ fn view(row: MessageRow, body: Option<String>, quote: Option<Quote>) -> MessageV
         is_deleted: row.is_deleted,
         created_at: row.created_at,
         edited_at: row.edited_at,
+        reactions,
         continued,
         new_day,
     }

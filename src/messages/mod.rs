@@ -8,6 +8,8 @@
 //!   room, so that open pages and those who come back draw that line anew.
 //! - What a message answers is kept as a number. The quote is drawn when the message is, from what may be seen by all for
 //!   whom it is drawn; where the quoted message changes, pages put the new text wherever it is quoted.
+//! - Reactions are changes of the room like edits. A message is drawn with those who gave each emoji last, so that it is the
+//!   same for all and a page still shows which are its reader's.
 //! - One [`Writer`] per node stores in batches, and publishes only after the commit.
 
 pub mod editing;
@@ -15,6 +17,7 @@ pub mod erasing;
 pub mod history;
 pub mod model;
 pub mod queries;
+pub mod reacting;
 pub mod sending;
 pub mod views;
 mod writer;

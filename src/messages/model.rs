@@ -1,6 +1,7 @@
 //! What a message is, and what may be sent.
 
 mod quote;
+mod reaction;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::rooms::model::RoomEvent;
 use crate::text::is_visible;
 
 pub use quote::{Quote, Quoted};
+pub use reaction::{Emoji, Reaction};
 
 /// Characters that a body may have.
 pub const MAX_CHARS: usize = 4000;
@@ -196,6 +198,8 @@ pub struct MessageView {
     pub created_at: DateTime<Utc>,
     /// When its author changed it last.
     pub edited_at: Option<DateTime<Utc>>,
+    /// How people react to it, in the order in which each was first given.
+    pub reactions: Vec<Reaction>,
     /// Whether it continues the message before it: same author, within five minutes, same UTC day.
     pub continued: bool,
     /// Whether it is the first of its day (UTC).

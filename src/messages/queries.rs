@@ -1,6 +1,7 @@
-//! The SQL of messages: reading them here, storing them in `storing`, changing them in `changing`.
+//! The SQL of messages: reading them here, storing them in `storing`, changing them in `changing`, reactions in `reacting`.
 
 mod changing;
+mod reacting;
 mod storing;
 
 use chrono::{DateTime, Utc};
@@ -11,6 +12,7 @@ use crate::ids::{Change, ClientId, KeyId, MessageId, RoomId, Seq, UserId};
 use crate::rooms::model::Span;
 
 pub use changing::*;
+pub use reacting::*;
 pub use storing::*;
 
 /// A stored message with what is needed to open and draw it: its author, and what stood before it.
@@ -36,6 +38,8 @@ pub struct MessageRow {
     pub change: Change,
     /// When it was written.
     pub created_at: DateTime<Utc>,
+    /// Whether somebody reacts to it.
+    pub has_reactions: bool,
     /// When its author changed it last.
     pub edited_at: Option<DateTime<Utc>>,
     /// Who wrote it.
@@ -75,7 +79,7 @@ pub async fn list_before(
         MessageRow,
         r#"SELECT m.room_id AS "room: RoomId", m.seq AS "seq: Seq", m.id AS "id: MessageId",
                   m.client_id AS "client_id: ClientId", m.version, m.body, m.reply_to AS "reply_to: Seq",
-                  (m.deleted_at IS NOT NULL OR a.username = '') AS "is_deleted!", m.change AS "change: Change",
+                  (m.deleted_at IS NOT NULL OR a.username = '') AS "is_deleted!", m.change AS "change: Change", m.has_reactions,
                   m.created_at AS "created_at: DateTime<Utc>", m.edited_at AS "edited_at: DateTime<Utc>", m.author_id AS "author: UserId",
                   a.username AS "username!", a.name AS "name!", a.picture, a.data_key_id AS "author_key!: KeyId",
                   m.previous_author AS "previous_author: UserId", m.previous_at AS "previous_at: DateTime<Utc>"
@@ -108,7 +112,7 @@ pub async fn list_changed(
         MessageRow,
         r#"SELECT m.room_id AS "room: RoomId", m.seq AS "seq: Seq", m.id AS "id: MessageId",
                   m.client_id AS "client_id: ClientId", m.version, m.body, m.reply_to AS "reply_to: Seq",
-                  (m.deleted_at IS NOT NULL OR a.username = '') AS "is_deleted!", m.change AS "change: Change",
+                  (m.deleted_at IS NOT NULL OR a.username = '') AS "is_deleted!", m.change AS "change: Change", m.has_reactions,
                   m.created_at AS "created_at: DateTime<Utc>", m.edited_at AS "edited_at: DateTime<Utc>", m.author_id AS "author: UserId",
                   a.username AS "username!", a.name AS "name!", a.picture, a.data_key_id AS "author_key!: KeyId",
                   p.author_id AS "previous_author?: UserId", p.created_at AS "previous_at?: DateTime<Utc>"

@@ -4,6 +4,7 @@
 
 mod editing;
 pub mod markdown;
+pub mod reactions;
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
@@ -39,6 +40,7 @@ pub fn message(message: &MessageView) -> Markup {
             @if let Some(body) = &message.body {
                 (text(body, message.quote.as_deref()))
                 @if let Some(at) = &message.edited_at { p.edited { "edited " (time(at)) } }
+                @if !message.reactions.is_empty() { (reactions::reactions(message.seq, &message.reactions)) }
             } @else if message.is_deleted {
                 p class="body lost" { (icon("trash-2")) "Message deleted" }
             } @else {
@@ -190,27 +192,33 @@ pub fn menu_opener() -> Markup {
     }
 }
 
-/// What of it depends on who somebody is.
-#[derive(Debug, Clone, Copy)]
-pub struct Possible {
-    /// They can answer it.
-    pub reply: bool,
-    /// They can change it.
-    pub edit: bool,
-    /// They can delete it.
-    pub delete: bool,
+/// What of it depends on who somebody is, and on the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Answering it, and reacting to it.
+    Reply,
+    /// Seeing who reacts to it.
+    SeeReactions,
+    /// Changing it.
+    Edit,
+    /// Deleting it.
+    Delete,
 }
 
 /// What somebody can do with a message.
-pub fn menu(ctx: &Ctx, slug: &str, seq: Seq, possible: Possible) -> Markup {
+pub fn menu(ctx: &Ctx, slug: &str, seq: Seq, possible: &[Action]) -> Markup {
     let room = path(slug);
     let (message, unread) = (format!("{room}/messages/{seq}"), format!("{room}/unread"));
     html! {
-        @if possible.reply {
+        @if possible.contains(&Action::Reply) {
+            (reactions::usual(ctx, slug, seq))
             a href={ (message) "/reply" } hx-get={ (message) "/reply" } hx-target="#answering" hx-swap="innerHTML" { (icon("reply")) span.label { "Reply" } }
         }
-        @if possible.edit {
+        @if possible.contains(&Action::Edit) {
             a href={ (message) "/edit" } hx-get={ (message) "/edit" } hx-target="#editing" hx-swap="innerHTML" { (icon("pencil")) span.label { "Edit" } }
+        }
+        @if possible.contains(&Action::SeeReactions) {
+            a href={ (message) "/reactions" } hx-get={ (message) "/reactions" } hx-target="#dialog" { (icon("smile")) span.label { "Who reacts" } }
         }
         a href={ (room) "/m/" (seq) } { (icon("link")) span.label { "Link to it" } }
         form method="post" action=(unread) hx-post=(unread) hx-swap="none" {
@@ -218,7 +226,7 @@ pub fn menu(ctx: &Ctx, slug: &str, seq: Seq, possible: Possible) -> Markup {
             input type="hidden" name="seq" value=(seq);
             button type="submit" data-busy="One moment" { (icon("mail-open")) span.label { "Mark as unread from here" } }
         }
-        @if possible.delete {
+        @if possible.contains(&Action::Delete) {
             a.quiet-danger href={ (message) "/delete" } hx-get={ (message) "/delete" } hx-target="#dialog" { (icon("trash-2")) span.label { "Delete" } }
         }
     }

@@ -331,6 +331,7 @@ fn view(message: NewMessage, stored: Stored, author: Author) -> MessageView {
         is_deleted: false,
         created_at: message.created_at,
         edited_at: None,
+        reactions: Vec::new(),
         continued: false,
         new_day: false,
     }

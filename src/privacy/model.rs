@@ -12,7 +12,7 @@ pub const FORMAT: &str = "umbrachat export";
 /// Which version of the format it has.
 pub const VERSION: u32 = 1;
 /// How often something was added to that version.
-pub const MINOR: u32 = 2;
+pub const MINOR: u32 = 3;
 
 /// What the file begins with; the lists follow in the same object.
 #[derive(Serialize)]
@@ -159,6 +159,16 @@ pub struct Message {
     pub reply_to: Option<Seq>,
     /// None when it could not be decrypted.
     pub body: Option<String>,
+}
+
+/// An emoji that the person gave to a message.
+#[derive(Serialize)]
+pub struct Reacted {
+    pub room_id: RoomId,
+    pub room: String,
+    pub seq: Seq,
+    pub emoji: String,
+    pub at: DateTime<Utc>,
 }
 
 /// A message as it is stored.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
-use super::model::{Consent, Invite, Invited, Lease, Picture, Privacy, Profile, Room, SealedMessage, Session};
+use super::model::{Consent, Invite, Invited, Lease, Picture, Privacy, Profile, Reacted, Room, SealedMessage, Session};
 use crate::ids::{ClientId, KeyId, MessageId, RoomId, Seq, SessionId, UserId};
 
 /// Takes the right to export, unless another export of that person has it.
@@ -169,6 +169,30 @@ pub async fn list_invites(db: impl PgExecutor<'_>, user: UserId, after: Uuid, li
            WHERE i.maker_id = $1 AND i.id > $2 ORDER BY i.id LIMIT $3"#,
         user.0,
         after,
+        limit
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// What the person reacted with, after that message and emoji.
+pub async fn list_reactions(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    (room, seq, emoji): (RoomId, Seq, &str),
+    limit: i64,
+) -> sqlx::Result<Vec<Reacted>> {
+    sqlx::query_as!(
+        Reacted,
+        r#"SELECT e.room_id AS "room_id: RoomId", r.title AS room, e.seq AS "seq: Seq", e.emoji,
+                  e.created_at AS "at: DateTime<Utc>"
+           FROM reactions e JOIN rooms r ON r.id = e.room_id
+           WHERE e.user_id = $1 AND (e.room_id, e.seq, e.emoji) > ($2, $3, $4)
+           ORDER BY e.room_id, e.seq, e.emoji LIMIT $5"#,
+        user.0,
+        room.0,
+        seq.0,
+        emoji,
         limit
     )
     .fetch_all(db)

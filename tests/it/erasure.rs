@@ -69,7 +69,11 @@ async fn of_a_deleted_account_nothing_can_be_read_on_any_node(pool: PgPool) {
     let rooms = ["General", direct.as_str(), group.as_str()];
     for room in rooms {
         alice.write(room, "zorillatext").await;
-        bob.write(room, "an answer that stays").await;
+        let seq = bob.write(room, "an answer that stays").await;
+        for person in [&alice, &bob] {
+            let path = format!("/chat/room/{room}/messages/{seq}/reactions");
+            person.post(&path, &[("emoji", "🌙")]).await;
+        }
     }
     let there = at(bob.clone(), &second);
     // Both nodes have opened the key by now.
@@ -105,7 +109,7 @@ async fn of_a_deleted_account_nothing_can_be_read_on_any_node(pool: PgPool) {
             let page = person.page(&format!("/chat/room/{room}")).await;
             assert!(!page.contains("orilla") && !page.contains("@alice"), "{page}");
             assert!(page.contains("Deleted account") && page.contains("Message deleted"));
-            assert!(page.contains("an answer that stays"));
+            assert!(page.contains("an answer that stays") && page.contains("crescent moon, 1"));
         }
         assert_eq!(person.get("/@alice").await.status(), StatusCode::NOT_FOUND);
     }
@@ -131,6 +135,7 @@ async fn of_a_deleted_account_nothing_can_be_read_on_any_node(pool: PgPool) {
         ("user_sessions", "user_id"),
         ("login_tokens", "user_id"),
         ("pictures", "user_id"),
+        ("reactions", "user_id"),
         ("friendships", "requester_id"),
     ] {
         assert_eq!(

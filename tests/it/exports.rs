@@ -316,6 +316,10 @@ async fn an_export_holds_both_sides_of_direct_chats_and_the_ways_into_rooms(pool
         )
         .await;
     charlie.write(&of_others, "between others").await;
+    for (person, emoji) in [(&alice, "🌙"), (&bob, "🌧"), (&alice, "👍")] {
+        let path = format!("/chat/room/{with_bob}/messages/3/reactions");
+        person.post(&path, &[("emoji", emoji)]).await;
+    }
     alice
         .post(&format!("/chat/room/{group}/members"), &[("username", "charlie")])
         .await;
@@ -340,6 +344,12 @@ async fn an_export_holds_both_sides_of_direct_chats_and_the_ways_into_rooms(pool
     assert_eq!(mine[0].get("from"), None);
     assert_eq!(mine[0]["reply_to"], 3);
     assert!(mine[0]["edited_at"].is_string() && theirs[0]["edited_at"].is_null());
+    let given = data["reactions"].as_array().unwrap();
+    assert_eq!(
+        (given.len(), &given[0]["emoji"], &given[0]["seq"]),
+        (2, &"🌙".into(), &3.into())
+    );
+    assert!(given[1]["at"].is_string() && given[1]["room_id"] == mine[0]["room_id"]);
     let invited = &data["invited"][0];
     assert_eq!(
         (&invited["username"], &invited["room"]),

@@ -45,6 +45,7 @@ mod pictures;
 mod parsers;
 mod plans;
 mod presence;
+mod reactions;
 mod receipts;
 mod refusals;
 mod replies;

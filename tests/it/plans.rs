@@ -11,6 +11,7 @@ use umbrachat::database;
 /// The tables that grow with people and with what they write.
 const LARGE: &[&str] = &[
     "messages",
+    "reactions",
     "members",
     "room_events",
     "users",
@@ -159,7 +160,10 @@ async fn fill(db: &mut PgConnection, rooms: (i32, i32), people: (i32, i32), mess
              SELECT md5('room' || r)::uuid, n, md5(r || 'id' || n)::uuid,
                     md5('user' || {first} + n % ({last} - {first} + 1))::uuid, md5(r || 'client' || n)::uuid,
                     repeat('b', 160), n * 2 - 1, now()
-             FROM generate_series({first_room}, {last_room}) r, generate_series(1, {messages}) n;"
+             FROM generate_series({first_room}, {last_room}) r, generate_series(1, {messages}) n;
+         INSERT INTO reactions (room_id, seq, emoji, user_id, created_at)
+             SELECT room_id, seq, chr(128512 + e), author_id, now() FROM messages, generate_series(0, 1) e WHERE seq % 5 = 0
+             ON CONFLICT DO NOTHING;"
     );
     sqlx::raw_sql(&sql).execute(db).await.unwrap();
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{Page, rooms};
 use crate::accounts::CurrentUser;
-use crate::chat::views::delete_message;
+use crate::chat::views::about_message;
 use crate::chat::{Open, Shell};
 use crate::ids::Seq;
 use crate::messages::editing::{self, Text};
@@ -52,7 +52,7 @@ pub async fn menu(
         return Ok(see_other(&message_path(&membership.room.slug, Seq(seq))));
     }
     let possible = rooms::possible(&membership, &user, &message);
-    Ok(views::menu(&ctx, &membership.room.slug, message.seq, possible).into_response())
+    Ok(views::menu(&ctx, &membership.room.slug, message.seq, &possible).into_response())
 }
 
 /// What the composer shows of a message that is to be answered.
@@ -167,7 +167,7 @@ pub async fn ask_to_delete(
         return Ok(question);
     }
     let shell = Shell::load(&app, &ctx, &user, Open::Room(membership.room.id)).await?;
-    Ok(delete_message(&shell, &question))
+    Ok(about_message(&shell, "Delete a message", &question))
 }
 
 /// Deletes a message. The line that stays comes to the page by its socket.
@@ -202,7 +202,7 @@ async fn draw(app: &App, ctx: &Ctx, user: &CurrentUser, membership: &Membership,
     rooms::draw(app, ctx, user, membership, None, draft).await
 }
 
-async fn find(app: &App, user: &CurrentUser, slug: &str, seq: i64) -> Result<(Membership, MessageView)> {
+pub(super) async fn find(app: &App, user: &CurrentUser, slug: &str, seq: i64) -> Result<(Membership, MessageView)> {
     let membership = enter(app, user.id, RoomAddress::Slug(slug)).await?;
     let mut db = app.db.acquire().await?;
     let message = history::find(app, &mut db, &membership, Seq(seq)).await?;

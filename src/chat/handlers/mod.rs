@@ -9,6 +9,7 @@ pub mod members;
 pub mod messages;
 pub mod own_rooms;
 pub mod profile;
+pub mod reactions;
 pub mod room_settings;
 pub mod rooms;
 pub mod style;

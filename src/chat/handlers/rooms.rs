@@ -14,7 +14,7 @@ use crate::error::FieldErrors;
 use crate::ids::{RoomId, Seq, UserId};
 use crate::messages::history;
 use crate::messages::model::{Cursor, History, Item, MessageView};
-use crate::messages::views::{Draft, Possible, UnreadLine};
+use crate::messages::views::{Action, Draft, UnreadLine};
 use crate::rooms::actions::{self, enter};
 use crate::rooms::model::{Kind, Level, Membership, RoomAddress, message_path, path};
 use crate::rooms::queries;
@@ -148,13 +148,22 @@ async fn draw_at(
 }
 
 /// What the viewer can do with that message.
-pub(super) fn possible(membership: &Membership, user: &CurrentUser, message: &MessageView) -> Possible {
+pub(super) fn possible(membership: &Membership, user: &CurrentUser, message: &MessageView) -> Vec<Action> {
     let author = message.author.id;
-    Possible {
-        reply: !message.is_deleted && membership.may_write,
-        edit: message.body.is_some() && membership.may_edit(author),
-        delete: !message.is_deleted && membership.may_delete(author, user.viewer.is_admin),
-    }
+    let actions = [
+        (Action::Reply, !message.is_deleted && membership.may_write),
+        (Action::SeeReactions, !message.reactions.is_empty()),
+        (Action::Edit, message.body.is_some() && membership.may_edit(author)),
+        (
+            Action::Delete,
+            !message.is_deleted && membership.may_delete(author, user.viewer.is_admin),
+        ),
+    ];
+    actions
+        .into_iter()
+        .filter(|(_, may)| *may)
+        .map(|(action, _)| action)
+        .collect()
 }
 
 /// Who has read the messages of the viewer, of whom that one is the newest on the page.

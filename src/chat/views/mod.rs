@@ -22,7 +22,7 @@ pub use members::{MembersPage, members, members_page};
 pub use own_rooms::{RoomForm, new_room};
 pub use profile::{profile, profile_in_dialog};
 pub use readers::{Readers, reader, readers};
-pub use room::{Shown, delete_message, levels, lost, online, room, unsent};
+pub use room::{Shown, about_message, levels, lost, online, room, unsent};
 pub use room_settings::{SettingsForm, room_settings};
 pub use side_bar::{digest, mine, my_rooms, room_row};
 pub use switcher::{switched, switcher};

@@ -37,7 +37,7 @@ pub fn readers(readers: &Readers) -> Markup {
             Readers::Counted { count, seq, own } => ul #readers hidden data-count=(count) data-seq=(seq) data-own=(own) {},
         }
         template #read-by {
-            p class="row-start-4 col-span-full mt-1 flex items-center justify-end gap-1.5 justify-self-end text-12 text-t3" {
+            p class="row-start-6 col-span-full mt-1 flex items-center justify-end gap-1.5 justify-self-end text-12 text-t3" {
                 span class="flex -space-x-1" {}
                 span {}
             }

@@ -9,7 +9,8 @@ use crate::accounts::model::Author;
 use crate::chat::Shell;
 use crate::ids::Seq;
 use crate::messages::model::History;
-use crate::messages::views::{Draft, Possible, UnreadLine, composer, history, menu, menu_opener, pending};
+use crate::messages::views::reactions::reacting;
+use crate::messages::views::{Action, Draft, UnreadLine, composer, history, menu, menu_opener, pending};
 use crate::rooms::model::{Kind, Level, Membership, Room, path};
 use crate::rooms::views::folded;
 use crate::web::components::{avatar, back_to_chats, csrf_field, empty_state, presence, profile_path};
@@ -22,7 +23,7 @@ pub struct Shown {
     /// A page of messages.
     pub history: History,
     /// The message that is marked, and what the reader can do with it.
-    pub marked: Option<(Seq, Possible)>,
+    pub marked: Option<(Seq, Vec<Action>)>,
     /// Where what the reader has not read begins.
     pub unread: Option<UnreadLine>,
     /// The last message that the reader has read.
@@ -74,7 +75,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
                         }
                     }
                     @if let Some(UnreadLine { count: 1.., .. }) = shown.unread { (mark_read(ctx, room)) }
-                    @if let Some((seq, possible)) = shown.marked { (without_script(ctx, room, seq, possible)) }
+                    @if let Some((seq, possible)) = &shown.marked { (without_script(ctx, room, *seq, possible)) }
                     div #announcer .visually-hidden aria-live="polite" {}
                     @if is_open { (typing_row()) }
                     button #to-newest .new-messages type="button" hidden { (icon("arrow-down")) span.label { "New messages" } }
@@ -94,6 +95,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
                 @if room.kind != Kind::Direct { (members_panel(room)) }
             }
             (readers(&shown.readers))
+            @if is_open { (reacting(ctx, &room.slug)) }
             template #pending-message { (pending(&me)) }
             template #message-menu { (menu_opener()) }
             template #folded-events { (folded()) }
@@ -121,7 +123,7 @@ fn typing_row() -> Markup {
 }
 
 /// Without script the menu of a message does not open beside it.
-fn without_script(ctx: &Ctx, room: &Room, seq: Seq, possible: Possible) -> Markup {
+fn without_script(ctx: &Ctx, room: &Room, seq: Seq, possible: &[Action]) -> Markup {
     html! {
         noscript {
             div class="menu static mx-auto mb-2 flex flex-wrap" role="group" aria-label="The marked message" { (menu(ctx, &room.slug, seq, possible)) }
@@ -142,13 +144,9 @@ fn mark_read(ctx: &Ctx, room: &Room) -> Markup {
     }
 }
 
-/// The question before a message is deleted, as a page.
-pub fn delete_message(shell: &Shell<'_>, question: &Markup) -> Markup {
-    page(
-        shell,
-        "Delete a message",
-        &html! { div class="m-auto w-full p-4" { (question) } },
-    )
+/// What a dialog asks or shows about a message, as a page of its own.
+pub fn about_message(shell: &Shell<'_>, title: &str, question: &Markup) -> Markup {
+    page(shell, title, &html! { div class="m-auto w-full p-4" { (question) } })
 }
 
 /// What was typed, when nothing else of the room can be drawn: it can be sent from here.

@@ -94,6 +94,7 @@ pub async fn erase_account(app: &App, job: &Job) -> Result<()> {
     let task = Task::of(job)?;
     leave_all(app, task.user).await?;
     erasing::erase(app, task.written()).await?;
+    erasing::erase_reactions(app, task.user).await?;
     within_limit(&app.db, async |db| {
         accounts::queries::delete_belongings(db, task.user).await?;
         friends::queries::delete_ties(db, task.user).await?;

@@ -164,6 +164,14 @@ async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
         }
     }
     archive = archive.add(list.page::<Message>(&[])?).await?;
+    let (mut list, mut after) = (List::begin("reactions"), (RoomId(Uuid::nil()), Seq(0), String::new()));
+    loop {
+        let (room, seq, emoji) = &after;
+        let rows = in_time(queries::list_reactions(&app.db, user, (*room, *seq, emoji), PAGE_ROWS)).await?;
+        archive = archive.add(list.page(&rows)?).await?;
+        let Some(row) = rows.into_iter().last() else { break };
+        after = (row.room_id, row.seq, row.emoji);
+    }
     archive = archive.add(b"}\n".to_vec()).await?;
     if let Some(picture) = picture {
         archive.start_file(picture.name, false)?;

@@ -7,7 +7,7 @@ use crate::accounts::model::CONSENT_VERSION;
 use crate::web::{Ctx, Viewer, layout};
 
 /// What is stored, why, and how long.
-const STORED: [(&str, &str, &str); 16] = [
+const STORED: [(&str, &str, &str); 17] = [
     (
         "Your account: username, first and last name, the display name and the lines about you if you give any, the role (member or administrator), and when it was made",
         "So that you can log in, and so that others know who writes.",
@@ -62,6 +62,11 @@ const STORED: [(&str, &str, &str); 16] = [
         "Your messages: the text encrypted; room, author, time, order, what each answers and when it was changed last in the clear",
         "So that the people in the room can read them, in order.",
         "The text until you change it, or it is deleted, or your account or the room is. That there was a message, by whom and when, stays; after your account is deleted, by nobody.",
+    ),
+    (
+        "The emoji that you give to messages, in the clear",
+        "So that the people in the room see who reacts with what.",
+        "Until you take them back, or the message is deleted, or your account or the room is.",
     ),
     (
         "The rooms you are in, and when you joined and left",

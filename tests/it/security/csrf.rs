@@ -8,7 +8,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 63] = [
+const UNSAFE: [(&str, &str); 65] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -27,6 +27,8 @@ const UNSAFE: [(&str, &str); 63] = [
     ("/chat/room/General/unread", "seq=1"),
     ("/chat/room/General/messages/1", "body=Evil"),
     ("/chat/room/General/messages/1/delete", ""),
+    ("/chat/room/General/messages/1/reactions", "emoji=%F0%9F%91%8D"),
+    ("/chat/room/General/reactions", "reaction=1+%F0%9F%91%8D"),
     ("/chat/room/General/notify", "level=nothing"),
     ("/chat/rooms", "title=Evil"),
     ("/chat/with/bob", ""),

@@ -54,6 +54,8 @@ async fn row_13_no_text_becomes_markup(pool: PgPool) {
             person.page(&format!("/chat/room/{room}/messages/1/edit")).await,
             person.page(&format!("/chat/room/{room}/messages/1/reply")).await,
             person.page(&format!("/chat/room/{room}/messages/1/delete")).await,
+            person.page(&format!("/chat/room/{room}/messages/1/react")).await,
+            person.page(&format!("/chat/room/{room}/messages/1/reactions")).await,
             admin.page("/admin/rooms").await,
             admin.page(&format!("/admin/rooms/{room}/edit")).await,
             admin.page("/admin/users").await,

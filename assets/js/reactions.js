@@ -1,0 +1,66 @@
+// Reactions: which of them are the reader's, and the choice among all emoji. That is a form with a button for each, which
+// works by itself; here they are searched, take on a skin, and those used last stand first.
+
+import { find, me } from "./dom.js";
+import * as storage from "./storage.js";
+
+const USED_LAST = 16;
+
+/** Says of the reactions to these messages whether the reader gives them too; the style shows it without script. */
+export function press(items) {
+  for (const item of items) {
+    for (const reaction of item.querySelectorAll(".reaction")) {
+      reaction.ariaPressed = String(reaction.dataset.by.split(" ").includes(me));
+    }
+  }
+}
+
+export function emojiPicker() {
+  return {
+    init() {
+      const { $el: form } = this;
+      const [search, skin] = [find("[type=search]", form), find("select", form)];
+      const kept = storage.loadMine("emoji") ?? { skin: "", last: [] };
+      const buttons = () => form.querySelectorAll("button[name=emoji]");
+
+      const filter = () => {
+        const words = search.value.toLowerCase().split(/\s+/);
+        const isWanted = ({ title, dataset }) => words.every((word) => `${title} ${dataset.words}`.toLowerCase().includes(word));
+        for (const button of buttons()) button.hidden = !isWanted(button);
+        const sections = [...form.querySelectorAll("section")];
+        for (const section of sections) section.hidden = !find("button:not([hidden])", section);
+        find("[data-none]", form).hidden = sections.some((section) => !section.hidden);
+      };
+      const tone = () => {
+        for (const button of form.querySelectorAll("[data-tones]")) {
+          button.dataset.plain ??= button.value;
+          button.value = skin.value ? button.dataset.tones.split(" ")[skin.value] : button.dataset.plain;
+          button.textContent = button.value;
+        }
+      };
+      const draw = () => {
+        skin.value = kept.skin;
+        tone();
+        const all = [...buttons()];
+        const last = kept.last.map((emoji) => all.find(({ value }) => value === emoji)).filter(Boolean);
+        find("[data-recent] > div", form).replaceChildren(...last.map((button) => button.cloneNode(true)));
+        filter();
+      };
+
+      search.addEventListener("input", filter);
+      // Not the form: nobody chose an emoji.
+      search.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
+      skin.addEventListener("change", () => {
+        kept.skin = skin.value;
+        storage.saveMine("emoji", kept);
+        tone();
+      });
+      form.addEventListener("submit", ({ submitter }) => {
+        kept.last = [...new Set([submitter.value, ...kept.last])].slice(0, USED_LAST);
+        storage.saveMine("emoji", kept);
+      });
+      if (buttons().length > 0) draw();
+      else form.addEventListener("htmx:after:swap", draw, { once: true });
+    },
+  };
+}
