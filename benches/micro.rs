@@ -39,6 +39,7 @@ fn view(seq: i64) -> MessageView {
         },
         quote: None,
         body: Some(body()),
+        mentions: Vec::new(),
         is_deleted: false,
         created_at: Utc::now() + TimeDelta::seconds(seq),
         edited_at: None,
@@ -79,13 +80,15 @@ fn rendering(criterion: &mut Criterion) {
         b.iter(|| views::message(black_box(&one)).render());
     });
     let usual = "Look at **this**: https://example.org/a_b is `new`, and\n- one\n- *two* of them";
-    criterion.bench_function("render a text with Markdown", |b| b.iter(|| render(black_box(usual))));
+    criterion.bench_function("render a text with Markdown", |b| {
+        b.iter(|| render(black_box(usual), &[]));
+    });
     for unit in [
         "*a _b ", "> - 1. ", "- ", "[x](", "[\n", "`", "<!--", "![](", "**a ", "[a]: b\n",
     ] {
         let hostile: String = unit.chars().cycle().take(4000).collect();
         let name = format!("render 4,000 characters of {unit:?}");
-        criterion.bench_function(&name, |b| b.iter(|| render(black_box(&hostile))));
+        criterion.bench_function(&name, |b| b.iter(|| render(black_box(&hostile), &[])));
     }
     criterion.bench_function("render a page of 50", |b| {
         b.iter(|| views::history("General", room, black_box(&page), None).render());

@@ -64,7 +64,7 @@ pub fn text(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(body) = Body::parse(&text) {
         assert!(body.as_str().chars().any(is_visible));
-        let drawn = render(body.as_str()).html.0;
+        let drawn = render(body.as_str(), &[]).html.0;
         assert_eq!(drawn.matches('<').count(), drawn.matches('>').count(), "{text:?}");
         assert!(
             !["<script", "<img", "<input", "javascript:\"", "<style"]

@@ -32,7 +32,7 @@ function shape(name, attributes) {
 
 /** The picture of the moon in that phase. */
 export function moon(phase) {
-  const picture = shape("svg", { class: "moon", viewBox: "0 0 14 14", width: 14, height: 14, fill: "none", "aria-hidden": "true" });
+  const picture = shape("svg", { class: "moon text-accent", viewBox: "0 0 14 14", width: 14, height: 14, fill: "none", "aria-hidden": "true" });
   picture.append(
     shape("circle", { cx: 7, cy: 7, r: 6, fill: "currentColor", "fill-opacity": ".1", stroke: "currentColor", "stroke-opacity": ".55" }),
     shape("path", { fill: "currentColor", d: LIT[phase] }),

@@ -13,6 +13,8 @@ use crate::{Bench, PATIENCE, process, talk};
 const ROOM: usize = 100;
 /// Sockets of workload F that are on their way in at once.
 const AT_ONCE: usize = 200;
+/// Sockets that open in one room, at once.
+const ONE_ROOM: usize = 1_000;
 /// Files that a process has open besides its sockets.
 const OTHER_FILES: u64 = 100;
 
@@ -46,6 +48,7 @@ impl Report {
             "PostgreSQL",
             "all",
             "× reference",
+            "counts/socket",
         ];
         Self {
             memory: Table::new("Memory of idle sockets", memory),
@@ -89,34 +92,42 @@ impl Report {
         Ok(())
     }
 
-    /// Workload F.
+    /// Workload F: in rooms as they are, and all in one room.
     pub fn storm(&mut self, bench: &Bench) -> Result<(), Error> {
-        let sockets = possible(bench.options.storm);
-        writeln!(std::io::stderr(), "F: {sockets} sockets open, {AT_ONCE} at once")?;
+        self.storm_in("F: storm", "f", possible(bench.options.storm), ROOM, bench)?;
+        let sockets = possible(ONE_ROOM);
+        self.storm_in("F: one room", "f-one", sockets, sockets, bench)
+    }
+
+    fn storm_in(&mut self, name: &str, slug: &str, sockets: usize, room: usize, bench: &Bench) -> Result<(), Error> {
+        writeln!(std::io::stderr(), "{name}: {sockets} sockets open, {AT_ONCE} at once")?;
         let mut reference = None;
         for &kind in bench.kinds() {
-            let groups = bench.cluster.seed("f", sockets.div_ceil(ROOM), ROOM, kind)?;
+            let groups = bench.cluster.seed(slug, sockets.div_ceil(room), room, kind)?;
             let nodes = [bench.start(kind, false)?];
             let mut crowd = Crowd::new(1)?;
             let (usage, began) = (bench.usage(&nodes), Instant::now());
-            for place in 0..ROOM {
+            for place in 0..room {
                 // One of each room after the other, as after a restart.
-                for (room, group) in groups.iter().enumerate() {
+                for (number, group) in groups.iter().enumerate() {
                     crowd.join(Door {
                         address: nodes[0].address,
                         socket: format!("chatroom/{}", group.slug),
                         cookie: group.members[place].cookie.clone(),
-                        room: u16::try_from(room)?,
+                        room: u16::try_from(number)?,
                     })?;
                     crowd.turn_until(PATIENCE, |crowd| crowd.count_opening() < AT_ONCE)?;
                 }
             }
             crowd.turn_until(PATIENCE, |crowd| crowd.count_opening() == 0)?;
-            let (usage, seconds) = (bench.usage(&nodes).since(usage), began.elapsed().as_secs_f64());
+            let seconds = began.elapsed().as_secs_f64();
+            // Until the last of them are counted everywhere.
+            crowd.turn_until(Duration::from_secs(2), |_| false)?;
+            let usage = bench.usage(&nodes).since(usage);
             let opened = float(crowd.count_ready());
             let each = |cpu: f64| cpu * 1e3 / opened;
             self.storm.tell(vec![
-                "F: storm".into(),
+                name.into(),
                 kind.name().into(),
                 number(opened),
                 number(opened / seconds),
@@ -126,6 +137,7 @@ impl Report {
                 number(each(usage.postgres)),
                 number(each(usage.total())),
                 ratio(usage.total(), reference),
+                number(count(crowd.tally.counted) / opened),
             ]);
             reference = Some(usage.total());
         }
@@ -142,6 +154,11 @@ fn possible(wanted: usize) -> usize {
 
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 fn float(value: usize) -> f64 {
+    value as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+fn count(value: u64) -> f64 {
     value as f64
 }
 

@@ -190,6 +190,10 @@ impl Member {
             *tally.refused.entry(code(text)).or_default() += 1;
             return;
         }
+        if text.starts_with(br##"<hx-partial hx-target="#online""##) {
+            tally.counted += 1;
+            return;
+        }
         if text.starts_with(br#"{"reload""#) {
             tally.reloads += 1;
             return;

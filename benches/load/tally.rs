@@ -14,6 +14,8 @@ pub struct Tally {
     pub disordered: u64,
     /// Messages of another room.
     pub crossed: u64,
+    /// How often members were told how many are online.
+    pub counted: u64,
     /// What senders were refused, by code.
     pub refused: BTreeMap<String, u64>,
     /// Pages that were told to load again.

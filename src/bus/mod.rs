@@ -82,6 +82,13 @@ pub enum Event {
         /// Where.
         room: RoomId,
     },
+    /// Messages name these people, or do not any more: it is counted anew what waits for them.
+    Mentioned {
+        /// Where.
+        room: RoomId,
+        /// Whom.
+        people: Vec<UserId>,
+    },
     /// A public room was made, renamed, archived, opened again or deleted.
     RoomListChanged,
     /// A person is shown by another name, or with another picture.

@@ -106,6 +106,7 @@ impl RedisTask {
                 }
                 Event::RoomListChanged
                 | Event::MessagesDeleted { .. }
+                | Event::Mentioned { .. }
                 | Event::AuthorChanged { .. }
                 | Event::SideBarChanged { .. }
                 | Event::ReadMoved { .. }

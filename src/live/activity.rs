@@ -76,7 +76,7 @@ pub(super) async fn run(app: &App, active: &ActiveRooms) {
     let mut bus = app.bus.subscribe();
     let mut tell = interval(TELL_INTERVAL);
     tell.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut known = Known::default();
+    let (mut known, mut mentioned) = (Known::default(), HashMap::<RoomId, HashSet<UserId>>::new());
     loop {
         tokio::select! {
             _ = tell.tick() => {
@@ -84,7 +84,7 @@ pub(super) async fn run(app: &App, active: &ActiveRooms) {
                 if rooms.is_empty() {
                     continue;
                 }
-                if let Err(error) = publish(app, &mut known, &rooms).await {
+                if let Err(error) = publish(app, &mut known, &rooms, &mut mentioned).await {
                     tracing::warn!(%error, "people could not be told of what was written");
                     // Who has been told of what is not known any more: all are told anew.
                     known = Known::default();
@@ -100,9 +100,15 @@ pub(super) async fn run(app: &App, active: &ActiveRooms) {
                     }
                     active.note(room);
                 }
+                Some(BusEvent::Event(Event::Mentioned { room, people })) => {
+                    mentioned.entry(room).or_default().extend(people);
+                    active.note(room);
+                }
                 Some(BusEvent::Resync) => {
-                    for room in known.rooms.keys() {
-                        active.note(*room);
+                    // Whom something named is not known: all is counted anew.
+                    for (id, room) in &mut known.rooms {
+                        room.told = None;
+                        active.note(*id);
                     }
                 }
                 Some(BusEvent::Event(_)) => {}
@@ -112,10 +118,16 @@ pub(super) async fn run(app: &App, active: &ActiveRooms) {
     }
 }
 
-async fn publish(app: &App, known: &mut Known, rooms: &[RoomId]) -> Result<()> {
+async fn publish(
+    app: &App,
+    known: &mut Known,
+    rooms: &[RoomId],
+    mentioned: &mut HashMap<RoomId, HashSet<UserId>>,
+) -> Result<()> {
     let people = app.hub.connected_people();
     if people.is_empty() {
         *known = Known::default();
+        mentioned.clear();
         return Ok(());
     }
     let load = async |db: &mut PgConnection| {
@@ -134,6 +146,15 @@ async fn publish(app: &App, known: &mut Known, rooms: &[RoomId]) -> Result<()> {
     for (user, line) in known.add_up(&states, &came, &written)? {
         let frame = PageEvent::RoomsActive(&line).frame();
         app.hub.publish(Audience::User(user), &frame).await;
+    }
+    while let Some(room) = mentioned.keys().next().copied() {
+        let people: Vec<_> = mentioned[&room]
+            .iter()
+            .copied()
+            .filter(|user| app.hub.is_connected(*user))
+            .collect();
+        publish_counts(app, &[room], &people).await?;
+        mentioned.remove(&room);
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use sqlx::{PgConnection, Postgres, Transaction};
 use super::erasing::erase_locked;
 use super::model::Body;
 use super::queries::{self, Standing};
+use super::views::markdown::names;
 use crate::bus::Event;
 use crate::ids::Seq;
 use crate::rooms::model::{Membership, RoomAddress};
@@ -50,9 +51,21 @@ pub async fn edit(
     let place = (membership.room.id, seq);
     let change = queries::update_body(&mut tx, place, &standing, &sealed, app.now()).await?;
     let change = change.ok_or(Error::NotFound)?;
-    tx.commit().await?;
     let room = membership.room.id;
+    let keys = names(body.as_str());
+    let named: Vec<_> = keys.iter().map(|key| (room, seq, key.as_str())).collect();
+    let mut people = queries::delete_mentions(&mut tx, room, seq).await?;
+    people.extend(
+        queries::insert_mentions(&mut tx, &named)
+            .await?
+            .into_iter()
+            .map(|(_, user)| user),
+    );
+    tx.commit().await?;
     app.bus.publish(Event::RoomChanged { room, change });
+    if !people.is_empty() {
+        app.bus.publish(Event::Mentioned { room, people });
+    }
     Ok(Ok(()))
 }
 

@@ -184,7 +184,7 @@ impl Readers {
     }
 }
 
-/// Opens stored messages, with at most three queries: for what they answer, for the reactions, and for all of the keys. One that does not open is
+/// Opens stored messages, with at most four queries: for what they answer, for the reactions, for all of the keys, and for whom they name. One that does not open is
 /// shown as such and logged; it never takes the page down.
 async fn open(app: &App, db: &mut PgConnection, readers: &Readers, rows: Vec<MessageRow>) -> Result<Vec<MessageView>> {
     let Readers(rooms) = readers;
@@ -212,7 +212,7 @@ async fn open(app: &App, db: &mut PgConnection, readers: &Readers, rows: Vec<Mes
         .collect();
     needed.sort_unstable();
     needed.dedup();
-    let keys = app.vault.data_keys(db, &needed).await?;
+    let keys = app.vault.data_keys(&mut *db, &needed).await?;
     let mut ciphers: HashMap<(RoomId, KeyId), Option<MessageCipher>> = HashMap::new();
     let mut open = |room, author_key, id, version, sealed: Option<&str>| {
         let cipher = ciphers.entry((room, author_key)).or_insert_with(|| {
@@ -240,9 +240,19 @@ async fn open(app: &App, db: &mut PgConnection, readers: &Readers, rows: Vec<Mes
             shown: by_place.get(&(row.room, seq)).cloned(),
         });
         let reactions = reactions.remove(&(row.room, row.seq)).unwrap_or_default();
-        view(row, body, quote, reactions)
+        (row.room, view(row, body, quote, reactions))
     });
-    Ok(views.collect())
+    let mut views: Vec<_> = views.collect();
+    let may_name = |view: &MessageView| view.body.as_ref().is_some_and(|body| body.contains('@'));
+    let naming = views.iter().filter(|(_, view)| may_name(view));
+    let naming: Vec<_> = naming.map(|(room, view)| (*room, view.seq)).collect();
+    if !naming.is_empty() {
+        let mut mentions = queries::list_mentions(&mut *db, &naming).await?;
+        for (room, view) in &mut views {
+            view.mentions = mentions.remove(&(*room, view.seq)).unwrap_or_default();
+        }
+    }
+    Ok(views.into_iter().map(|(_, view)| view).collect())
 }
 
 fn view(row: MessageRow, body: Option<String>, quote: Option<Quote>, reactions: Vec<Reaction>) -> MessageView {
@@ -263,6 +273,7 @@ fn view(row: MessageRow, body: Option<String>, quote: Option<Quote>, reactions: 
         },
         quote: quote.filter(|_| !row.is_deleted).map(Box::new),
         body: body.filter(|_| !row.is_deleted),
+        mentions: Vec::new(),
         is_deleted: row.is_deleted,
         created_at: row.created_at,
         edited_at: row.edited_at,

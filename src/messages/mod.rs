@@ -8,6 +8,8 @@
 //!   room, so that open pages and those who come back draw that line anew.
 //! - What a message answers is kept as a number. The quote is drawn when the message is, from what may be seen by all for
 //!   whom it is drawn; where the quoted message changes, pages put the new text wherever it is quoted.
+//! - Whom a message names is found in its text and stored in the transaction that stores the message: other members who see
+//!   it. They are told what waits for them, and the message is drawn with links to them.
 //! - Reactions are changes of the room like edits. A message is drawn with those who gave each emoji last, so that it is the
 //!   same for all and a page still shows which are its reader's.
 //! - One [`Writer`] per node stores in batches, and publishes only after the commit.

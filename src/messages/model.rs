@@ -149,6 +149,8 @@ pub struct NewMessage {
     pub sealed: String,
     /// The message that it answers.
     pub reply_to: Option<Seq>,
+    /// The keys of the usernames that it may hold.
+    pub names: Vec<String>,
     /// When it was sent.
     pub created_at: DateTime<Utc>,
 }
@@ -192,6 +194,8 @@ pub struct MessageView {
     pub quote: Option<Box<Quote>>,
     /// The text; None when it could not be decrypted, or was deleted.
     pub body: Option<String>,
+    /// Whom it names.
+    pub mentions: Vec<Mention>,
     /// Whether it was deleted: only its place in the room is left.
     pub is_deleted: bool,
     /// When it was written.
@@ -204,6 +208,15 @@ pub struct MessageView {
     pub continued: bool,
     /// Whether it is the first of its day (UTC).
     pub new_day: bool,
+}
+
+/// Somebody whom a message names: another member of its room.
+#[derive(Debug, Clone)]
+pub struct Mention {
+    /// Who.
+    pub user: UserId,
+    /// Their username.
+    pub username: String,
 }
 
 /// Messages that this node has just stored in one room, at hand for those who are subscribed to it.

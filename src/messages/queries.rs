@@ -1,6 +1,8 @@
-//! The SQL of messages: reading them here, storing them in `storing`, changing them in `changing`, reactions in `reacting`.
+//! The SQL of messages: reading them here, storing them in `storing`, changing them in `changing`, whom
+//! they name in `mentioning`, reactions in `reacting`.
 
 mod changing;
+mod mentioning;
 mod reacting;
 mod storing;
 
@@ -12,6 +14,7 @@ use crate::ids::{Change, ClientId, KeyId, MessageId, RoomId, Seq, UserId};
 use crate::rooms::model::Span;
 
 pub use changing::*;
+pub use mentioning::*;
 pub use reacting::*;
 pub use storing::*;
 

@@ -4,6 +4,7 @@ use sqlx::PgExecutor;
 use tokio::sync::oneshot;
 
 use super::model::{Body, NewMessage, SendError, Stored};
+use super::views::markdown::names;
 use super::writer::Answer;
 use crate::ids::{ClientId, KeyId, MessageId, RoomId, Seq, UserId};
 use crate::rooms::model::{Kind, Membership};
@@ -62,6 +63,7 @@ pub fn send(app: &App, sender: &Sender, sent: Sent, answer: Answer) -> Result<()
         author_key: sender.author_key,
         client_id,
         sealed: sender.cipher.seal(id, 1, body.as_str()),
+        names: names(body.as_str()),
         body,
         reply_to,
         created_at: app.now(),

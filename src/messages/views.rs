@@ -38,7 +38,7 @@ pub fn message(message: &MessageView) -> Markup {
             }
             a.at href={ "?around=" (message.seq) "#m-" (message.seq) } tabindex="-1" { (time(&message.created_at)) }
             @if let Some(body) = &message.body {
-                (text(body, message.quote.as_deref()))
+                (text(body, message))
                 @if let Some(at) = &message.edited_at { p.edited { "edited " (time(at)) } }
                 @if !message.reactions.is_empty() { (reactions::reactions(message.seq, &message.reactions)) }
             } @else if message.is_deleted {
@@ -51,9 +51,9 @@ pub fn message(message: &MessageView) -> Markup {
 }
 
 /// The text of a message, after what it answers.
-fn text(body: &str, quote: Option<&Quote>) -> Markup {
-    let Rendered { html, kind } = render(body);
-    let inner = html! { @if let Some(quote) = quote { (quoting(quote)) } (html) };
+fn text(body: &str, message: &MessageView) -> Markup {
+    let Rendered { html, kind } = render(body, &message.mentions);
+    let inner = html! { @if let Some(quote) = &message.quote { (quoting(quote)) } (html) };
     html! {
         @match kind {
             Kind::Lines => p.body dir="auto" { (inner) },

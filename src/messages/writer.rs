@@ -11,7 +11,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ use crate::accounts::model::Author;
 use crate::bus::{Bus, Event};
 use crate::database::HeldConnection;
 use crate::error::{is_away, is_locked};
-use crate::ids::{Change, Position, RoomId};
+use crate::ids::{Change, Position, RoomId, UserId};
 
 /// Messages stored in one transaction at most.
 const BATCH: usize = 500;
@@ -168,9 +168,9 @@ impl WriterTask {
                 continue;
             }
             match held.run(async |db| store(db, &batch, locked).await).await {
-                Ok(outcomes) => self
+                Ok((outcomes, mentioned)) => self
                     .parked
-                    .append(&mut answer_and_hand_over(publisher, batch, outcomes).await),
+                    .append(&mut answer_and_hand_over(publisher, batch, outcomes, mentioned).await),
                 Err(error) if is_locked(&error) && locked == LockedRooms::Wait => {
                     parts.push((batch, LockedRooms::Skip));
                 }
@@ -224,8 +224,15 @@ fn answer_late(submissions: &mut Vec<Submission>) {
     }
 }
 
+/// Whom messages name, by room.
+type Mentioned = HashMap<RoomId, Vec<UserId>>;
+
 /// One transaction for the whole batch; the outcomes are in the order of the submissions.
-async fn store(db: &mut PgConnection, batch: &[Submission], locked: LockedRooms) -> sqlx::Result<Vec<Outcome>> {
+async fn store(
+    db: &mut PgConnection,
+    batch: &[Submission],
+    locked: LockedRooms,
+) -> sqlx::Result<(Vec<Outcome>, Mentioned)> {
     let mut indices = HashMap::with_capacity(batch.len());
     let mut messages = Vec::with_capacity(batch.len());
     let index_of = batch.iter().map(|Submission { message, .. }| {
@@ -236,7 +243,11 @@ async fn store(db: &mut PgConnection, batch: &[Submission], locked: LockedRooms)
         })
     });
     let index_of: Vec<usize> = index_of.collect();
-    let mut outcomes = queries::store_messages(db, &messages, locked).await?;
+    let (mut outcomes, mentioned) = if messages.iter().all(|message| message.names.is_empty()) {
+        (queries::store_messages(db, &messages, locked).await?, Mentioned::new())
+    } else {
+        store_naming(db, &messages, locked).await?
+    };
     let outcome_of = |index: usize| {
         let outcome = outcomes[index].clone();
         // The same client id later in this batch is a duplicate of this one.
@@ -245,7 +256,37 @@ async fn store(db: &mut PgConnection, batch: &[Submission], locked: LockedRooms)
         }
         outcome
     };
-    Ok(index_of.into_iter().map(outcome_of).collect())
+    Ok((index_of.into_iter().map(outcome_of).collect(), mentioned))
+}
+
+/// The same for messages of which some may name people.
+async fn store_naming(
+    db: &mut PgConnection,
+    messages: &[&NewMessage],
+    locked: LockedRooms,
+) -> sqlx::Result<(Vec<Outcome>, Mentioned)> {
+    let mut tx = db.begin().await?;
+    let outcomes = queries::store_messages(&mut tx, messages, locked).await?;
+    let mut named = Vec::new();
+    for (message, outcome) in messages.iter().zip(&outcomes) {
+        if let Outcome::Stored(
+            Stored {
+                seq,
+                is_duplicate: false,
+                ..
+            },
+            _,
+        ) = outcome
+        {
+            named.extend(message.names.iter().map(|name| (message.room, *seq, name.as_str())));
+        }
+    }
+    let mut mentioned = Mentioned::new();
+    for (room, user) in queries::insert_mentions(&mut tx, &named).await? {
+        mentioned.entry(room).or_default().push(user);
+    }
+    tx.commit().await?;
+    Ok((outcomes, mentioned))
 }
 
 /// Answers the senders and hands over what is new. Returns the submissions whose rooms were locked, once all is delivered
@@ -254,12 +295,13 @@ async fn answer_and_hand_over(
     publisher: &Publisher,
     batch: Vec<Submission>,
     outcomes: Vec<Outcome>,
+    mentioned: Mentioned,
 ) -> Vec<Submission> {
     let mut locked = Vec::new();
     let mut stored_batches: HashMap<RoomId, StoredBatch> = HashMap::new();
     let mut duplicates: HashMap<RoomId, Change> = HashMap::new();
-    // Rooms where something was answered.
-    let mut answered: HashSet<RoomId> = HashSet::new();
+    // Rooms where something was answered, or somebody may be named.
+    let mut loaded: HashSet<RoomId> = HashSet::new();
     let (held_until_delivered, mut delivered) = mpsc::channel(1);
     for (submission, outcome) in batch.into_iter().zip(outcomes) {
         let room = submission.message.room;
@@ -278,8 +320,8 @@ async fn answer_and_hand_over(
                 continue;
             }
         };
-        if submission.message.reply_to.is_some() {
-            answered.insert(room);
+        if submission.message.reply_to.is_some() || !submission.message.names.is_empty() {
+            loaded.insert(room);
         }
         if stored.is_duplicate {
             let last = duplicates.entry(room).or_default();
@@ -308,12 +350,15 @@ async fn answer_and_hand_over(
     }
     for stored_batch in stored_batches.into_values() {
         let (room, change) = (stored_batch.room, stored_batch.to.change);
-        if answered.contains(&room) {
-            // It is loaded, because what is quoted may have changed until the commit.
+        if loaded.contains(&room) {
+            // It is loaded: what is quoted may have changed until the commit, and who is named is known by then.
             publisher.bus.publish(Event::RoomChanged { room, change });
         } else {
             publisher.hand_over(stored_batch);
         }
+    }
+    for (room, people) in mentioned {
+        publisher.bus.publish(Event::Mentioned { room, people });
     }
     drop(held_until_delivered);
     timeout(DELIVERY_TIMEOUT, delivered.recv()).await.ok();
@@ -328,6 +373,7 @@ fn view(message: NewMessage, stored: Stored, author: Author) -> MessageView {
         author,
         quote: None,
         body: Some(message.body.into_string()),
+        mentions: Vec::new(),
         is_deleted: false,
         created_at: message.created_at,
         edited_at: None,

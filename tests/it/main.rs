@@ -33,6 +33,7 @@ mod links;
 mod log;
 mod mail;
 mod members;
+mod mentions;
 mod messages;
 mod missed;
 mod model;

@@ -12,6 +12,7 @@ use umbrachat::database;
 const LARGE: &[&str] = &[
     "messages",
     "reactions",
+    "mentions",
     "members",
     "room_events",
     "users",
@@ -163,6 +164,8 @@ async fn fill(db: &mut PgConnection, rooms: (i32, i32), people: (i32, i32), mess
              FROM generate_series({first_room}, {last_room}) r, generate_series(1, {messages}) n;
          INSERT INTO reactions (room_id, seq, emoji, user_id, created_at)
              SELECT room_id, seq, chr(128512 + e), author_id, now() FROM messages, generate_series(0, 1) e WHERE seq % 5 = 0
+             ON CONFLICT DO NOTHING;
+         INSERT INTO mentions (user_id, room_id, seq) SELECT author_id, room_id, seq FROM messages WHERE seq % 5 = 0
              ON CONFLICT DO NOTHING;"
     );
     sqlx::raw_sql(&sql).execute(db).await.unwrap();

@@ -6,6 +6,7 @@
 //! its own, and nothing of it is lost: what is no Markdown, or leads to where no link may lead, stands as it was typed.
 
 mod emoji;
+mod mentions;
 mod prepare;
 #[cfg(test)]
 mod tests;
@@ -17,9 +18,10 @@ use pulldown_cmark::{Event, Options, Parser};
 use self::emoji::is_emoji_only;
 use self::prepare::prepare;
 use self::writer::Writer;
+use crate::messages::model::Mention;
 
 /// Without one of these a text has no Markdown in it, or only in its lines' beginnings.
-const SIGNS: &[u8] = b"*_~`[<>\\";
+const SIGNS: &[u8] = b"*_~`[<>\\@";
 
 /// A text as it is shown.
 pub struct Rendered {
@@ -40,8 +42,22 @@ pub enum Kind {
     Blocks,
 }
 
-/// Renders a text.
-pub fn render(text: &str) -> Rendered {
+/// The keys of the usernames that a text may hold, 20 at most. What stands in code, or in a link, is none.
+pub fn names(text: &str) -> Vec<String> {
+    if !text.contains('@') {
+        return Vec::new();
+    }
+    let mut names = Vec::new();
+    write(text, &[], &mut names);
+    names
+}
+
+/// Renders a text that names those people.
+pub fn render(text: &str, mentioned: &[Mention]) -> Rendered {
+    write(text, mentioned, &mut Vec::new())
+}
+
+fn write(text: &str, mentioned: &[Mention], names: &mut Vec<String>) -> Rendered {
     if is_emoji_only(text) {
         return plain(text, Kind::Emoji);
     }
@@ -54,7 +70,7 @@ pub fn render(text: &str) -> Rendered {
         // They would vanish.
         return plain(text, Kind::Lines);
     }
-    let mut writer = Writer::new(&source);
+    let mut writer = Writer::new(&source, mentioned, names);
     // How deep this is in something that has been written as a whole.
     let mut written = 0_usize;
     for (event, range) in parser.into_offset_iter() {

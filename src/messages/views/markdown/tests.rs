@@ -1,6 +1,11 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::ids::UserId;
+
+fn render(text: &str) -> Rendered {
+    super::render(text, &[])
+}
 
 /// The HTML without attributes, to be compared with ease.
 fn html(text: &str) -> String {
@@ -262,4 +267,41 @@ fn hostile_texts_are_drawn_too() {
         let text: String = unit.chars().cycle().take(4000).collect();
         check(&text);
     }
+}
+
+#[test]
+fn who_is_named_is_linked_to() {
+    let user = UserId::new();
+    let mention = |username: &str| Mention {
+        user,
+        username: username.into(),
+    };
+    let bob = [mention("Bob"), mention("ana.b")];
+    for (text, linked) in [
+        ("@bob, look", vec!["@bob"]),
+        ("(@BOB)", vec!["@BOB"]),
+        ("ask @Bob.", vec!["@Bob"]),
+        ("ask @ana.b... or *@bob*", vec!["@ana.b", "@bob"]),
+        ("> @bob", vec!["@bob"]),
+        ("@bob @bob", vec!["@bob", "@bob"]),
+        ("@bobby bob@bob @@bob a/@bob", vec![]),
+        ("`@bob`", vec![]),
+        ("```\n@bob\n```", vec![]),
+        ("[@bob](https://example.org)", vec![]),
+        ("https://example.org/@bob", vec![]),
+        ("@nobody", vec![]),
+    ] {
+        let html = super::render(text, &bob).html.0;
+        let mark = format!("data-mention=\"{user}\">");
+        let found: Vec<_> = html
+            .split(&mark)
+            .skip(1)
+            .map(|rest| rest.split('<').next().unwrap())
+            .collect();
+        assert_eq!(found, linked, "{text}: {html}");
+    }
+    assert_eq!(names("@Bob and @ana.b. and a@b.c `@x.y`"), ["bob", "ana.b.", "ana.b"]);
+    assert!(names(&"@abc ".repeat(800)).len() == 1 && names("no sign").is_empty());
+    let many: Vec<_> = (0..500).map(|n| format!("@name{n}")).collect();
+    assert_eq!(names(&many.join(" ")).len(), 20);
 }

@@ -3,10 +3,14 @@
 use std::ops::Range;
 
 use linkify::{LinkFinder, LinkKind};
+use maud::html;
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Tag, TagEnd};
 use url::Url;
 
-use super::{Kind, Rendered};
+use super::{Kind, Rendered, mentions};
+use crate::messages::model::Mention;
+use crate::text::fold;
+use crate::web::components::profile_path;
 use crate::web::html::HtmlWriter;
 use crate::web::icons::icon;
 
@@ -16,6 +20,10 @@ const MAX_DEPTH: usize = 8;
 /// Builds the HTML of the events, in their order.
 pub(super) struct Writer<'a> {
     source: &'a str,
+    /// Whom the text names.
+    mentioned: &'a [Mention],
+    /// The keys of all that may be somebody's name.
+    names: &'a mut Vec<String>,
     out: HtmlWriter,
     /// Texts that follow on each other in the source, until something else comes: links may go across them.
     text: Range<usize>,
@@ -30,9 +38,11 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(source: &'a str) -> Self {
+    pub(super) fn new(source: &'a str, mentioned: &'a [Mention], names: &'a mut Vec<String>) -> Self {
         Self {
             source,
+            mentioned,
+            names,
             out: HtmlWriter::with_capacity(source.len() + 64),
             text: 0..0,
             depth: 0,
@@ -227,8 +237,12 @@ impl<'a> Writer<'a> {
     /// Writes the texts that have been gathered, with the links in them.
     fn flush(&mut self) {
         let text = &self.source[std::mem::take(&mut self.text)];
-        if self.in_link || self.in_code_block || !(text.contains("://") || text.contains("www.")) {
+        if self.in_link || self.in_code_block {
             self.out.text(text);
+            return;
+        }
+        if !(text.contains("://") || text.contains("www.")) {
+            self.naming(text);
             return;
         }
         let mut finder = LinkFinder::new();
@@ -245,9 +259,32 @@ impl<'a> Writer<'a> {
                 self.out.text(typed);
                 self.out.tags("</a>");
             } else {
-                self.out.text(typed);
+                self.naming(typed);
             }
         }
+    }
+
+    /// Writes a text without links in it; who is named in it is linked to.
+    fn naming(&mut self, text: &str) {
+        let mut end = 0;
+        for (at, found) in mentions::find(text) {
+            for (name, key) in mentions::keys(found) {
+                let mention = self.mentioned.iter().find(|one| fold(&one.username) == key);
+                if self.names.len() < mentions::MOST && !self.names.contains(&key) {
+                    self.names.push(key);
+                }
+                let Some(Mention { user, username }) = mention else {
+                    continue;
+                };
+                self.out.text(&text[end..at]);
+                end = at + 1 + name.len();
+                self.out.markup(&html! {
+                    a class="rounded-chip bg-soft px-1 py-px font-550 text-accent no-underline hover:underline" href=(profile_path(username)) data-mention=(user) { (text[at..end]) }
+                });
+                break;
+            }
+        }
+        self.out.text(&text[end..]);
     }
 }
 

@@ -1,0 +1,77 @@
+//! Whom messages name.
+
+use std::collections::HashMap;
+
+use sqlx::{PgConnection, PgExecutor};
+
+use crate::ids::{RoomId, Seq, UserId};
+use crate::messages::model::Mention;
+
+/// Stores whom these messages name, each by the key of a username: others in the room who may see it. Returns whom and
+/// where.
+pub async fn insert_mentions(
+    connection: &mut PgConnection,
+    named: &[(RoomId, Seq, &str)],
+) -> sqlx::Result<Vec<(RoomId, UserId)>> {
+    if named.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rooms: Vec<_> = named.iter().map(|(room, ..)| room.0).collect();
+    let seqs: Vec<_> = named.iter().map(|(_, seq, _)| seq.0).collect();
+    let keys: Vec<_> = named.iter().map(|(.., key)| *key).collect();
+    let rows = sqlx::query!(
+        r#"INSERT INTO mentions (user_id, room_id, seq)
+           SELECT u.id, n.room_id, n.seq
+           FROM UNNEST((SELECT $1::uuid[]), (SELECT $2::bigint[]), (SELECT $3::text[])) AS n (room_id, seq, name)
+           CROSS JOIN LATERAL (SELECT id FROM users WHERE name_key = n.name OFFSET 0) u
+           CROSS JOIN LATERAL (SELECT from_seq FROM members WHERE room_id = n.room_id AND user_id = u.id OFFSET 0) m
+           CROSS JOIN LATERAL (SELECT author_id FROM messages WHERE room_id = n.room_id AND seq = n.seq OFFSET 0) a
+           WHERE m.from_seq < n.seq AND a.author_id <> u.id
+           ON CONFLICT DO NOTHING RETURNING room_id AS "room: RoomId", user_id AS "user: UserId""#,
+        &rooms,
+        &seqs,
+        &keys as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.room, row.user)).collect())
+}
+
+/// Forgets whom the message names. Returns whom it did.
+pub async fn delete_mentions(connection: &mut PgConnection, room: RoomId, seq: Seq) -> sqlx::Result<Vec<UserId>> {
+    sqlx::query_scalar!(
+        r#"DELETE FROM mentions WHERE room_id = $1 AND seq = $2 RETURNING user_id AS "user: UserId""#,
+        room.0,
+        seq.0
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Whom these messages name.
+pub async fn list_mentions(
+    db: impl PgExecutor<'_>,
+    places: &[(RoomId, Seq)],
+) -> sqlx::Result<HashMap<(RoomId, Seq), Vec<Mention>>> {
+    let rooms: Vec<_> = places.iter().map(|(room, _)| room.0).collect();
+    let seqs: Vec<_> = places.iter().map(|(_, seq)| seq.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT q.room_id AS "room!: RoomId", q.seq AS "seq!: Seq", n.user_id AS "user: UserId", a.username AS "username!"
+           FROM UNNEST((SELECT $1::uuid[]), (SELECT $2::bigint[])) AS q (room_id, seq)
+           CROSS JOIN LATERAL (SELECT user_id FROM mentions WHERE room_id = q.room_id AND seq = q.seq OFFSET 0) n
+           CROSS JOIN LATERAL (SELECT username FROM authors WHERE id = n.user_id OFFSET 0) a
+           WHERE a.username <> ''"#,
+        &rooms,
+        &seqs
+    )
+    .fetch_all(db)
+    .await?;
+    let mut found: HashMap<_, Vec<_>> = HashMap::new();
+    for row in rows {
+        found.entry((row.room, row.seq)).or_default().push(Mention {
+            user: row.user,
+            username: row.username,
+        });
+    }
+    Ok(found)
+}
