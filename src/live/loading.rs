@@ -156,8 +156,11 @@ async fn deliver_changes(
     for item in items {
         match item {
             Item::Message(message) => {
-                to.seq = message.seq;
-                last_message = Some((message.author.id, message.created_at));
+                // In the order of changes, a message that was altered since stands behind newer ones.
+                if message.seq > to.seq {
+                    to.seq = message.seq;
+                    last_message = Some((message.author.id, message.created_at));
+                }
             }
             Item::Altered(_) => {}
             Item::Event(event) => {

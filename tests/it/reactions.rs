@@ -6,7 +6,8 @@ use sqlx::PgPool;
 
 use crate::nodes::{at, two};
 use crate::own_rooms::{befriend, make_room, open_direct};
-use crate::support::{Cast, Person, attributes, numbers, spawn};
+use crate::subscriptions::with_keys_of;
+use crate::support::{Cast, Person, attributes, numbers, spawn, spawn_with};
 
 fn reactions(room: &str, seq: i64) -> String {
     format!("/chat/room/{room}/messages/{seq}/reactions")
@@ -58,7 +59,7 @@ async fn a_reaction_shows_to_all_on_every_node_and_is_taken_back(pool: PgPool) {
     let heart = (format!("{seq} ❤\u{fe0f}"), "1".to_owned());
     assert_eq!(shown(&page), [(thumb.clone(), "2".into()), heart.clone()]);
     let by = &attributes(&page, "data-by")[0];
-    let mine = attributes(&page, "data-me")[0].clone();
+    let mine = attributes(&page, "data-me")[0][24..].to_owned();
     assert!(by.split(' ').any(|id| id == mine), "{by} has {mine}");
     let style = bob.get("/chat/me.css").await.text().await.unwrap();
     assert!(style.contains(&format!("[data-by~=\"{mine}\"]")));
@@ -90,6 +91,29 @@ async fn who_was_away_gets_the_reactions_with_one_look(pool: PgPool) {
     let waiting = "SELECT count_unread(room_id, user_id, 1) FROM members WHERE user_id = (SELECT id FROM users WHERE username = 'bob')";
     let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&server.pool).await.unwrap();
     assert_eq!(waiting, 0);
+}
+
+#[sqlx::test]
+async fn what_is_reacted_to_before_it_is_delivered_stands_in_its_place(pool: PgPool) {
+    let first = spawn(pool.clone()).await;
+    let Cast { alice, bob, .. } = first.cast().await;
+    // A node that hears nothing of the other, and finds all of it with one look.
+    let second = spawn_with(pool, with_keys_of(&first)).await;
+    let mut at_second = at(bob.clone(), &second).socket("General").await;
+    let seq = alice.write("General", "from alice").await;
+    bob.write("General", "from bob").await;
+    assert_eq!(react(&bob, "General", seq, "👍").await, StatusCode::SEE_OTHER);
+    let frame = at_second.until("class=\"reaction\"").await;
+    let numbered = if frame.contains("from bob") {
+        frame
+    } else {
+        frame + &at_second.until("from bob").await
+    };
+    assert!(numbered.contains("from bob"));
+    // Alice's next message does not go on with her first one: Bob's stands between.
+    at(alice, &second).write("General", "from alice later").await;
+    let next = at_second.until("from alice later").await;
+    assert!(!next.contains("class=\"message continued\""), "{next}");
 }
 
 #[sqlx::test]
@@ -271,12 +295,9 @@ async fn all_emoji_stand_in_one_form(pool: PgPool) {
         .find(|path| path.contains("/chat/emoji?v="))
         .unwrap();
     let answer = alice.get(&all).await;
-    assert!(
-        answer.headers()["cache-control"]
-            .to_str()
-            .unwrap()
-            .contains("immutable")
-    );
+    let kept = |answer: &reqwest::Response| answer.headers()["cache-control"].to_str().unwrap().to_owned();
+    assert!(kept(&answer).contains("immutable"));
+    assert_eq!(kept(&alice.get("/chat/emoji?v=another").await), "no-store");
     let text = answer.text().await.unwrap();
     assert!(page.contains(&text) && dialog.len() < 8_000, "{}", dialog.len());
     assert_eq!(server.visitor().get(&all).await.status(), StatusCode::SEE_OTHER);

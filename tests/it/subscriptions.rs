@@ -258,7 +258,7 @@ async fn whoever_left_and_came_back_hears_nothing_from_between(pool: PgPool) {
     assert!(!heard.contains("from between"), "{heard}");
 }
 
-fn with_keys_of(server: &Server) -> umbrachat::config::Config {
+pub fn with_keys_of(server: &Server) -> umbrachat::config::Config {
     umbrachat::config::Config {
         umbra_keys: Some(umbrachat::config::Secret::new(server.keys.clone())),
         ..config()
