@@ -46,6 +46,13 @@ uuid_id! {
     NodeId,
 }
 
+impl UserId {
+    /// The last group of its digits, which are random: enough to tell the people of a room apart.
+    pub fn short(self) -> String {
+        format!("{:012x}", self.0.as_u128() & 0xffff_ffff_ffff)
+    }
+}
+
 macro_rules! number {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*

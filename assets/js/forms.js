@@ -40,7 +40,8 @@ function end(form) {
 function submitted(event) {
   const { target: form, submitter } = event;
   if (form.id === "composer") return;
-  if (busyForms.has(form)) {
+  // Where buttons stand outside of their form, each waits for itself.
+  if (busyForms.has(form) && (!submitter || form.contains(submitter) || submitter.hasAttribute("aria-busy"))) {
     event.preventDefault();
     event.stopImmediatePropagation();
     return;

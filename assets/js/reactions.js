@@ -10,7 +10,12 @@ const USED_LAST = 16;
 export function press(items) {
   for (const item of items) {
     for (const reaction of item.querySelectorAll(".reaction")) {
-      reaction.ariaPressed = String(reaction.dataset.by.split(" ").includes(me));
+      // Where nobody can write any more.
+      reaction.disabled = !document.getElementById("reacting");
+      const by = reaction.dataset.by.trim().split(" ");
+      const isMine = by.includes(me.slice(-12));
+      // Of whoever gave it before all who are named there nothing is known.
+      reaction.ariaPressed = isMine || by.length === Number(reaction.textContent.match(/\d+$/)) ? String(isMine) : null;
     }
   }
 }
@@ -42,7 +47,9 @@ export function emojiPicker() {
         skin.value = kept.skin;
         tone();
         const all = [...buttons()];
-        const last = kept.last.map((emoji) => all.find(({ value }) => value === emoji)).filter(Boolean);
+        const plain = ({ value, dataset }) => dataset.plain ?? value;
+        const last = kept.last.map((emoji) => all.find((button) => plain(button) === emoji)).filter(Boolean);
+        find("[aria-busy]", form)?.removeAttribute("aria-busy");
         find("[data-recent] > div", form).replaceChildren(...last.map((button) => button.cloneNode(true)));
         filter();
       };
@@ -56,11 +63,17 @@ export function emojiPicker() {
         tone();
       });
       form.addEventListener("submit", ({ submitter }) => {
-        kept.last = [...new Set([submitter.value, ...kept.last])].slice(0, USED_LAST);
+        kept.last = [...new Set([submitter.dataset.plain ?? submitter.value, ...kept.last])].slice(0, USED_LAST);
         storage.saveMine("emoji", kept);
       });
       if (buttons().length > 0) draw();
       else form.addEventListener("htmx:after:swap", draw, { once: true });
+      for (const event of ["htmx:response:error", "htmx:error"]) {
+        form.addEventListener(event, () => {
+          const waits = find("[aria-busy] > p", form);
+          if (waits) waits.textContent = "The emoji could not be loaded. Close this and open it again.";
+        });
+      }
     },
   };
 }

@@ -40,7 +40,7 @@ function afterFrame(html) {
 
 function follow(event) {
   const quote = event.target.closest(".quote");
-  if (!quote) return;
+  if (!quote || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const { quoted } = quote.dataset;
   event.preventDefault();
   if (document.getElementById(`m-${quoted}`)) window.location.hash = `m-${quoted}`;

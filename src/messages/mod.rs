@@ -10,8 +10,8 @@
 //!   whom it is drawn; where the quoted message changes, pages put the new text wherever it is quoted.
 //! - Whom a message names is found in its text and stored in the transaction that stores the message: other members who see
 //!   it. They are told what waits for them, and the message is drawn with links to them.
-//! - Reactions are changes of the room like edits. A message is drawn with those who gave each emoji last, so that it is the
-//!   same for all and a page still shows which are its reader's.
+//! - Reactions are changes of the room like edits. A message is drawn with the 50 who gave each emoji last, so that it is
+//!   the same for all and a page still shows which are its reader's; whoever gave one before 50 others did is not marked.
 //! - One [`Writer`] per node stores in batches, and publishes only after the commit.
 
 pub mod editing;

@@ -29,7 +29,7 @@ impl Body {
     /// Checks a typed text.
     pub fn parse(typed: &str) -> Result<Self, SendError> {
         // Forms send line ends as CR LF, sockets as LF: one text is stored.
-        let text = typed.replace("\r\n", "\n");
+        let text = typed.replace("\r\n", "\n").replace('\r', "\n");
         let text = text.trim_end();
         if !text.chars().any(is_visible) {
             return Err(SendError::Empty);

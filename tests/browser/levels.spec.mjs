@@ -47,7 +47,7 @@ test("a message is marked as unread by the keyboard alone", async ({ person, new
   await expect(bob.getByRole("button", { name: "Mark as unread from here" })).toBeVisible();
   await accessible(bob, "the menu of a message");
   const unread = bob.getByRole("button", { name: "Mark as unread from here" });
-  for (let n = 0; n < 5 && !(await unread.evaluate((one) => one === document.activeElement)); n += 1) {
+  for (let n = 0; n < 15 && !(await unread.evaluate((one) => one === document.activeElement)); n += 1) {
     await bob.keyboard.press("Tab");
   }
   await expect(unread).toBeFocused();

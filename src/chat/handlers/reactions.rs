@@ -136,11 +136,22 @@ async fn on_page(
     Ok(about_message(&shell, title, &content))
 }
 
+/// Which of them are asked for.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Version {
+    v: String,
+}
+
 /// All emoji, as they stand in the form to choose one. They are the same for everybody, and as long as the address is.
 #[handler]
-pub fn show_all(_: CurrentUser) -> Response {
+pub fn show_all(_: CurrentUser, Query(Version { v }): Query<Version>) -> Response {
+    // Another one's is asked of this node while both run.
+    let kept = if v == *reactions::VERSION {
+        "private, max-age=31536000, immutable"
+    } else {
+        "no-store"
+    };
     let response = reactions::ALL.clone().into_response();
-    response
-        .with_header(header::CACHE_CONTROL, "private, max-age=31536000, immutable")
-        .into_response()
+    response.with_header(header::CACHE_CONTROL, kept).into_response()
 }

@@ -38,6 +38,6 @@ pub struct Reaction {
     pub emoji: String,
     /// How many people.
     pub count: i64,
-    /// Those who did so last, 50 at most: by them a page knows whether its reader is among them.
+    /// Those who did so last, 50 at most: by them a page knows its reader. Of whoever did so before 50 others it does not.
     pub by: Vec<UserId>,
 }

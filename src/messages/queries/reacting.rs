@@ -16,11 +16,17 @@ pub async fn list_reactions(
     let rooms: Vec<_> = places.iter().map(|(room, _)| room.0).collect();
     let seqs: Vec<_> = places.iter().map(|(_, seq)| seq.0).collect();
     let rows = sqlx::query!(
-        r#"SELECT q.room_id AS "room!: RoomId", q.seq AS "seq!: Seq", r.emoji AS "emoji!", count(*) AS "count!",
-                  (array_agg(r.user_id ORDER BY r.created_at DESC))[:50] AS "by!: Vec<UserId>"
+        r#"SELECT q.room_id AS "room!: RoomId", q.seq AS "seq!: Seq", r.emoji AS "emoji!", r.count AS "count!",
+                  ARRAY(
+                      SELECT user_id FROM reactions WHERE room_id = q.room_id AND seq = q.seq AND emoji = r.emoji
+                      ORDER BY created_at DESC LIMIT 50
+                  ) AS "by!: Vec<UserId>"
            FROM UNNEST((SELECT $1::uuid[]), (SELECT $2::bigint[])) AS q (room_id, seq)
-           CROSS JOIN LATERAL (SELECT * FROM reactions WHERE room_id = q.room_id AND seq = q.seq OFFSET 0) r
-           GROUP BY q.room_id, q.seq, r.emoji ORDER BY min(r.created_at), r.emoji"#,
+           CROSS JOIN LATERAL (
+               SELECT emoji, count(*) AS count, min(created_at) AS first FROM reactions
+               WHERE room_id = q.room_id AND seq = q.seq GROUP BY emoji OFFSET 0
+           ) r
+           ORDER BY r.first, r.emoji"#,
         &rooms,
         &seqs
     )

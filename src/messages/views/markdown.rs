@@ -64,13 +64,13 @@ fn write(text: &str, mentioned: &[Mention], names: &mut Vec<String>) -> Rendered
     if is_plain(text) {
         return plain(text, Kind::Lines);
     }
-    let source = prepare(text);
+    let (source, escapes) = prepare(text);
     let parser = Parser::new_ext(&source, Options::ENABLE_STRIKETHROUGH);
     if parser.reference_definitions().iter().next().is_some() {
         // They would vanish.
         return plain(text, Kind::Lines);
     }
-    let mut writer = Writer::new(&source, mentioned, names);
+    let mut writer = Writer::new(&source, &escapes, mentioned, names);
     // How deep this is in something that has been written as a whole.
     let mut written = 0_usize;
     for (event, range) in parser.into_offset_iter() {

@@ -32,7 +32,7 @@ const TONES: [(SkinTone, &str); 5] = [
 /// The form that the reactions of all messages of a page send: `reaction` is a message's number and the emoji.
 pub fn reacting(ctx: &Ctx, slug: &str) -> Markup {
     let action = format!("{}/reactions", path(slug));
-    html! { form #reacting method="post" action=(action) hx-post=(action) hx-swap="none" { (csrf_field(ctx)) } }
+    html! { form #reacting method="post" action=(action) hx-post=(action) hx-swap="none" hx-sync="this:queue all" { (csrf_field(ctx)) } }
 }
 
 /// How people react to a message. Pressing one gives it too, or takes it back.
@@ -42,7 +42,7 @@ pub(super) fn reactions(seq: Seq, reactions: &[Reaction]) -> Markup {
             @for Reaction { emoji, count, by } in reactions {
                 @let name = Emoji::parse(emoji).map_or("", Emoji::name);
                 button.reaction #{ "r-" (seq) "-" (emoji) } type="submit" form="reacting" name="reaction" value={ (seq) " " (emoji) } title=(name)
-                    aria-label={ (name) ", " (count) } data-by={ @for user in by { (user) " " } }
+                    aria-label={ (name) ", " (count) } data-by={ @for user in by { (user.short()) " " } }
                 {
                     (emoji) span { (count) }
                 }
@@ -119,7 +119,7 @@ pub static ALL: LazyLock<Markup> = LazyLock::new(|| {
 });
 
 /// Names that text: what a browser has kept of another one is not asked for.
-static VERSION: LazyLock<String> = LazyLock::new(|| URL_SAFE_NO_PAD.encode(&Sha256::digest(ALL.0.as_bytes())[..9]));
+pub static VERSION: LazyLock<String> = LazyLock::new(|| URL_SAFE_NO_PAD.encode(&Sha256::digest(ALL.0.as_bytes())[..9]));
 
 fn heading(group: Group) -> &'static str {
     match group {

@@ -145,5 +145,10 @@ pub async fn delete_messages(app: &App, user: &CurrentUser, form: &MessagesForm,
 
 /// Deletes the messages that somebody wanted deleted.
 pub async fn erase_messages(app: &App, job: &Job) -> Result<()> {
-    erasing::erase(app, Task::of(job)?.written()).await
+    let task = Task::of(job)?;
+    erasing::erase(app, task.written()).await?;
+    if task.room.is_none() {
+        erasing::erase_reactions(app, task.user).await?;
+    }
+    Ok(())
 }

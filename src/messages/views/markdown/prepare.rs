@@ -7,9 +7,11 @@
 /// - `1986. A great year` begins no list, unless it goes on with one;
 /// - a line after a quote or a list that does not go on with it stands by itself.
 ///
-/// What is between fences (```` ``` ````) is left alone.
-pub(super) fn prepare(text: &str) -> String {
+/// What is between fences (```` ``` ````) is left alone. The places of the backslashes come along: where the parser takes
+/// one for a part of the text, it is left out again.
+pub(super) fn prepare(text: &str) -> (String, Vec<usize>) {
     let mut out = String::with_capacity(text.len() + 16);
+    let mut escapes = Vec::new();
     let mut fence: Option<Fence> = None;
     let mut before = Line::Blank;
     let mut at = 0;
@@ -19,10 +21,7 @@ pub(super) fn prepare(text: &str) -> String {
         at += line.len();
         let content = line.trim_start_matches([' ', '\t']);
         let indent = line.len() - content.len();
-        // A quote ends with what is in it.
-        let fenced = fence
-            .take()
-            .filter(|fence| !fence.is_quoted || content.starts_with('>'));
+        let fenced = fence.take().filter(|fence| fence.goes_on(content, indent));
         if let Some(open) = fenced {
             if !open.is_closed_by(content) {
                 fence = Some(open);
@@ -42,19 +41,23 @@ pub(super) fn prepare(text: &str) -> String {
         }
         let markers = markers(content);
         let inner = &content[markers..];
-        fence = Fence::opened_by(inner, kind == Line::Quote);
+        // Indented that far it is no fence, but where a list goes on.
+        let is_code = indent >= 4 && !matches!(before, Line::Bullet | Line::Ordered);
+        fence = Fence::opened_by(inner, kind).filter(|_| !is_code);
         out.push_str(&line[..indent + markers]);
         let is_number = kind == Line::Ordered && before != Line::Ordered && !begins_with_one(content);
-        if fence.is_none() && markers == 0 && is_number {
-            let digits = content.trim_start_matches(|c: char| c.is_ascii_digit());
-            out.push_str(&content[..content.len() - digits.len()]);
+        if fence.is_none() && (markers == 0 && is_number || is_bare_number(inner)) {
+            let sign = inner.trim_start_matches(|c: char| c.is_ascii_digit());
+            out.push_str(&inner[..inner.len() - sign.len()]);
+            escapes.push(out.len());
             out.push('\\');
-            out.push_str(digits);
-            before = Line::Other;
+            out.push_str(sign);
+            before = if markers == 0 { Line::Other } else { kind };
             continue;
         }
         let defines = inner.starts_with('[') && closings.defines_link(text, begin + indent + markers);
         if fence.is_none() && (is_heading(inner) || is_rule(inner) || defines) {
+            escapes.push(out.len());
             out.push('\\');
         }
         out.push_str(inner);
@@ -64,7 +67,7 @@ pub(super) fn prepare(text: &str) -> String {
             kind => kind,
         };
     }
-    out
+    (out, escapes)
 }
 
 /// So many quotes and items that begin on one line are looked into.
@@ -133,25 +136,38 @@ fn begins_with_one(content: &str) -> bool {
         && !content.trim_start_matches('0')[1..].starts_with(|c: char| c.is_ascii_digit())
 }
 
+/// A number with the sign of an item, and nothing after it.
+fn is_bare_number(content: &str) -> bool {
+    let line = content.trim_end();
+    let digits = line.strip_suffix(['.', ')']).unwrap_or_default();
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// What a block of code stands between.
 struct Fence {
     sign: char,
     length: usize,
-    is_quoted: bool,
+    /// The line on which it begins: a quote, an item of a list, or neither.
+    kind: Line,
 }
 
 impl Fence {
     /// The fence that begins with this text.
-    fn opened_by(content: &str, is_quoted: bool) -> Option<Self> {
+    fn opened_by(content: &str, kind: Line) -> Option<Self> {
         let sign = content.chars().next().filter(|c| matches!(c, '`' | '~'))?;
         let length = content.chars().take_while(|c| *c == sign).count();
         let info = &content[length..];
         let opens = length >= 3 && !(sign == '`' && info.contains('`'));
-        opens.then_some(Self {
-            sign,
-            length,
-            is_quoted,
-        })
+        opens.then_some(Self { sign, length, kind })
+    }
+
+    /// Whether the block goes on at this line: it ends with the quote or the item in which it began.
+    fn goes_on(&self, content: &str, indent: usize) -> bool {
+        match self.kind {
+            Line::Quote => content.starts_with('>'),
+            Line::Bullet | Line::Ordered => indent > 0 || content.trim_end().is_empty(),
+            Line::Other | Line::Blank => true,
+        }
     }
 
     fn is_closed_by(&self, content: &str) -> bool {
@@ -167,10 +183,10 @@ fn is_heading(content: &str) -> bool {
     (1..=6).contains(&level) && (rest.is_empty() || rest.starts_with([' ', '\t', '\n', '\r']))
 }
 
-/// A line of `-`, `=`, `*` or `_` alone: a rule, or what makes the line above it a heading.
+/// A line of `-`, `+`, `=`, `*` or `_` alone: a rule, an empty item, or what makes the line above it a heading.
 fn is_rule(content: &str) -> bool {
     let line = content.trim_end();
-    let Some(sign) = line.chars().next().filter(|c| matches!(c, '-' | '=' | '*' | '_')) else {
+    let Some(sign) = line.chars().next().filter(|c| matches!(c, '-' | '+' | '=' | '*' | '_')) else {
         return false;
     };
     line.chars().all(|c| c == sign || c == ' ' || c == '\t')

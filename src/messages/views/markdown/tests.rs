@@ -21,8 +21,11 @@ fn links(text: &str) -> Vec<String> {
 
 /// What is read of it.
 fn read(text: &str) -> String {
+    let numbers = regex::Regex::new("<li value=\"([0-9]+)\">").unwrap();
     let tags = regex::Regex::new("<[^>]*>").unwrap();
-    let text = tags.replace_all(&render(text).html.0, "").into_owned();
+    let html = render(text).html.0;
+    let html = numbers.replace_all(&html, "$1. ");
+    let text = tags.replace_all(&html, "").into_owned();
     let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
     text.replace("&amp;", "&")
 }
@@ -60,6 +63,18 @@ fn what_nobody_means_stays_as_it_was_typed() {
         "[a\nb]: /url",
         "  [note]: hello",
         "text\n---",
+        "42.",
+        "2024)",
+        "+",
+        "x_y\n\n    # comment\n        deeper",
+        "def f(a_b):\n    return a_b\n\tx",
+        "see *\n    ```\n# tag",
+        "<div>\n# x",
+        "<!--\n---\n-->",
+        "<div>\n```\n\n# tag *",
+        "[](https://example.org)",
+        "![ ](https://example.org)",
+        "[\u{200B}](https://example.org)",
         "text\n===",
         "---",
         "* * *",
@@ -95,6 +110,18 @@ fn what_nobody_means_stays_as_it_was_typed() {
         assert!(links(text).is_empty(), "{text}");
     }
     assert_eq!(read("> x\n> [note]: hello"), "x\n[note]: hello");
+    for (text, wanted) in [
+        ("> 1986. A great year", "1986. A great year"),
+        ("- 5. five", "5. five"),
+        ("1. one\n5. five", "1. one5. five"),
+        ("`a\n# b`", "a # b"),
+        ("~~~ hey there ~~~", "hey there ~~~"),
+        ("```rust,ignore now\nx\n```", "rust,ignore nowx"),
+        ("- ```\n  x\n# tag", "x\n# tag"),
+        ("*a*\n  b\n    c", "a\n  b\n    c"),
+    ] {
+        assert_eq!(read(text).trim(), wanted, "{text}");
+    }
     assert!(!html("<img src=x onerror=alert(1)>").contains("<img"));
 }
 
@@ -235,11 +262,11 @@ fn check(text: &str) {
         !tag.replace_all(&rendered, "").contains(['<', '>']),
         "{text:?} gives {rendered}"
     );
-    // What is in the address of a link or names a language is not read.
-    if !text.contains("](") && !text.contains("```") && !text.contains("~~~") {
+    // What is in the address of a link is not read.
+    if !text.contains("](") {
         let count = |text: &str, wanted: char| text.chars().filter(|c| *c == wanted).count();
         let shown = read(text);
-        for c in text.chars().filter(|c| c.is_alphabetic()) {
+        for c in text.chars().filter(|c| c.is_alphanumeric() || *c == '#') {
             assert!(count(&shown, c) >= count(text, c), "{text:?} loses {c:?}: {shown:?}");
         }
     }
@@ -250,7 +277,7 @@ proptest! {
 
     #[test]
     fn nothing_is_lost_and_nothing_becomes_markup(
-        text in "([*_~`>#\\[\\]()!<&;\\\\|=+. \t\n-]|1\\.|https?://|www\\.|javascript:|[a-zé🌙]){0,60}"
+        text in "([*_~`>#\\[\\]()!<&;\\\\|=+. \t\n-]|[0-9]{1,3}[.)]|https?://|www\\.|javascript:|[a-zé🌙]){0,60}"
     ) {
         check(&text);
     }

@@ -1,5 +1,6 @@
 //! What the parser has found as HTML, and which links lead somewhere.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use linkify::{LinkFinder, LinkKind};
@@ -9,17 +10,21 @@ use url::Url;
 
 use super::{Kind, Rendered, mentions};
 use crate::messages::model::Mention;
-use crate::text::fold;
+use crate::text::{fold, is_visible};
 use crate::web::components::profile_path;
 use crate::web::html::HtmlWriter;
 use crate::web::icons::icon;
 
 /// Lists and quotes stand in each other up to this depth; deeper ones stand at this one.
 const MAX_DEPTH: usize = 8;
+/// Bytes of a word that may be a link without a scheme.
+const MAX_WORD: usize = 300;
 
 /// Builds the HTML of the events, in their order.
 pub(super) struct Writer<'a> {
     source: &'a str,
+    /// Where a backslash stands that nobody typed.
+    escapes: &'a [usize],
     /// Whom the text names.
     mentioned: &'a [Mention],
     /// The keys of all that may be somebody's name.
@@ -38,9 +43,15 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(source: &'a str, mentioned: &'a [Mention], names: &'a mut Vec<String>) -> Self {
+    pub(super) fn new(
+        source: &'a str,
+        escapes: &'a [usize],
+        mentioned: &'a [Mention],
+        names: &'a mut Vec<String>,
+    ) -> Self {
         Self {
             source,
+            escapes,
             mentioned,
             names,
             out: HtmlWriter::with_capacity(source.len() + 64),
@@ -79,12 +90,23 @@ impl<'a> Writer<'a> {
             Event::Code(code) => {
                 self.out
                     .tags(r#"<code class="rounded-chip bg-s3/70 px-1 py-px font-mono text-13">"#);
-                self.out.text(&code);
+                match self.typed(range) {
+                    Cow::Borrowed(_) => self.out.text(&code),
+                    Cow::Owned(typed) => self.out.text(&typed.trim_matches('`').replace('\n', " ")),
+                }
                 self.out.tags("</code>");
             }
-            Event::SoftBreak | Event::HardBreak => self.out.tags("\n"),
+            Event::SoftBreak | Event::HardBreak => {
+                self.out.tags("\n");
+                if self.depth == 0 {
+                    self.out.text(blanks(&self.source[range.end..]));
+                }
+            }
             // Whatever else there is, HTML above all, is text.
-            _ => self.out.text(&self.source[range]),
+            _ => {
+                let typed = self.typed(range);
+                self.out.text(&typed);
+            }
         }
         false
     }
@@ -98,8 +120,14 @@ impl<'a> Writer<'a> {
                 link_type, dest_url, ..
             } => return self.link(link_type, &dest_url, range),
             Tag::Image { dest_url, .. } => return self.link(LinkType::Inline, &dest_url, range),
-            Tag::Paragraph | Tag::HtmlBlock | Tag::Heading { .. } | Tag::CodeBlock(CodeBlockKind::Indented) => {
+            Tag::Paragraph | Tag::HtmlBlock => self.paragraph(range.start),
+            // Nobody means these: they stand as they were typed.
+            Tag::Heading { .. } | Tag::CodeBlock(CodeBlockKind::Indented) => {
                 self.paragraph(range.start);
+                let (end, typed) = (range.end, self.typed(range));
+                self.out.text(&typed);
+                self.end_paragraph(end);
+                return true;
             }
             Tag::CodeBlock(CodeBlockKind::Fenced(language)) => self.code_block(&language),
             Tag::List(first) => {
@@ -107,7 +135,7 @@ impl<'a> Writer<'a> {
                 self.container(list);
             }
             Tag::BlockQuote(_) => self.container("<blockquote class=\"border-s-2 border-line-2 ps-3 text-t2\">"),
-            Tag::Item => self.out.tags(if self.depth <= MAX_DEPTH { "<li>" } else { "\n" }),
+            Tag::Item => self.item(&self.source[range]),
             _ => {}
         }
         false
@@ -126,9 +154,7 @@ impl<'a> Writer<'a> {
                 self.in_code_block = false;
                 self.out.tags("</code></pre></div>");
             }
-            TagEnd::Paragraph | TagEnd::HtmlBlock | TagEnd::Heading(_) | TagEnd::CodeBlock => {
-                self.end_paragraph(range.end);
-            }
+            TagEnd::Paragraph | TagEnd::HtmlBlock => self.end_paragraph(range.end),
             TagEnd::List(is_ordered) => self.end_container(if is_ordered { "</ol>" } else { "</ul>" }),
             TagEnd::BlockQuote(_) => self.end_container("</blockquote>"),
             TagEnd::Item if self.depth <= MAX_DEPTH => self.out.tags("</li>"),
@@ -146,6 +172,10 @@ impl<'a> Writer<'a> {
             for _ in 0..lines + usize::from(ended) {
                 self.out.tags("\n");
             }
+        }
+        if self.depth == 0 {
+            let before = &self.source[..start];
+            self.out.text(&before[before.trim_end_matches([' ', '\t']).len()..]);
         }
     }
 
@@ -166,6 +196,38 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Items of a numbered list have the numbers that were typed.
+    fn item(&mut self, item: &str) {
+        let digits = item.bytes().take_while(u8::is_ascii_digit).count();
+        if self.depth > MAX_DEPTH {
+            self.out.tags("\n");
+            self.out.text(&item[..(digits + 1).min(item.len())]);
+            self.out.tags(" ");
+        } else if digits == 0 {
+            self.out.tags("<li>");
+        } else {
+            self.out.tags("<li value=\"");
+            self.out.text(&item[..digits]);
+            self.out.tags("\">");
+        }
+    }
+
+    /// What stands there as it was typed.
+    fn typed(&self, range: Range<usize>) -> Cow<'a, str> {
+        let first = self.escapes.partition_point(|at| *at < range.start);
+        let mut begin = range.start;
+        let mut typed = Cow::Borrowed("");
+        for at in self.escapes[first..].iter().take_while(|at| range.contains(at)) {
+            typed.to_mut().push_str(&self.source[begin..*at]);
+            begin = at + 1;
+        }
+        if begin == range.start {
+            return Cow::Borrowed(&self.source[range]);
+        }
+        typed.to_mut().push_str(&self.source[begin..range.end]);
+        typed
+    }
+
     fn container(&mut self, element: &'static str) {
         self.begin_blocks();
         self.depth += 1;
@@ -181,10 +243,10 @@ impl<'a> Writer<'a> {
         self.depth -= 1;
     }
 
+    /// What stands after the fence is most often the language.
     fn code_block(&mut self, language: &str) {
         self.begin_blocks();
         self.in_code_block = true;
-        let language = language.split([' ', ',', '{']).next().unwrap_or_default();
         self.out.tags(concat!(
             r#"<div class="code relative my-1 max-w-full rounded-field border border-line bg-s2 text-t1">"#,
             r#"<div class="flex min-h-8 items-center gap-1 ps-3 text-12 text-t3"><span>"#,
@@ -210,12 +272,14 @@ impl<'a> Writer<'a> {
 
     /// Begins a link; one that may not lead there is written as it was typed.
     fn link(&mut self, link_type: LinkType, address: &str, range: Range<usize>) -> bool {
+        let shown = self.source[range.clone()].split_once("](").map(|(text, _)| text);
+        let is_empty = shown.is_some_and(|text| !text.chars().any(|c| is_visible(c) && !matches!(c, '!' | '[')));
         let address = match link_type {
             LinkType::Email => format!("mailto:{address}"),
             _ => address.to_owned(),
         };
         match safe(&address) {
-            Some(url) if !self.in_link => {
+            Some(url) if !self.in_link && !is_empty => {
                 self.begin_link(&url);
                 self.in_link = true;
                 false
@@ -236,7 +300,9 @@ impl<'a> Writer<'a> {
 
     /// Writes the texts that have been gathered, with the links in them.
     fn flush(&mut self) {
-        let text = &self.source[std::mem::take(&mut self.text)];
+        let range = std::mem::take(&mut self.text);
+        let text = self.typed(range);
+        let text = text.as_ref();
         if self.in_link || self.in_code_block {
             self.out.text(text);
             return;
@@ -245,12 +311,28 @@ impl<'a> Writer<'a> {
             self.naming(text);
             return;
         }
+        let mut plain = 0;
+        for word in text.split(char::is_whitespace) {
+            let at = word.as_ptr().addr() - text.as_ptr().addr();
+            let has_scheme = word.contains("://");
+            // Without a scheme, looking for links takes the square of a word's length.
+            if has_scheme || word.contains("www.") && word.len() <= MAX_WORD {
+                self.naming(&text[plain..at]);
+                self.linking(word, has_scheme);
+                plain = at + word.len();
+            }
+        }
+        self.naming(&text[plain..]);
+    }
+
+    /// Writes a word with the links in it.
+    fn linking(&mut self, word: &str, has_scheme: bool) {
         let mut finder = LinkFinder::new();
-        finder.kinds(&[LinkKind::Url]).url_must_have_scheme(false);
-        for span in finder.spans(text) {
+        finder.kinds(&[LinkKind::Url]).url_must_have_scheme(has_scheme);
+        for span in finder.spans(word) {
             let typed = span.as_str();
             let url = match span.kind() {
-                Some(_) if typed.contains("://") => safe(typed),
+                Some(_) if has_scheme => safe(typed),
                 Some(_) if typed.starts_with("www.") => safe(&format!("https://{typed}")),
                 _ => None,
             };
@@ -286,6 +368,11 @@ impl<'a> Writer<'a> {
         }
         self.out.text(&text[end..]);
     }
+}
+
+/// The blanks with which a text begins.
+fn blanks(text: &str) -> &str {
+    &text[..text.len() - text.trim_start_matches([' ', '\t']).len()]
 }
 
 /// The address as a link may have it: of a kind that is safe to follow, and without a name and password before the host,
