@@ -135,9 +135,13 @@ pub async fn join_invited<E: Endpoint<Output = Response>>(inner: Arc<E>, request
     let app = Data::<&App>::from_request_without_body(&request).await?.clone();
     let mut response = inner.call(request).await?;
     if let Some(SignedUpByInvite { user, token }) = response.extensions_mut().remove() {
-        let joined = actions::join_by_invite(&app, user, &token).await;
-        if let Some(place) = joined.ok().and_then(|slug| path(&slug).parse().ok()) {
-            response.headers_mut().insert(LOCATION, place);
+        match actions::join_by_invite(&app, user, &token).await {
+            Ok(slug) => {
+                let place = path(&slug).parse().map_err(Error::internal)?;
+                response.headers_mut().insert(LOCATION, place);
+            }
+            Err(Error::NotFound | Error::TooMany { .. }) => {}
+            Err(error) => tracing::warn!(%error, "an invite link was not used"),
         }
     }
     Ok(response)
