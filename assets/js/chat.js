@@ -47,6 +47,7 @@ import * as logout from "./logout.js";
 import * as members from "./members.js";
 import * as menus from "./menus.js";
 import * as messageMenu from "./messageMenu.js";
+import * as names from "./names.js";
 import * as outbox from "./outbox.js";
 import * as password from "./password.js";
 import * as presence from "./presence.js";
@@ -75,6 +76,6 @@ document.addEventListener("alpine:init", () => {
 // list last: by then all that is drawn is drawn.
 const parts = [
   logout, forms, menus, copy, profiles, switcher, password, theme, viewport, times, banner, members, outbox, composer,
-  announcer, folding, timeline, connection, scroll, unread, typing, presence, messageMenu, editing, replies, readers,
+  announcer, folding, timeline, connection, scroll, unread, typing, presence, messageMenu, editing, replies, readers, names,
 ];
 for (const part of parts) part.start();

@@ -63,6 +63,7 @@ pub fn routes(route: Route) -> Route {
             "/chat/room/:name/members",
             get(handlers::members::index).post(handlers::members::create),
         )
+        .at("/chat/room/:name/names", get(handlers::members::suggest))
         .at(
             "/chat/room/:name/members/:username/remove",
             post(handlers::members::remove),

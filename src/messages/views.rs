@@ -278,7 +278,7 @@ pub fn composer(ctx: &Ctx, slug: &str, title: &str, draft: Draft<'_>) -> Markup 
             (csrf_field(ctx))
             input type="hidden" name="client_id" value=(client_id) autocomplete="off";
             @if let Some(room) = room { input type="hidden" name="room" value=(room); }
-            div class="composer-box flex-wrap" {
+            div class="composer-box relative flex-wrap" {
                 div #answering class="contents" { @if let Some(quote) = reply { (answered(slug, quote)) } }
                 label.visually-hidden for="composer-body" { "Message " (title) }
                 textarea #composer-body name="body" rows="1" required dir="auto" data-max=(MAX_CHARS)

@@ -127,6 +127,34 @@ async fn nobody_is_named_who_cannot_see_it_or_blocks_its_author(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn others_in_the_room_are_offered_by_the_beginning_of_their_names(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast {
+        alice, bob, charlie, ..
+    } = server.cast().await;
+    let offered = async |person: &Person, typed: &str| {
+        let page = person.fragment(&format!("/chat/room/General/names?q={typed}")).await;
+        assert_eq!(page.status(), StatusCode::OK);
+        attributes(&page.text().await.unwrap(), "data-username")
+    };
+    assert_eq!(offered(&alice, "").await, ["bob"]);
+    assert_eq!(offered(&alice, "B").await, ["bob"]);
+    assert_eq!(
+        (offered(&alice, "charlie").await.len(), offered(&bob, "%25").await.len()),
+        (0, 0)
+    );
+    for person in [&charlie, &server.visitor()] {
+        let answer = person.fragment("/chat/room/General/names?q=b").await;
+        assert!(
+            [StatusCode::NOT_FOUND, StatusCode::UNAUTHORIZED].contains(&answer.status()),
+            "{}",
+            answer.status()
+        );
+        assert!(!answer.text().await.unwrap().contains("bob"));
+    }
+}
+
+#[sqlx::test]
 async fn what_is_sent_twice_names_once(pool: PgPool) {
     let server = spawn(pool.clone()).await;
     let Cast { alice, bob, .. } = server.cast().await;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::invitations;
 use crate::accounts::CurrentUser;
-use crate::chat::views::{MembersPage, members, members_page};
+use crate::chat::views::{MembersPage, members, members_page, suggestions};
 use crate::chat::{Open, Shell};
 use crate::error::FieldErrors;
 use crate::rooms::model::{Kind, MemberRole, RoomAddress, path};
@@ -18,6 +18,9 @@ use crate::web::errors::redraw;
 use crate::web::htmx::changed;
 use crate::web::lists::{limit, page_of};
 use crate::{App, Error, Result};
+
+/// So many people are offered to be named.
+const SUGGESTED: i64 = 8;
 
 /// Whom to show, and from where on.
 #[derive(Default, Deserialize)]
@@ -46,6 +49,20 @@ pub async fn index(
     }
     let shell = Shell::load(&app, &ctx, &user, Open::Room(shown.membership.room.id)).await?;
     Ok(members_page(&shell, &shown))
+}
+
+/// Others in the room whose names begin like what is typed, to be named in a message.
+#[handler]
+pub async fn suggest(
+    app: Data<&App>,
+    user: CurrentUser,
+    Path(slug): Path<String>,
+    Query(listed): Query<Listed>,
+) -> Result<Markup> {
+    let room = actions::enter(&app, user.id, RoomAddress::Slug(&slug)).await?.room;
+    let mut found = queries::list_members(&app.db, room.id, &fold(&listed.q), "", SUGGESTED).await?;
+    found.retain(|member| member.person.id != user.id);
+    Ok(suggestions(&found))
 }
 
 /// Whom to take in.

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::page;
 use crate::accounts::model::Author;
+use crate::accounts::views::names;
 use crate::chat::Shell;
 use crate::error::FieldErrors;
 use crate::ids::UserId;
@@ -54,6 +55,19 @@ pub fn members_page(shell: &Shell<'_>, shown: &MembersPage) -> Markup {
         }
     };
     page(shell, &format!("Members · {}", room.title), &sheet)
+}
+
+/// People to be named in a message.
+pub fn suggestions(found: &[Member]) -> Markup {
+    html! {
+        @for (place, Member { person, .. }) in found.iter().enumerate() {
+            li #{ "name-" (place) } role="option" aria-selected="false" data-username=(person.username)
+                class="flex min-h-9 cursor-pointer items-center gap-2.5 rounded-row px-2.5 hover:bg-hover aria-selected:bg-selected max-md:min-h-11"
+            {
+                (avatar(person.face(), 24)) span class="min-w-0 truncate" { (names(person)) }
+            }
+        }
+    }
 }
 
 /// The members, with a search and, for whom it is open, a way to add somebody.

@@ -18,7 +18,7 @@ pub use friends::{Found, Section, found, friends, search};
 pub use home::{home, join};
 pub use invitations::invitations;
 pub use invites::{InvitesForm, InvitesPage, invite, invite_made, invites};
-pub use members::{MembersPage, members, members_page};
+pub use members::{MembersPage, members, members_page, suggestions};
 pub use own_rooms::{RoomForm, new_room};
 pub use profile::{profile, profile_in_dialog};
 pub use readers::{Readers, reader, readers};

@@ -96,6 +96,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
             }
             (readers(&shown.readers))
             @if is_open { (reacting(ctx, &room.slug)) }
+            ul #names class="menu absolute inset-x-2 bottom-full z-20 mb-1.5 [&[hidden]]:hidden" role="listbox" aria-label="People to name" hidden {}
             template #pending-message { (pending(&me)) }
             template #message-menu { (menu_opener()) }
             template #folded-events { (folded()) }

@@ -38,7 +38,7 @@ pub fn editor(ctx: &Ctx, slug: &str, edit: Edit<'_>) -> Markup {
         {
             (csrf_field(ctx))
             input type="hidden" name="version" value=(version);
-            div class="composer-box flex-wrap" {
+            div class="composer-box relative flex-wrap" {
                 p class="flex w-full items-center gap-2 text-13 text-t2" {
                     (icon("pencil")) span class="flex-1" { "Change your message" }
                     a.icon-button data-cancel href=(message_path(slug, seq)) aria-label="Cancel" title="Cancel" { (icon("x")) }
