@@ -65,6 +65,11 @@ function key(event) {
   if (box.hidden || event.target !== field || event.isComposing) return;
   const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
   const isTaken = ["Enter", "Tab"].includes(event.key) && !event.shiftKey && !event.ctrlKey && !event.metaKey;
+  // Where the name is typed in full, Enter is meant for the message.
+  if (event.key === "Enter" && chosen().dataset.username.toLowerCase() === typed().toLowerCase()) {
+    close();
+    return;
+  }
   if (!step && !isTaken && event.key !== "Escape") return;
   event.preventDefault();
   event.stopImmediatePropagation();

@@ -42,6 +42,10 @@ for (const [look, options] of [
     await text.press("Escape");
     await expect(offered).toBeHidden();
     await expect(text).toHaveValue("mail bob@bo or @b");
+    await text.fill(`@${username}`);
+    await expect(offered).toBeVisible();
+    await text.press("Enter");
+    await expect(message(bob, `@${username}`).last()).toBeVisible();
     await text.fill("@");
     await offered.getByRole("option", { name: username }).click();
     await expect(text).toHaveValue(`@${username} `);
