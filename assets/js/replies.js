@@ -38,6 +38,12 @@ function afterFrame(html) {
   }
 }
 
+/** Keeps what a message quotes where it was drawn anew for all, of whom some may not see that. */
+export function keepQuote(item, before) {
+  const [quote, shown] = [find(".quote", item), find(".quote[data-author]", before)];
+  if (quote && shown && !quote.dataset.author) quote.replaceWith(shown);
+}
+
 function follow(event) {
   const quote = event.target.closest(".quote");
   if (!quote || event.ctrlKey || event.metaKey || event.shiftKey) return;

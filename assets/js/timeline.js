@@ -8,6 +8,7 @@ import { list, me, roomId } from "./dom.js";
 import { fold } from "./folding.js";
 import * as outbox from "./outbox.js";
 import { press } from "./reactions.js";
+import { keepQuote } from "./replies.js";
 import { roomPath } from "./roomList.js";
 import * as scroll from "./scroll.js";
 import { localise } from "./times.js";
@@ -144,9 +145,10 @@ function cutEnd(items, cut) {
 }
 
 function settle(records) {
-  const added = new Set();
-  for (const { addedNodes } of records) {
+  const [added, removed] = [new Set(), new Map()];
+  for (const { addedNodes, removedNodes } of records) {
     for (const node of addedNodes) if (node instanceof HTMLLIElement) added.add(node);
+    for (const node of removedNodes) if (node.id) removed.set(node.id, node);
   }
   numberSentinels();
 
@@ -154,6 +156,7 @@ function settle(records) {
   const items = [];
   for (const item of added) {
     if (item.parentNode !== list || !isPlaced(item)) continue;
+    if (removed.has(item.id)) keepQuote(item, removed.get(item.id));
     replaceDouble(item);
     const [seq] = rank(item);
     const beyond = isBeyond(item);

@@ -1,6 +1,6 @@
 // Answering messages: what is quoted, and that it follows what it quotes.
 
-import { enter, message, say, unique } from "./people.mjs";
+import { befriend, connected, enter, message, post, say, unique } from "./people.mjs";
 import { accessible, expect, fits, LOST_CONNECTION, PHONE, test } from "./test.mjs";
 
 const item = (page, text) => page.locator("#messages > .message", { has: page.locator(".body", { hasText: text }) });
@@ -71,4 +71,30 @@ test("what is answered offline is still answered later, and survives a reload", 
   await bob.context().setOffline(false);
   for (const page of [ada, bob]) await expect(quote(page, answered)).toContainText(`Ada${asked}`);
   await expect(item(ada, answered)).toHaveCount(1);
+});
+
+test("a quote that one sees stays where the message is drawn anew for somebody who may not see it", async ({ person }) => {
+  const [ada, bob, cleo] = [await person("Ada"), await person("Bob"), await person("Cleo")];
+  for (const page of [bob, cleo]) await befriend(ada, page);
+  const title = unique("watch");
+  await post(ada.context(), "/chat/rooms", "/chat/rooms", { title, kind: "group", members: bob.person.username });
+  for (const page of [ada, bob]) {
+    await page.goto("/chat/");
+    await page.getByRole("link", { name: title }).click();
+    await connected(page);
+  }
+  const [asked, answered] = [unique("before Cleo"), unique("as I said")];
+  await say(ada, asked);
+  await expect(message(bob, asked)).toBeVisible();
+  await reply(bob, asked);
+  await say(bob, answered);
+  await expect(quote(ada, answered)).toContainText(asked);
+  const { pathname } = new URL(ada.url());
+  await post(ada.context(), `${pathname}/members`, `${pathname}/members`, { username: cleo.person.username });
+  await expect(bob.locator("#messages")).toContainText("Cleo");
+  await post(ada.context(), pathname, `${pathname}/messages/2/reactions`, { emoji: "👍" });
+  for (const page of [ada, bob]) {
+    await expect(item(page, answered).locator(".reaction")).toBeVisible();
+    await expect(quote(page, answered)).toContainText(asked);
+  }
 });
