@@ -129,7 +129,7 @@ impl UnreadLine {
 
 /// A page of the stream, oldest first, between the ways to what is older and newer.
 pub fn history(slug: &str, room: RoomId, history: &History, unread: Option<UnreadLine>) -> Markup {
-    let line = unread.and_then(|line| Some((line.place(history)?, line.count)));
+    let line = unread.and_then(|line| Some((line.place(history)?, line)));
     html! {
         @if let Some(older) = history.older {
             @let address = format!("{}/messages?{}&room={room}", path(slug), older.query());
@@ -140,7 +140,7 @@ pub fn history(slug: &str, room: RoomId, history: &History, unread: Option<Unrea
             }
         }
         @for (place, one) in history.items.iter().enumerate() {
-            @if let Some((_, count)) = line.filter(|(at, _)| *at == place) { (unread_line(count)) }
+            @if let Some((_, line)) = line.filter(|(at, _)| *at == place) { (unread_line(line)) }
             (item(one))
         }
         @if let Some(newer) = history.newer {
@@ -155,14 +155,15 @@ pub fn history(slug: &str, room: RoomId, history: &History, unread: Option<Unrea
     }
 }
 
-fn unread_line(count: i64) -> Markup {
+/// The line has the number of the message after which it stands, by which what comes finds its place.
+fn unread_line(UnreadLine { read, count, .. }: UnreadLine) -> Markup {
     let shown = match count {
         1 => "1 new message".to_owned(),
         2..=99 => format!("{count} new messages"),
         _ => "99+ new messages".to_owned(),
     };
     html! {
-        li #unread-line class="flex items-center gap-3 py-2 text-12 font-600 text-accent before:h-px before:flex-1 before:bg-accent/40 before:content-[''] after:h-px after:flex-1 after:bg-accent/40 after:content-['']" { (shown) }
+        li #unread-line data-seq=(read) class="flex items-center gap-3 py-2 text-12 font-600 text-accent before:h-px before:flex-1 before:bg-accent/40 before:content-[''] after:h-px after:flex-1 after:bg-accent/40 after:content-['']" { (shown) }
     }
 }
 

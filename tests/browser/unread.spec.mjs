@@ -63,3 +63,29 @@ test("in a direct chat one sees that the other has read", async ({ person }) => 
   await expect(message(bob, text)).toBeVisible();
   await expect(item).toHaveClass(/read/);
 });
+
+test("what is written while a page loads stands at the end, below the line of what is new", async ({ person, newRoom }) => {
+  const room = await newRoom("sky");
+  const [ada, bob] = [await person("Ada"), await person("Bob")];
+  for (const page of [ada, bob]) await enter(page, room);
+  await bob.goto("/chat/");
+  const texts = [1, 2, 3].map((n) => unique(`hello ${n}`));
+  for (const text of texts.slice(0, 2)) {
+    await say(ada, text);
+    await expect(message(ada, text)).toBeVisible();
+  }
+  let connect;
+  const isWritten = new Promise((done) => (connect = done));
+  await bob.routeWebSocket(/\/ws\/chatroom\//, async (socket) => {
+    await isWritten;
+    socket.connectToServer();
+  });
+  await bob.goto(`/chat/room/${room}`);
+  await expect(bob.locator("#unread-line")).toBeVisible();
+  await say(ada, texts[2]);
+  await expect(message(ada, texts[2])).toBeVisible();
+  connect();
+  await expect(message(bob, texts[2])).toBeVisible();
+  const places = await bob.locator("#messages > li").evaluateAll((items) => items.map(({ id }) => id));
+  expect(places.filter((id) => id.startsWith("m-") || id === "unread-line")).toEqual(["unread-line", "m-1", "m-2", "m-3"]);
+});
