@@ -4,9 +4,10 @@ LANGUAGE sql STABLE
 AS $$
     SELECT count(*) FROM (
         SELECT FROM (
-            SELECT n.seq FROM mentions n WHERE n.user_id = reader AND n.room_id = room AND n.seq > after_seq LIMIT 100
+            SELECT n.seq FROM mentions n WHERE n.user_id = reader AND n.room_id = room AND n.seq > after_seq
+            ORDER BY n.seq DESC LIMIT 1000
         ) n
         CROSS JOIN LATERAL (SELECT author_id FROM messages WHERE room_id = room AND seq = n.seq OFFSET 0) m
-        WHERE NOT EXISTS (SELECT FROM blocks b WHERE b.blocker_id = reader AND b.blocked_id = m.author_id)
+        WHERE NOT EXISTS (SELECT FROM blocks b WHERE b.blocker_id = reader AND b.blocked_id = m.author_id) LIMIT 100
     ) s
 $$;

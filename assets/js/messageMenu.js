@@ -55,7 +55,7 @@ async function load() {
   const box = document.createElement("div");
   box.className = "menu";
   find(".menu", menu).replaceWith(box);
-  await window.htmx.ajax("GET", `${roomPath()}/messages/${seq}/menu`, { target: box, swap: "innerHTML" });
+  await window.htmx.ajax("GET", `${roomPath()}/messages/${seq}/menu`, { source: box, target: box, swap: "innerHTML" });
   if (box.isConnected) box.scrollIntoView({ block: "nearest" });
 }
 
@@ -64,6 +64,7 @@ export function start() {
   list.addEventListener("pointerover", ({ target }) => moveTo(target.closest(".message[data-seq]")));
   opener.addEventListener("keydown", key);
   document.addEventListener("focusin", ({ target }) => (isFocused = menu.contains(target)));
+  menu.addEventListener("focusout", () => menu.isConnected && (isFocused = false));
   menu.addEventListener("toggle", load);
   menu.addEventListener("submit", () => {
     menu.open = false;

@@ -62,8 +62,8 @@ export function keepPlace() {
   place = null;
   const edge = scroller.getBoundingClientRect().top;
   for (const item of list.children) {
-    // The sentinel is replaced by what it loads: it cannot hold a place, nor can what stands between messages.
-    if (item.id === "older" || item.id === "newer" || !item.dataset.seq || item.hidden) continue;
+    // What stands between messages, as the sentinels, may be replaced or move: it cannot hold a place.
+    if (!/^[em]-/.test(item.id) || item.hidden) continue;
     // By its lower edge: a day chip at its top may come or go with what stands before it.
     const { bottom } = item.getBoundingClientRect();
     if (bottom <= edge) continue;

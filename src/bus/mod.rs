@@ -82,7 +82,7 @@ pub enum Event {
         /// Where.
         room: RoomId,
     },
-    /// Messages name these people, or do not any more: it is counted anew what waits for them.
+    /// A changed message names these people, or does not any more: it is counted anew what waits for them.
     Mentioned {
         /// Where.
         room: RoomId,

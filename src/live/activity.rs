@@ -1,6 +1,7 @@
 //! Tells people on this node that something was written in rooms of theirs, wherever they are: at most once a second a
 //! small frame, with all of their rooms in which something was. Pages add it up. Where it is not known what a page has
-//! been told, because the room or the person was not known here, the counts themselves are sent.
+//! been told, because the room or the person was not known here, the counts themselves are sent; so they are to whom
+//! messages name.
 //!
 //! Who of the people here belongs to an active room is remembered, and asked again when the room's members changed and
 //! for people who came since.
@@ -19,7 +20,7 @@ use crate::database::within_limit;
 use crate::ids::{Change, RoomId, Seq, UserId};
 use crate::realtime::Audience;
 use crate::rooms::model::{RoomState, Unread};
-use crate::rooms::queries::{count_written, list_members_of, list_room_states, list_unread_in};
+use crate::rooms::queries::{count_written, list_members_of, list_named_since, list_room_states, list_unread_in};
 use crate::{App, Error, Result};
 
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
@@ -105,10 +106,8 @@ pub(super) async fn run(app: &App, active: &ActiveRooms) {
                     active.note(room);
                 }
                 Some(BusEvent::Resync) => {
-                    // Whom something named is not known: all is counted anew.
-                    for (id, room) in &mut known.rooms {
-                        room.told = None;
-                        active.note(*id);
+                    for room in known.rooms.keys() {
+                        active.note(*room);
                     }
                 }
                 Some(BusEvent::Event(_)) => {}
@@ -135,27 +134,28 @@ async fn publish(
         let came = known.update(db, &states, &people).await?;
         let (active, new): (Vec<_>, Vec<_>) = known.of(&states).partition(|(_, room)| room.told.is_some());
         let added_up: Vec<_> = active.iter().filter_map(|(id, room)| Some((*id, room.told?))).collect();
-        let written = count_written(db, &added_up).await?;
+        let written = count_written(&mut *db, &added_up).await?;
+        let named = list_named_since(db, &added_up).await?;
         let ids = |rooms: &[(RoomId, &Room)]| rooms.iter().map(|(id, _)| *id).collect::<Vec<_>>();
         let (new, active) = (ids(&new), ids(&active));
-        Ok::<_, Error>((states, came, written, new, active))
+        Ok::<_, Error>((states, came, written, named, new, active))
     };
-    let (states, came, written, new, active) = within_limit(&app.db, load).await?;
+    let (states, came, written, named, new, active) = within_limit(&app.db, load).await?;
     publish_counts(app, &new, &people).await?;
     publish_counts(app, &active, &came).await?;
     for (user, line) in known.add_up(&states, &came, &written)? {
         let frame = PageEvent::RoomsActive(&line).frame();
         app.hub.publish(Audience::User(user), &frame).await;
     }
-    while let Some(room) = mentioned.keys().next().copied() {
-        let people: Vec<_> = mentioned[&room]
-            .iter()
-            .copied()
-            .filter(|user| app.hub.is_connected(*user))
-            .collect();
-        publish_counts(app, &[room], &people).await?;
-        mentioned.remove(&room);
+    // Of whom messages name, more is told than what pages add up.
+    for (room, user) in named {
+        mentioned.entry(room).or_default().insert(user);
     }
+    let rooms: Vec<_> = mentioned.keys().copied().collect();
+    let people: HashSet<_> = mentioned.values().flatten().copied().collect();
+    let people: Vec<_> = people.into_iter().filter(|user| app.hub.is_connected(*user)).collect();
+    publish_counts(app, &rooms, &people).await?;
+    mentioned.clear();
     Ok(())
 }
 

@@ -33,7 +33,7 @@ pub(super) fn lines(placement: Placement, from: Change, to: Change, lines: &[Mar
 pub(super) fn altered(shown: &MessageView, from: Change, to: Change) -> Markup {
     html! {
         hx-partial hx-target={ "#m-" (shown.seq) } hx-swap="outerHTML" data-from=(from) data-to=(to) { (message(shown)) }
-        template data-quoted=(shown.seq) { (quotation(&Quoted::new(shown.author.clone(), shown.body.as_deref()))) }
+        template data-quoted=(shown.seq) { (quotation(&Quoted::new(shown.author.clone(), shown.body.as_deref(), shown.is_deleted))) }
     }
 }
 

@@ -55,12 +55,7 @@ pub async fn edit(
     let keys = names(body.as_str());
     let named: Vec<_> = keys.iter().map(|key| (room, seq, key.as_str())).collect();
     let mut people = queries::delete_mentions(&mut tx, room, seq).await?;
-    people.extend(
-        queries::insert_mentions(&mut tx, &named)
-            .await?
-            .into_iter()
-            .map(|(_, user)| user),
-    );
+    people.extend(queries::insert_mentions(&mut tx, &named).await?);
     tx.commit().await?;
     app.bus.publish(Event::RoomChanged { room, change });
     if !people.is_empty() {

@@ -47,11 +47,13 @@ pub async fn erase(app: &App, written: Written) -> Result<()> {
     }
 }
 
-/// Takes back all that somebody reacted with.
-pub async fn erase_reactions(app: &App, user: UserId) -> Result<()> {
+/// Takes back all that somebody reacted with, or all until then.
+pub async fn erase_reactions(app: &App, user: UserId, until: Option<DateTime<Utc>>) -> Result<()> {
     let mut after = (RoomId(Uuid::nil()), Seq(0));
     loop {
-        let page = within_limit(&app.db, async |db| queries::list_reacted(db, user, after, BATCH).await);
+        let page = within_limit(&app.db, async |db| {
+            queries::list_reacted(db, (user, until), after, BATCH).await
+        });
         let page = page.await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = *last;
@@ -62,13 +64,20 @@ pub async fn erase_reactions(app: &App, user: UserId) -> Result<()> {
         for (room, seqs) in by_room {
             let mut tx = app.db.begin().await?;
             if rooms::queries::lock_room(&mut tx, room).await?.is_some() {
-                queries::delete_reactions_of(&mut tx, user, room, &seqs).await?;
+                queries::delete_reactions_of(&mut tx, (user, until), room, &seqs).await?;
                 let change = queries::update_reacted(&mut tx, room, &seqs).await?;
                 tx.commit().await?;
                 app.bus.publish(Event::RoomChanged { room, change });
             }
         }
     }
+}
+
+/// Forgets where somebody is named.
+pub async fn erase_mentions(app: &App, user: UserId) -> Result<()> {
+    let batch = async || within_limit(&app.db, async |db| queries::delete_mentions_of(db, user, BATCH).await).await;
+    while batch().await? > 0 {}
+    Ok(())
 }
 
 /// Deletes these messages of a room: each is a change, so that open pages draw it anew.

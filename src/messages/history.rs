@@ -230,7 +230,10 @@ async fn open(app: &App, db: &mut PgConnection, readers: &Readers, rows: Vec<Mes
             name: row.name,
             picture: row.picture,
         };
-        ((row.room, row.seq), Quoted::new(author, body.as_deref()))
+        (
+            (row.room, row.seq),
+            Quoted::new(author, body.as_deref(), row.body.is_none()),
+        )
     });
     let by_place: HashMap<_, _> = by_place.collect();
     let views = rows.into_iter().map(|row| {

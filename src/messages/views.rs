@@ -77,10 +77,14 @@ fn quoting(quote: &Quote) -> Markup {
 
 /// How a quoted message stands: the script puts it wherever that message is quoted.
 pub fn quotation(quoted: &Quoted) -> Markup {
-    let Quoted { author, text } = quoted;
+    let Quoted {
+        author,
+        text,
+        is_deleted,
+    } = quoted;
     html! {
         b class="author max-w-1/2 flex-none truncate font-600 text-quote" { bdi { (author.name) } }
-        span class="min-w-0 truncate" dir="auto" { @match text { Some(text) => (text), None => i { "Message deleted" } } }
+        span class="min-w-0 truncate" dir="auto" { @match text { Some(text) => (text), None if *is_deleted => i { "Message deleted" }, None => i { "Message could not be decrypted" } } }
     }
 }
 
@@ -129,7 +133,7 @@ impl UnreadLine {
 
 /// A page of the stream, oldest first, between the ways to what is older and newer.
 pub fn history(slug: &str, room: RoomId, history: &History, unread: Option<UnreadLine>) -> Markup {
-    let line = unread.and_then(|line| Some((line.place(history)?, line)));
+    let line = unread.and_then(|line| Some((line.place(history)?, line.count)));
     html! {
         @if let Some(older) = history.older {
             @let address = format!("{}/messages?{}&room={room}", path(slug), older.query());
@@ -140,7 +144,9 @@ pub fn history(slug: &str, room: RoomId, history: &History, unread: Option<Unrea
             }
         }
         @for (place, one) in history.items.iter().enumerate() {
-            @if let Some((_, line)) = line.filter(|(at, _)| *at == place) { (unread_line(line)) }
+            @if let (Some((_, count)), Item::Message(message)) = (line.filter(|(at, _)| *at == place), one) {
+                (unread_line(message.seq, count))
+            }
             (item(one))
         }
         @if let Some(newer) = history.newer {
@@ -155,15 +161,15 @@ pub fn history(slug: &str, room: RoomId, history: &History, unread: Option<Unrea
     }
 }
 
-/// The line has the number of the message after which it stands, by which what comes finds its place.
-fn unread_line(UnreadLine { read, count, .. }: UnreadLine) -> Markup {
+/// The line has the number of the message before which it stands, by which what comes finds its place.
+fn unread_line(seq: Seq, count: i64) -> Markup {
     let shown = match count {
         1 => "1 new message".to_owned(),
         2..=99 => format!("{count} new messages"),
         _ => "99+ new messages".to_owned(),
     };
     html! {
-        li #unread-line data-seq=(read) class="flex items-center gap-3 py-2 text-12 font-600 text-accent before:h-px before:flex-1 before:bg-accent/40 before:content-[''] after:h-px after:flex-1 after:bg-accent/40 after:content-['']" { (shown) }
+        li #unread-line data-seq=(seq) class="flex items-center gap-3 py-2 text-12 font-600 text-accent before:h-px before:flex-1 before:bg-accent/40 before:content-[''] after:h-px after:flex-1 after:bg-accent/40 after:content-['']" { (shown) }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::accounts::model::Author;
 use crate::bus::{Bus, Event};
 use crate::database::HeldConnection;
 use crate::error::{is_away, is_locked};
-use crate::ids::{Change, Position, RoomId, UserId};
+use crate::ids::{Change, Position, RoomId};
 
 /// Messages stored in one transaction at most.
 const BATCH: usize = 500;
@@ -168,9 +168,9 @@ impl WriterTask {
                 continue;
             }
             match held.run(async |db| store(db, &batch, locked).await).await {
-                Ok((outcomes, mentioned)) => self
+                Ok(outcomes) => self
                     .parked
-                    .append(&mut answer_and_hand_over(publisher, batch, outcomes, mentioned).await),
+                    .append(&mut answer_and_hand_over(publisher, batch, outcomes).await),
                 Err(error) if is_locked(&error) && locked == LockedRooms::Wait => {
                     parts.push((batch, LockedRooms::Skip));
                 }
@@ -224,15 +224,8 @@ fn answer_late(submissions: &mut Vec<Submission>) {
     }
 }
 
-/// Whom messages name, by room.
-type Mentioned = HashMap<RoomId, Vec<UserId>>;
-
 /// One transaction for the whole batch; the outcomes are in the order of the submissions.
-async fn store(
-    db: &mut PgConnection,
-    batch: &[Submission],
-    locked: LockedRooms,
-) -> sqlx::Result<(Vec<Outcome>, Mentioned)> {
+async fn store(db: &mut PgConnection, batch: &[Submission], locked: LockedRooms) -> sqlx::Result<Vec<Outcome>> {
     let mut indices = HashMap::with_capacity(batch.len());
     let mut messages = Vec::with_capacity(batch.len());
     let index_of = batch.iter().map(|Submission { message, .. }| {
@@ -243,8 +236,8 @@ async fn store(
         })
     });
     let index_of: Vec<usize> = index_of.collect();
-    let (mut outcomes, mentioned) = if messages.iter().all(|message| message.names.is_empty()) {
-        (queries::store_messages(db, &messages, locked).await?, Mentioned::new())
+    let mut outcomes = if messages.iter().all(|message| message.names.is_empty()) {
+        queries::store_messages(db, &messages, locked).await?
     } else {
         store_naming(db, &messages, locked).await?
     };
@@ -256,7 +249,7 @@ async fn store(
         }
         outcome
     };
-    Ok((index_of.into_iter().map(outcome_of).collect(), mentioned))
+    Ok(index_of.into_iter().map(outcome_of).collect())
 }
 
 /// The same for messages of which some may name people.
@@ -264,7 +257,7 @@ async fn store_naming(
     db: &mut PgConnection,
     messages: &[&NewMessage],
     locked: LockedRooms,
-) -> sqlx::Result<(Vec<Outcome>, Mentioned)> {
+) -> sqlx::Result<Vec<Outcome>> {
     let mut tx = db.begin().await?;
     let outcomes = queries::store_messages(&mut tx, messages, locked).await?;
     let mut named = Vec::new();
@@ -281,12 +274,9 @@ async fn store_naming(
             named.extend(message.names.iter().map(|name| (message.room, *seq, name.as_str())));
         }
     }
-    let mut mentioned = Mentioned::new();
-    for (room, user) in queries::insert_mentions(&mut tx, &named).await? {
-        mentioned.entry(room).or_default().push(user);
-    }
+    queries::insert_mentions(&mut tx, &named).await?;
     tx.commit().await?;
-    Ok((outcomes, mentioned))
+    Ok(outcomes)
 }
 
 /// Answers the senders and hands over what is new. Returns the submissions whose rooms were locked, once all is delivered
@@ -295,7 +285,6 @@ async fn answer_and_hand_over(
     publisher: &Publisher,
     batch: Vec<Submission>,
     outcomes: Vec<Outcome>,
-    mentioned: Mentioned,
 ) -> Vec<Submission> {
     let mut locked = Vec::new();
     let mut stored_batches: HashMap<RoomId, StoredBatch> = HashMap::new();
@@ -356,9 +345,6 @@ async fn answer_and_hand_over(
         } else {
             publisher.hand_over(stored_batch);
         }
-    }
-    for (room, people) in mentioned {
-        publisher.bus.publish(Event::Mentioned { room, people });
     }
     drop(held_until_delivered);
     timeout(DELIVERY_TIMEOUT, delivered.recv()).await.ok();

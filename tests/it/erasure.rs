@@ -75,6 +75,9 @@ async fn of_a_deleted_account_nothing_can_be_read_on_any_node(pool: PgPool) {
             person.post(&path, &[("emoji", "🌙")]).await;
         }
     }
+    let named =
+        "INSERT INTO mentions SELECT u.id, m.room_id, m.seq FROM users u, messages m WHERE u.username = 'alice'";
+    sqlx::query(named).execute(&pool).await.unwrap();
     let there = at(bob.clone(), &second);
     // Both nodes have opened the key by now.
     for person in [&bob, &there] {
@@ -136,6 +139,7 @@ async fn of_a_deleted_account_nothing_can_be_read_on_any_node(pool: PgPool) {
         ("login_tokens", "user_id"),
         ("pictures", "user_id"),
         ("reactions", "user_id"),
+        ("mentions", "user_id"),
         ("friendships", "requester_id"),
     ] {
         assert_eq!(

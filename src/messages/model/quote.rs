@@ -23,6 +23,8 @@ pub struct Quoted {
     pub author: Author,
     /// The beginning of its text, in one line; None when it was deleted, or could not be decrypted.
     pub text: Option<String>,
+    /// Whether it was deleted.
+    pub is_deleted: bool,
 }
 
 impl Quote {
@@ -30,14 +32,14 @@ impl Quote {
     pub fn of(message: MessageView) -> Self {
         Self {
             seq: message.seq,
-            shown: Some(Quoted::new(message.author, message.body.as_deref())),
+            shown: Some(Quoted::new(message.author, message.body.as_deref(), message.is_deleted)),
         }
     }
 }
 
 impl Quoted {
     /// How that text of the author is quoted.
-    pub fn new(author: Author, body: Option<&str>) -> Self {
+    pub fn new(author: Author, body: Option<&str>, is_deleted: bool) -> Self {
         let text = body.map(|body| {
             let mut words = body
                 .split_whitespace()
@@ -50,7 +52,11 @@ impl Quoted {
             }
             text
         });
-        Self { author, text }
+        Self {
+            author,
+            text,
+            is_deleted,
+        }
     }
 }
 
@@ -67,10 +73,10 @@ mod tests {
             name: "Ana".into(),
             picture: None,
         };
-        let quoted = |body: &str| Quoted::new(author(), Some(body)).text.unwrap();
+        let quoted = |body: &str| Quoted::new(author(), Some(body), false).text.unwrap();
         assert_eq!(quoted("  one\n two\t three "), "one two three");
         assert_eq!(quoted(&"🌙".repeat(120)), "🌙".repeat(120));
         assert_eq!(quoted(&"🌙".repeat(121)), format!("{}…", "🌙".repeat(120)));
-        assert!(Quoted::new(author(), None).text.is_none());
+        assert!(Quoted::new(author(), None, true).text.is_none());
     }
 }

@@ -7,19 +7,18 @@ use sqlx::{PgConnection, PgExecutor};
 use crate::ids::{RoomId, Seq, UserId};
 use crate::messages::model::Mention;
 
-/// Stores whom these messages name, each by the key of a username: others in the room who may see it. Returns whom and
-/// where.
+/// Stores whom these messages name, each by the key of a username: others in the room who may see it. Returns whom.
 pub async fn insert_mentions(
     connection: &mut PgConnection,
     named: &[(RoomId, Seq, &str)],
-) -> sqlx::Result<Vec<(RoomId, UserId)>> {
+) -> sqlx::Result<Vec<UserId>> {
     if named.is_empty() {
         return Ok(Vec::new());
     }
     let rooms: Vec<_> = named.iter().map(|(room, ..)| room.0).collect();
     let seqs: Vec<_> = named.iter().map(|(_, seq, _)| seq.0).collect();
     let keys: Vec<_> = named.iter().map(|(.., key)| *key).collect();
-    let rows = sqlx::query!(
+    sqlx::query_scalar!(
         r#"INSERT INTO mentions (user_id, room_id, seq)
            SELECT u.id, n.room_id, n.seq
            FROM UNNEST((SELECT $1::uuid[]), (SELECT $2::bigint[]), (SELECT $3::text[])) AS n (room_id, seq, name)
@@ -27,14 +26,25 @@ pub async fn insert_mentions(
            CROSS JOIN LATERAL (SELECT from_seq FROM members WHERE room_id = n.room_id AND user_id = u.id OFFSET 0) m
            CROSS JOIN LATERAL (SELECT author_id FROM messages WHERE room_id = n.room_id AND seq = n.seq OFFSET 0) a
            WHERE m.from_seq < n.seq AND a.author_id <> u.id
-           ON CONFLICT DO NOTHING RETURNING room_id AS "room: RoomId", user_id AS "user: UserId""#,
+           ON CONFLICT DO NOTHING RETURNING user_id AS "user: UserId""#,
         &rooms,
         &seqs,
         &keys as &[&str]
     )
     .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.room, row.user)).collect())
+    .await
+}
+
+/// Forgets where somebody is named, at most so many times. Returns how often they were.
+pub async fn delete_mentions_of(connection: &mut PgConnection, user: UserId, limit: i64) -> sqlx::Result<u64> {
+    let deleted = sqlx::query!(
+        r#"DELETE FROM mentions m USING (
+               SELECT room_id, seq FROM mentions WHERE user_id = $1 ORDER BY room_id, seq LIMIT $2
+           ) s WHERE m.user_id = $1 AND m.room_id = s.room_id AND m.seq = s.seq"#,
+        user.0,
+        limit
+    );
+    Ok(deleted.execute(connection).await?.rows_affected())
 }
 
 /// Forgets whom the message names. Returns whom it did.

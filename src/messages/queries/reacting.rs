@@ -93,39 +93,43 @@ pub async fn update_reacted(connection: &mut PgConnection, room: RoomId, seqs: &
         .await
 }
 
-/// To which messages somebody reacted, after that one.
+/// To which messages somebody reacted until then, after that one.
 pub async fn list_reacted(
     db: impl PgExecutor<'_>,
-    user: UserId,
+    (user, until): (UserId, Option<DateTime<Utc>>),
     (room, seq): (RoomId, Seq),
     limit: i64,
 ) -> sqlx::Result<Vec<(RoomId, Seq)>> {
     let rows = sqlx::query!(
         r#"SELECT DISTINCT room_id AS "room: RoomId", seq AS "seq: Seq" FROM reactions
-           WHERE user_id = $1 AND (room_id, seq) > ($2, $3) ORDER BY 1, 2 LIMIT $4"#,
+           WHERE user_id = $1 AND (room_id, seq) > ($2, $3) AND ($5::timestamptz IS NULL OR created_at <= $5)
+           ORDER BY 1, 2 LIMIT $4"#,
         user.0,
         room.0,
         seq.0,
-        limit
+        limit,
+        until as Option<DateTime<Utc>>
     )
     .fetch_all(db)
     .await?;
     Ok(rows.into_iter().map(|row| (row.room, row.seq)).collect())
 }
 
-/// Takes back all that somebody reacted to these messages of a room with.
+/// Takes back all that somebody reacted to these messages of a room with until then.
 pub async fn delete_reactions_of(
     connection: &mut PgConnection,
-    user: UserId,
+    (user, until): (UserId, Option<DateTime<Utc>>),
     room: RoomId,
     seqs: &[Seq],
 ) -> sqlx::Result<()> {
     let seqs: Vec<_> = seqs.iter().map(|seq| seq.0).collect();
     sqlx::query!(
-        "DELETE FROM reactions WHERE user_id = $1 AND room_id = $2 AND seq = ANY ($3)",
+        "DELETE FROM reactions WHERE user_id = $1 AND room_id = $2 AND seq = ANY ($3)
+         AND ($4::timestamptz IS NULL OR created_at <= $4)",
         user.0,
         room.0,
-        &seqs
+        &seqs,
+        until as Option<DateTime<Utc>>
     )
     .execute(connection)
     .await?;

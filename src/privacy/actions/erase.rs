@@ -94,7 +94,8 @@ pub async fn erase_account(app: &App, job: &Job) -> Result<()> {
     let task = Task::of(job)?;
     leave_all(app, task.user).await?;
     erasing::erase(app, task.written()).await?;
-    erasing::erase_reactions(app, task.user).await?;
+    erasing::erase_reactions(app, task.user, None).await?;
+    erasing::erase_mentions(app, task.user).await?;
     within_limit(&app.db, async |db| {
         accounts::queries::delete_belongings(db, task.user).await?;
         friends::queries::delete_ties(db, task.user).await?;
@@ -148,7 +149,7 @@ pub async fn erase_messages(app: &App, job: &Job) -> Result<()> {
     let task = Task::of(job)?;
     erasing::erase(app, task.written()).await?;
     if task.room.is_none() {
-        erasing::erase_reactions(app, task.user).await?;
+        erasing::erase_reactions(app, task.user, task.until).await?;
     }
     Ok(())
 }

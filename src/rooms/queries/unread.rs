@@ -7,6 +7,22 @@ use crate::bus::{ReadMove, Receipt, Shown};
 use crate::ids::{RoomId, Seq, UserId};
 use crate::rooms::model::{Level, MOST_ROOMS, Read, Unread};
 
+/// Whom messages after those name, each of a room.
+pub async fn list_named_since(db: impl PgExecutor<'_>, rooms: &[(RoomId, Seq)]) -> sqlx::Result<Vec<(RoomId, UserId)>> {
+    let ids: Vec<_> = rooms.iter().map(|(room, _)| room.0).collect();
+    let after: Vec<_> = rooms.iter().map(|(_, seq)| seq.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT DISTINCT q.room_id AS "room!: RoomId", n.user_id AS "user: UserId"
+           FROM UNNEST((SELECT $1::uuid[]), (SELECT $2::bigint[])) AS q (room_id, after)
+           CROSS JOIN LATERAL (SELECT user_id FROM mentions WHERE room_id = q.room_id AND seq > q.after OFFSET 0) n"#,
+        &ids,
+        &after
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.room, row.user)).collect())
+}
+
 /// Of each of these people: what waits in each of their rooms, so far as the side bar can show them.
 pub async fn list_unread(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx::Result<Vec<(UserId, Unread)>> {
     let people: Vec<_> = people.iter().map(|user| user.0).collect();

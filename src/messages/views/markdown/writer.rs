@@ -1,6 +1,7 @@
 //! What the parser has found as HTML, and which links lead somewhere.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use linkify::{LinkFinder, LinkKind};
@@ -25,8 +26,8 @@ pub(super) struct Writer<'a> {
     source: &'a str,
     /// Where a backslash stands that nobody typed.
     escapes: &'a [usize],
-    /// Whom the text names.
-    mentioned: &'a [Mention],
+    /// Whom the text names, by the keys of their usernames.
+    mentioned: HashMap<String, &'a Mention>,
     /// The keys of all that may be somebody's name.
     names: &'a mut Vec<String>,
     out: HtmlWriter,
@@ -52,7 +53,7 @@ impl<'a> Writer<'a> {
         Self {
             source,
             escapes,
-            mentioned,
+            mentioned: mentioned.iter().map(|one| (fold(&one.username), one)).collect(),
             names,
             out: HtmlWriter::with_capacity(source.len() + 64),
             text: 0..0,
@@ -351,7 +352,7 @@ impl<'a> Writer<'a> {
         let mut end = 0;
         for (at, found) in mentions::find(text) {
             for (name, key) in mentions::keys(found) {
-                let mention = self.mentioned.iter().find(|one| fold(&one.username) == key);
+                let mention = self.mentioned.get(&key).copied();
                 if self.names.len() < mentions::MOST && !self.names.contains(&key) {
                     self.names.push(key);
                 }
