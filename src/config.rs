@@ -3,6 +3,7 @@
 //! [`Options`] is what clap reads, as raw text. [`Config::check`] turns it into values that cannot be wrong, or
 //! into one [`ConfigError`] line that names the setting, says what is wrong with it and gives an example.
 
+mod file_store;
 pub mod master_keys;
 mod options;
 mod secret;
@@ -20,6 +21,7 @@ use lettre::message::Mailbox;
 use lettre::transport::smtp::client::Certificate;
 use url::Url;
 
+pub use file_store::{Bucket, FileStore};
 pub use options::Options;
 pub use secret::Secret;
 
@@ -46,6 +48,9 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// A million bytes.
+const MEGABYTE: u64 = 1_000_000;
+
 /// Every setting, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -71,6 +76,12 @@ pub struct Config {
     pub umbra_keys: Option<Secret>,
     /// Signs cookies; None means the one kept in the database.
     pub session_secret: Option<Secret>,
+    /// Where files are kept.
+    pub file_store: FileStore,
+    /// How large a file may be, in bytes.
+    pub max_upload: u64,
+    /// How much each person may have in files, in bytes.
+    pub upload_quota: u64,
     /// Messages a second and person.
     pub message_rate: NonZeroU32,
     /// Open sockets a person.
@@ -96,6 +107,9 @@ impl Default for Config {
             data_dir: default_data_dir(),
             umbra_keys: None,
             session_secret: None,
+            file_store: FileStore::default(),
+            max_upload: 25 * MEGABYTE,
+            upload_quota: 1_000 * MEGABYTE,
             message_rate: number(10),
             sockets_per_user: number(20),
             auth_rate: number(20),
@@ -125,6 +139,11 @@ impl Config {
                 options.session_secret.as_deref(),
                 options.session_secret_file.as_deref(),
             )?,
+            file_store: file_store::file_store(options)?,
+            max_upload: values::megabytes("MAX_UPLOAD", "25", options.max_upload.as_deref())?
+                .unwrap_or(default.max_upload),
+            upload_quota: values::megabytes("UPLOAD_QUOTA", "1000", options.upload_quota.as_deref())?
+                .unwrap_or(default.upload_quota),
             message_rate: values::rate("MESSAGE_RATE", "10", options.message_rate.as_deref())?
                 .unwrap_or(default.message_rate),
             sockets_per_user: values::rate("SOCKETS_PER_USER", "20", options.sockets_per_user.as_deref())?

@@ -38,6 +38,8 @@ uuid_id! {
     MessageId,
     /// The id that the sender's page makes for a message, so that sending it twice stores it once.
     ClientId,
+    /// A file that goes with a message (a row of `attachments`).
+    FileId,
     /// A link by which people get into a room (a row of `invites`).
     InviteId,
     /// A data key (a row of `data_keys`).

@@ -12,6 +12,7 @@ pub mod text;
 pub mod bus;
 pub mod database;
 pub mod realtime;
+pub mod storage;
 pub mod throttle;
 pub mod vault;
 

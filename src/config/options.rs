@@ -63,6 +63,30 @@ pub struct Options {
     /// File that holds what signs cookies
     #[arg(long, env, global = true, hide_env_values = true, value_name = "FILE")]
     pub(super) session_secret_file: Option<OsString>,
+    /// Bucket of an S3-compatible store to keep files in [default: the folder files in the data directory]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "NAME")]
+    pub(super) s3_bucket: Option<OsString>,
+    /// Address of that store [default: that of AWS]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "URL")]
+    pub(super) s3_endpoint: Option<OsString>,
+    /// Region of that store [default: us-east-1]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "NAME")]
+    pub(super) s3_region: Option<OsString>,
+    /// Key by which that store knows this program
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "KEY")]
+    pub(super) s3_access_key: Option<OsString>,
+    /// Secret that belongs to the key
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "SECRET")]
+    pub(super) s3_secret_key: Option<OsString>,
+    /// File that holds the secret that belongs to the key
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "FILE")]
+    pub(super) s3_secret_key_file: Option<OsString>,
+    /// Largest file that may be sent, in megabytes [default: 25]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "NUMBER")]
+    pub(super) max_upload: Option<OsString>,
+    /// How much each person may have in files, in megabytes [default: 1000]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "NUMBER")]
+    pub(super) upload_quota: Option<OsString>,
     /// Messages a second and person; short bursts may be four times that [default: 10]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "NUMBER")]
     pub(super) message_rate: Option<OsString>,
@@ -104,6 +128,7 @@ impl Options {
             ("database_url", has_password(&self.database_url)),
             ("redis_url", has_password(&self.redis_url)),
             ("smtp_url", has_password(&self.smtp_url)),
+            ("s3_secret_key", true),
             ("umbra_keys", true),
             ("session_secret", true),
         ]

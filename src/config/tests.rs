@@ -67,6 +67,8 @@ fn a_wrong_value_is_named_with_an_example() {
     assert!(refused(|o| o.message_rate = Some("0".into())).starts_with("MESSAGE_RATE "));
     assert!(refused(|o| o.sockets_per_user = Some("-1".into())).starts_with("SOCKETS_PER_USER "));
     assert!(refused(|o| o.auth_rate = Some("many".into())).starts_with("AUTH_RATE "));
+    assert!(refused(|o| o.max_upload = Some("0".into())).starts_with("MAX_UPLOAD "));
+    assert!(refused(|o| o.upload_quota = Some("1 GB".into())).starts_with("UPLOAD_QUOTA "));
     assert!(refused(|o| o.redis_url = Some("redis://".into())).starts_with("REDIS_URL "));
     assert!(refused(|o| o.pg_bin = Some("/nowhere".into())).starts_with("UMBRA_PG_BIN "));
     assert!(
@@ -91,6 +93,43 @@ fn a_wrong_secret_is_not_repeated() {
     let url = Some("postgres://bob:hunter2@db/chat".into());
     let config = Config::check(&options(|o| o.database_url = url)).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_bucket_is_named_with_all_that_it_takes() {
+    let bucket = |o: &mut Options| {
+        o.s3_bucket = Some("chat".into());
+        o.s3_access_key = Some("us".into());
+        o.s3_secret_key = Some("hunter2".into());
+    };
+    let config = Config::check(&options(bucket)).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let FileStore::S3(found) = config.file_store else {
+        unreachable!("a bucket is named")
+    };
+    assert_eq!(
+        (found.name.as_str(), found.region.as_str(), found.endpoint),
+        ("chat", "us-east-1", None)
+    );
+    let without = |take: fn(&mut Options)| {
+        refused(move |o| {
+            bucket(o);
+            take(o);
+        })
+    };
+    assert!(without(|o| o.s3_access_key = None).starts_with("S3_ACCESS_KEY is not set, but S3_BUCKET is"));
+    assert!(without(|o| o.s3_secret_key = None).starts_with("S3_SECRET_KEY is not set, but S3_BUCKET is"));
+    for wrong in ["s3.example.org", "ftp://s3.example.org", "https://s3.example.org/chat"] {
+        let mut set = options(bucket);
+        set.s3_endpoint = Some(wrong.into());
+        assert!(
+            Config::check(&set).unwrap_err().to_string().starts_with("S3_ENDPOINT "),
+            "{wrong}"
+        );
+    }
+    // Without a bucket nothing else of it counts.
+    let config = Config::check(&options(|o| o.s3_access_key = Some("us".into()))).unwrap();
+    assert!(matches!(config.file_store, FileStore::DataDir));
 }
 
 #[test]

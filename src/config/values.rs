@@ -114,7 +114,7 @@ pub(super) fn trusted_proxies(raw: Option<&OsStr>) -> Result<Vec<IpNet>, ConfigE
 }
 
 /// A setting that holds a secret: as it was given, or as it stands in the file that `NAME_FILE` names.
-fn secret(
+pub(super) fn secret(
     name: &'static str,
     file_name: &'static str,
     example: &'static str,
@@ -143,7 +143,12 @@ fn secret(
 }
 
 /// An address with one of the `schemes`, which may hold a password and so is never quoted.
-fn service(name: &'static str, example: &'static str, schemes: [&str; 2], text: &str) -> Result<Url, ConfigError> {
+pub(super) fn service(
+    name: &'static str,
+    example: &'static str,
+    schemes: [&str; 2],
+    text: &str,
+) -> Result<Url, ConfigError> {
     if has_raw_characters(text) {
         let problem = "holds a character that must be written another way in a name or password: / as %2F, @ as %40, ? as %3F, \
                        # as %23, % as %25";
@@ -324,6 +329,15 @@ pub(super) fn rate(
         problem: format!("is not a whole number of 1 or more: {text:?}"),
         example,
     })
+}
+
+/// A number of megabytes, in bytes.
+pub(super) fn megabytes(
+    name: &'static str,
+    example: &'static str,
+    raw: Option<&OsStr>,
+) -> Result<Option<u64>, ConfigError> {
+    Ok(rate(name, example, raw)?.map(|number| u64::from(number.get()) * super::MEGABYTE))
 }
 
 pub(super) fn pg_bin(raw: Option<&OsStr>) -> Result<Option<PathBuf>, ConfigError> {

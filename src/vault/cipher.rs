@@ -21,6 +21,14 @@ impl DataKey {
     }
 }
 
+/// The keys of a room and of an author, one behind the other.
+pub(super) fn both(room: &DataKey, author: &DataKey) -> Zeroizing<[u8; 64]> {
+    let mut both = Zeroizing::new([0; 64]);
+    both[..32].copy_from_slice(room.0.as_slice());
+    both[32..].copy_from_slice(author.0.as_slice());
+    both
+}
+
 /// A token that does not open: damaged, made with other keys, or moved here from another row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenError;
@@ -32,10 +40,7 @@ pub struct MessageCipher(Fernet);
 impl MessageCipher {
     /// HKDF-SHA256 over both data keys: a message needs its room's *and* its author's.
     pub fn derive(room: &DataKey, author: &DataKey) -> Self {
-        let mut both = Zeroizing::new([0; 64]);
-        both[..32].copy_from_slice(room.0.as_slice());
-        both[32..].copy_from_slice(author.0.as_slice());
-        let key = derive(both.as_slice(), MESSAGE_INFO);
+        let key = derive(both(room, author).as_slice(), MESSAGE_INFO);
         Self(fernet_of(&key))
     }
 

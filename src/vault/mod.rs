@@ -5,6 +5,7 @@
 //! destroying either makes it unreadable. Opened data keys live in a bounded cache, in memory that is wiped.
 
 mod cipher;
+mod file_cipher;
 mod queries;
 
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 pub use cipher::{DataKey, MessageCipher, TokenError};
+pub use file_cipher::{CHUNK, FileCipher, FilePart, SEALED_CHUNK};
 
 use crate::config::master_keys;
 use crate::ids::KeyId;

@@ -9,7 +9,7 @@ use regex::Regex;
 /// Layers from the ground up; modules of one layer do not import each other, features only those to their left.
 const LAYERS: &[&[&str]] = &[
     &["config", "error", "ids", "text"],
-    &["bus", "database", "realtime", "throttle", "vault"],
+    &["bus", "database", "realtime", "storage", "throttle", "vault"],
     &["state"],
     &["jobs"],
     &["mail"],
@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["accounts"],
     &["friends"],
     &["rooms"],
+    &["files"],
     &["messages"],
     &["privacy"],
     &["chat"],
