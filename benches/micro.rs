@@ -40,6 +40,7 @@ fn view(seq: i64) -> MessageView {
         quote: None,
         body: Some(body()),
         mentions: Vec::new(),
+        files: Vec::new(),
         is_deleted: false,
         created_at: Utc::now() + TimeDelta::seconds(seq),
         edited_at: None,

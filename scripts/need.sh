@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing of the parts named: need.sh rust|postgres|redis|nginx|chromium|unzip|python|npm …
+# Installs what is missing of the parts named: need.sh rust|postgres|redis|nginx|chromium|unzip|python|npm|s3 …
 # On Debian as root it installs; for everybody else it names the command and ends with 1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,6 +8,10 @@ packages=()
 
 # Where Debian and the PostgreSQL project put the server's programs, newest last.
 postgres_bin() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1; }
+
+# The tests run the system's Python, for which Debian's packages are, whatever other one stands first in PATH.
+python=/usr/bin/python3
+[ -x "$python" ] || python=python3
 
 for part in "$@"; do
   case $part in
@@ -24,10 +28,24 @@ for part in "$@"; do
     chromium) [ -x /usr/bin/chromium ] || packages+=(chromium) ;;
     # For the test that opens an export with somebody else's program.
     unzip) command -v unzip >/dev/null || packages+=(unzip) ;;
-    # For the test that opens stored messages with somebody else's library, and for a mail server.
+    # For the test that opens stored messages with somebody else's library, for a mail server, and to install s3.
     python)
-      python3 -c 'import cryptography' 2>/dev/null || packages+=(python3-cryptography)
-      python3 -c 'import aiosmtpd' 2>/dev/null || packages+=(python3-aiosmtpd)
+      "$python" -c 'import cryptography' 2>/dev/null || packages+=(python3-cryptography)
+      "$python" -c 'import aiosmtpd' 2>/dev/null || packages+=(python3-aiosmtpd)
+      "$python" -c 'import pip' 2>/dev/null || packages+=(python3-pip)
+      ;;
+    # A server for files, which Debian does not have. It needs the part python to be there.
+    s3)
+      s3="${CARGO_TARGET_DIR:-target}/s3"
+      # Some of it is compiled for one version of Python.
+      wanted=$("$python" --version && cat tests/it/s3.txt)
+      if [ "$wanted" != "$(cat "$s3/.installed" 2>/dev/null)" ]; then
+        rm -rf "$s3"
+        # Not compiled: most of it is never run.
+        PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 "$python" -m pip install --quiet --no-deps \
+          --no-compile --requirement tests/it/s3.txt --target "$s3"
+        printf '%s\n' "$wanted" >"$s3/.installed"
+      fi
       ;;
     npm)
       if ! cmp -s package-lock.json node_modules/.installed; then

@@ -67,6 +67,9 @@ pub enum Error {
     /// Fields with errors; what was typed is shown again.
     #[error("invalid: {}", .0.summary())]
     Invalid(FieldErrors),
+    /// It is larger than it may be: the sentence says how large that is.
+    #[error("too large: {0}")]
+    TooLarge(String),
     /// It cannot be done as things stand: the sentence says why.
     #[error("conflict: {0}")]
     Conflict(String),
@@ -131,6 +134,7 @@ impl ResponseError for Error {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -26,6 +26,7 @@ pub mod web;
 pub mod accounts;
 pub mod friends;
 pub mod rooms;
+pub mod files;
 pub mod messages;
 pub mod privacy;
 pub mod chat;

@@ -18,6 +18,7 @@ use crate::database::KeyedStore;
 use crate::ids::{KeyId, SessionId, UserId};
 use crate::messages::Writer;
 use crate::realtime::{Hub, Presence};
+use crate::storage::Storage;
 use crate::throttle::Throttle;
 use crate::vault::Vault;
 
@@ -38,6 +39,8 @@ pub struct AppState {
     pub db: PgPool,
     /// Keys, sealing and opening.
     pub vault: Vault,
+    /// The bytes of files.
+    pub storage: Storage,
     /// Who may do how much.
     pub throttle: Throttle,
     /// Tells every node what changed.

@@ -18,6 +18,10 @@
 //   #announcer                              the polite live region
 //   form#composer > textarea[data-max]      .has-text while there is something to send; .counter near the limit;
 //                                           #composer-error says why something was not sent
+//   a#attach, #attach-input[data-max]       choose files: see choosing.js; #drop-hint is shown while some are dragged
+//   #attachments, template#attachment > li  the files of the next message: [data-name], [data-size], [data-problem],
+//                                           canvas, progress, [data-retry], [data-remove]; #attaching says how they are
+//   a[data-picture][data-name] > img        a picture in a message, shown in dialog#lightbox: see lightbox.js
 //   #composer > … > #answering              what is answered: [name=reply_to], .quote; [data-cancel] gives that up
 //   .quote[data-quoted]                     leads to the message of that number
 //   #editing > form                         changes a message, in the composer's place; [data-cancel] gives that up
@@ -34,6 +38,7 @@
 // that than the page is sent asks for itself anew.
 
 import * as announcer from "./announcer.js";
+import * as attachments from "./attachments.js";
 import * as banner from "./banner.js";
 import * as composer from "./composer.js";
 import * as connection from "./connection.js";
@@ -43,6 +48,7 @@ import * as folding from "./folding.js";
 import * as forms from "./forms.js";
 import { dialog } from "./dialog.js";
 import * as editing from "./editing.js";
+import * as lightbox from "./lightbox.js";
 import * as logout from "./logout.js";
 import * as members from "./members.js";
 import * as menus from "./menus.js";
@@ -76,6 +82,7 @@ document.addEventListener("alpine:init", () => {
 // list last: by then all that is drawn is drawn.
 const parts = [
   logout, forms, menus, copy, profiles, switcher, password, theme, viewport, times, banner, members, outbox, composer,
-  announcer, folding, timeline, connection, scroll, unread, typing, presence, messageMenu, editing, replies, readers, names,
+  attachments, announcer, folding, timeline, connection, scroll, unread, typing, presence, messageMenu, editing, replies,
+  readers, names, lightbox,
 ];
 for (const part of parts) part.start();

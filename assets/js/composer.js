@@ -2,6 +2,7 @@
 // What is written survives a reload; a counter appears near the limit. Without this script the composer is a plain form
 // and works too.
 
+import * as attachments from "./attachments.js";
 import { find, isBlank, tell } from "./dom.js";
 import * as outbox from "./outbox.js";
 import * as replies from "./replies.js";
@@ -24,6 +25,8 @@ const button = form && find("button:not([type=button])", form);
 let signedOut = false;
 let saveTimer = null;
 let complaint = null;
+/** Whether it is sent as soon as all its files are there. */
+let waits = false;
 
 /** What the server will store: without white space at its end, and without NUL, which it refuses; "" shows nothing. */
 function written() {
@@ -51,7 +54,7 @@ function grow() {
 
 function draw() {
   const length = text.value.length > NEAR / 2 ? lengthOf(written()) : written().length;
-  form.classList.toggle("has-text", length > 0);
+  form.classList.toggle("has-text", length > 0 || !attachments.isEmpty());
   let counter = find(".counter", form);
   if (!counter && length > NEAR) {
     counter = document.createElement("span");
@@ -65,7 +68,8 @@ function draw() {
     counter.classList.toggle("over", left < 0);
   }
   text.setAttribute("aria-invalid", String(length > LIMIT));
-  if (length <= LIMIT) complain("");
+  // What was said of a file stays until it is tried again or removed.
+  if (length <= LIMIT && !attachments.hasFailed()) complain("");
   grow();
 }
 
@@ -77,31 +81,55 @@ function keepDraft() {
 
 function submit(event) {
   event.preventDefault();
+  text.focus();
+  send();
+}
+
+function send() {
   const body = written();
   const length = lengthOf(body);
-  text.focus();
   // Nothing to send, nobody to send it as, or too much of it: what is written stays where it is.
-  if (length === 0 || signedOut) return;
+  if ((length === 0 && attachments.isEmpty()) || signedOut) return;
   if (length > LIMIT) {
     complain(`A message has at most ${LIMIT.toLocaleString("en")} characters; this one has ${length.toLocaleString("en")}.`);
     return;
   }
+  if (attachments.hasFailed()) {
+    complain("Not sent: a file could not be uploaded. Try it again, or remove it.");
+    return;
+  }
+  waits = attachments.isBusy();
+  if (waits) {
+    attachments.say("This is sent as soon as all its files are uploaded.");
+    return;
+  }
   text.value = "";
+  const files = attachments.take();
   typing.ended();
   keepDraft();
   draw();
-  outbox.add(body, replies.answered());
+  outbox.add(body, replies.answered(), files);
   replies.end();
   scroll.toEnd();
+}
+
+/** A file came, went, is there or failed: what waits for them is sent, or is told why not. */
+function filesChanged() {
+  draw();
+  if (!waits || (attachments.isBusy() && !attachments.hasFailed())) return;
+  waits = false;
+  attachments.say("");
+  send();
 }
 
 /** Nothing can be written here any more: the draft goes to what was not sent. */
 function close() {
   form.hidden = true;
-  const body = written();
+  waits = false;
+  const [body, files] = [written(), attachments.take()];
   text.value = "";
   keepDraft();
-  if (body !== "") outbox.add(body);
+  if (body !== "" || files.length > 0) outbox.add(body, null, files);
 }
 
 /**
@@ -131,11 +159,12 @@ export function start() {
   form.addEventListener("submit", submit);
   text.addEventListener("input", () => {
     draw();
-    if (form.classList.contains("has-text")) typing.say();
+    if (written() !== "") typing.say();
     else typing.ended();
     saveTimer ??= setTimeout(keepDraft, 300);
   });
   window.addEventListener("pagehide", keepDraft);
+  attachments.onChange(filesChanged);
   onStatus(({ kind }) => {
     signedOut = kind === "signed-out";
     if (kind === "closed" && !form.hidden) close();

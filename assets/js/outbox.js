@@ -5,6 +5,7 @@
 
 import { onRefusal, onStatus, reconnect, send } from "./connection.js";
 import { find, isBlank, list, me, room } from "./dom.js";
+import { inWords } from "./files.js";
 import * as storage from "./storage.js";
 import { stamp } from "./times.js";
 import * as turn from "./turn.js";
@@ -20,8 +21,8 @@ const TRIES = 8;
 const PASSING = new Set(["too_fast", "busy", "unavailable"]);
 
 /**
- * `{id, body, reply_to, quote, at, state: "pending" | "failed", reason, tries}`; what is only of this page's life is in `live`. A pending
- * one has a reason when the server said that it has to wait.
+ * `{id, body, reply_to, quote, files, at, state: "pending" | "failed", reason, tries}`; what is only of this page's life
+ * is in `live`. A pending one has a reason when the server said that it has to wait.
  */
 let entries = [];
 /** By client id: the element, and when it was given to the connection that there is now (0: it was not). */
@@ -58,6 +59,19 @@ function quoted({ reply_to, quote }) {
   return element;
 }
 
+/** A file that goes with a message, until its echo shows it. */
+function attached({ name, size }) {
+  const line = document.createElement("span");
+  line.className = "flex max-w-full gap-1.5 text-13";
+  const [shown, much] = [document.createElement("bdi"), document.createElement("span")];
+  shown.className = "min-w-0 truncate";
+  shown.textContent = name;
+  much.className = "flex-none";
+  much.textContent = inWords(size);
+  line.append(shown, much);
+  return line;
+}
+
 function draw(entry) {
   const template = find("#pending-message");
   const item = template.content.firstElementChild.cloneNode(true);
@@ -65,6 +79,7 @@ function draw(entry) {
   item.dataset.client = entry.id;
   // textContent, always: what people write is text and never markup.
   find(".body", item).textContent = entry.body;
+  find(".body", item).append(...(entry.files ?? []).map(attached));
   if (entry.quote) find(".body", item).prepend(quoted(entry));
   for (const time of item.querySelectorAll("time")) {
     time.dateTime = new Date(entry.at).toISOString();
@@ -96,8 +111,8 @@ function pump() {
   for (const entry of oneByOne || way === "polling" ? waiting.slice(0, 1) : waiting) {
     const state = live.get(entry.id);
     if (state.givenAt > 0) continue;
-    const { id, body, reply_to } = entry;
-    if (!send({ body, client_id: id, reply_to })) return;
+    const { id, body, reply_to, files } = entry;
+    if (!send({ body, client_id: id, reply_to, files: files?.map((file) => file.id) })) return;
     state.givenAt = Date.now();
   }
 }
@@ -108,9 +123,10 @@ function pause(ms) {
   pauseTimer = setTimeout(pump, pausedUntil - Date.now() + 1);
 }
 
-/** Shows and sends a new message of mine, which may answer another one. */
-export function add(body, answered) {
+/** Shows and sends a new message of mine, which may answer another one and have files. */
+export function add(body, answered, files = []) {
   const entry = { id: uuid(), body, reply_to: answered?.seq, quote: answered?.quote.textContent, at: Date.now(), state: "pending", reason: "", tries: 0 };
+  if (files.length > 0) entry.files = files;
   entries.push(entry);
   persist(entry);
   draw(entry);
@@ -280,9 +296,10 @@ export function start() {
   keepLast();
   if (!find("#composer")) {
     close("Not sent: the room was archived.");
-    const draft = storage.load("draft");
+    const [draft, files] = [storage.load("draft") ?? "", storage.load("files") ?? []];
     storage.save("draft", null);
-    if (draft && !isBlank(draft)) add(draft.trimEnd());
+    storage.save("files", null);
+    if (!isBlank(draft) || files.length > 0) add(draft.trimEnd(), null, files);
   }
   list.addEventListener("click", onClick);
   storage.onPending((id) => {

@@ -45,11 +45,12 @@ export function markRead({ seq, version }) {
 }
 
 /** Sends a message. */
-export function post({ body, client_id, reply_to }) {
+export function post({ body, client_id, reply_to, files = [] }) {
   const form = find("#composer");
   const fields = new URLSearchParams(new FormData(form));
   fields.set("body", body);
   fields.set("client_id", client_id);
   fields.set("reply_to", reply_to ?? "");
+  for (const id of files) fields.append("files", id);
   return request(form.getAttribute("action"), { method: "POST", body: fields });
 }

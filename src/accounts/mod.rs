@@ -37,10 +37,10 @@ pub mod links;
 mod mails;
 pub mod model;
 pub mod moderation;
-mod password;
+pub mod password;
 pub mod passwords;
 pub mod privacy;
-mod picture;
+pub mod picture;
 pub mod profile;
 pub mod queries;
 mod sessions;
@@ -55,7 +55,7 @@ pub use current_user::{
 };
 pub use handlers::ask_to_log_in;
 pub use handlers::users::SignedUpByInvite;
-pub use uploads::admit_upload;
+pub use uploads::{FILES, PICTURES, admit_upload};
 
 /// Sign-up, log-in, setup, consent, and the choice of a theme.
 pub fn routes(route: Route) -> Route {

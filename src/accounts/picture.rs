@@ -27,10 +27,11 @@ const MIN_SHORTER: u32 = 1_152;
 const JPEG_QUALITY: u8 = 82;
 
 /// Pictures that are decoded at once.
-static DECODING: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(1)));
+pub static DECODING: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(1)));
 
 const UNKNOWN: &str = "Choose a JPEG, PNG, GIF or WebP picture.";
-const BROKEN: &str = "This picture cannot be read. Choose another one.";
+/// Of a file that begins like a picture and is none.
+pub const BROKEN: &str = "This picture cannot be read. Choose another one.";
 const TOO_LARGE: &str = "This picture has too many pixels. Choose one of at most 40 megapixels.";
 
 /// What is kept of a picture.
@@ -61,6 +62,26 @@ fn make(file: &[u8], crop: Option<Crop>) -> Result<Squares, String> {
 
 /// The upright picture, made smaller where it is much larger than needed, and its width and height before that.
 fn decode(file: &[u8]) -> Result<(DynamicImage, f64, f64), String> {
+    let (mut picture, orientation) = open(file)?;
+    let (width, height) = (picture.width(), picture.height());
+    let shorter = width.min(height);
+    if shorter > MIN_SHORTER {
+        let shrunk =
+            |side: u32| u32::try_from(u64::from(side) * u64::from(MIN_SHORTER) / u64::from(shorter)).unwrap_or(side);
+        picture = picture.thumbnail_exact(shrunk(width), shrunk(height));
+    }
+    picture.apply_orientation(orientation);
+    let (width, height) = match orientation {
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH => {
+            (height, width)
+        }
+        _ => (width, height),
+    };
+    Ok((picture, f64::from(width), f64::from(height)))
+}
+
+/// The picture as it stands in its file, within the limits, and how it is turned upright. The error is a sentence about it.
+pub fn open(file: &[u8]) -> Result<(DynamicImage, Orientation), String> {
     let format = image::guess_format(file).map_err(|_| UNKNOWN)?;
     if !matches!(
         format,
@@ -88,21 +109,8 @@ fn decode(file: &[u8]) -> Result<(DynamicImage, f64, f64), String> {
         return Err(TOO_LARGE.into());
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
-    let shorter = width.min(height);
-    if shorter > MIN_SHORTER {
-        let shrunk =
-            |side: u32| u32::try_from(u64::from(side) * u64::from(MIN_SHORTER) / u64::from(shorter)).unwrap_or(side);
-        picture = picture.thumbnail_exact(shrunk(width), shrunk(height));
-    }
-    picture.apply_orientation(orientation);
-    let (width, height) = match orientation {
-        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH => {
-            (height, width)
-        }
-        _ => (width, height),
-    };
-    Ok((picture, f64::from(width), f64::from(height)))
+    let picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
+    Ok((picture, orientation))
 }
 
 /// Whether the end of a JPEG file is missing, in whose place the decoder would show grey. The marker of the end counts behind

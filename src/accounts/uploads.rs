@@ -1,5 +1,4 @@
-//! Who may send a file: people with an account, one at a time each, and few at once, because every file is held in memory
-//! until it has come.
+//! Who may send a file: people with an account, few at a time each, and not too many at once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,49 +10,77 @@ use crate::Error;
 use crate::ids::UserId;
 use crate::web::limits::changes_something;
 
-/// Files that are received at once.
-const AT_ONCE: usize = 16;
 /// When whoever was refused may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// Whose files are being received.
-static SENDERS: Mutex<Vec<UserId>> = Mutex::new(Vec::new());
+/// Whose files of one kind are being received, and how many may be.
+pub struct Turns {
+    senders: Mutex<Vec<UserId>>,
+    /// Of one person.
+    each: usize,
+    /// Of all.
+    total: usize,
+}
+
+/// Pictures of people, which are held in memory until they have come.
+pub static PICTURES: Turns = Turns::new(1, 16);
+/// Files that go with messages, which are stored as they come.
+pub static FILES: Turns = Turns::new(3, 64);
 
 /// Refuses a file before anything is read of it, unless its sender may send one now.
-pub async fn admit_upload<E: Endpoint>(inner: Arc<E>, request: Request) -> poem::Result<Response> {
+pub async fn admit_upload<E: Endpoint>(
+    inner: Arc<E>,
+    request: Request,
+    turns: &'static Turns,
+) -> poem::Result<Response> {
     let mut turn = None;
     if changes_something(request.method()) {
         let user = CurrentUser::of(&request).ok_or(Error::Unauthenticated)?;
         let refused = Error::TooMany {
             retry_after: RETRY_AFTER,
         };
-        turn = Some(Turn::take(user.id).ok_or(refused)?);
+        turn = Some(turns.take(user.id).ok_or(refused)?);
     }
     let answer = inner.call(request).await;
     drop(turn);
     answer.map(IntoResponse::into_response)
 }
 
-/// The right to send a file, until it is dropped.
-struct Turn(UserId);
+impl Turns {
+    const fn new(each: usize, total: usize) -> Self {
+        Self {
+            senders: Mutex::new(Vec::new()),
+            each,
+            total,
+        }
+    }
 
-impl Turn {
-    fn take(user: UserId) -> Option<Self> {
-        let mut senders = senders();
-        if senders.len() >= AT_ONCE || senders.contains(&user) {
+    fn take(&'static self, user: UserId) -> Option<Turn> {
+        let mut senders = self.senders();
+        let own = senders.iter().filter(|sender| **sender == user).count();
+        if senders.len() >= self.total || own >= self.each {
             return None;
         }
         senders.push(user);
-        Some(Self(user))
+        Some(Turn { turns: self, user })
     }
+
+    fn senders(&self) -> MutexGuard<'_, Vec<UserId>> {
+        self.senders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to send a file, until it is dropped.
+struct Turn {
+    turns: &'static Turns,
+    user: UserId,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        senders().retain(|user| *user != self.0);
+        let mut senders = self.turns.senders();
+        if let Some(place) = senders.iter().position(|sender| *sender == self.user) {
+            senders.swap_remove(place);
+        }
     }
-}
-
-fn senders() -> MutexGuard<'static, Vec<UserId>> {
-    SENDERS.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -24,9 +24,10 @@ use crate::live::Live;
 use crate::messages::{Publisher, Writer, WriterTask};
 use crate::realtime::{Acceptor, Hub, Limits, Presence, Sockets};
 use crate::state::{AppState, Clock, LoginCache};
+use crate::storage::Storage;
 use crate::throttle::{self, Shared, Throttle};
 use crate::vault::Vault;
-use crate::{App, Error, Result, accounts, jobs, live};
+use crate::{App, Error, Result, accounts, files, jobs, live};
 
 /// How long requests may go on after the program was asked to end.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -113,6 +114,7 @@ pub async fn serve(
     for _ in 0..JOB_RUNNERS {
         tasks.start("jobs", jobs::run(app.clone(), work::perform));
     }
+    tasks.start("removed files", files::removing::run(app.clone()));
     tasks.start("housekeeping", keep_house(app.clone()));
     let idle = sockets.clone();
     tasks.start("idle connections", async move {
@@ -182,6 +184,12 @@ async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result
     let shared = redis_task
         .as_ref()
         .map(|redis_task| Shared::new(redis_task.connection(), vault.throttle_key()));
+    let storage = Storage::open(&config)?;
+    if !storage.is_local() {
+        storage.check().await?;
+    } else if config.redis_url.is_some() {
+        tracing::warn!("files are kept in a folder, which other nodes do not see: set S3_BUCKET if there are several");
+    }
     let throttle = Throttle::new(config.auth_rate, config.message_rate, shared);
     let app = AppState {
         origins: config.origins(port),
@@ -191,6 +199,7 @@ async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result
         config,
         db,
         vault,
+        storage,
         throttle,
         bus,
         hub: Hub::default(),
@@ -215,6 +224,9 @@ async fn keep_house(app: App) {
         }
         if let Err(error) = jobs::tidy(&app).await {
             tracing::warn!(%error, "old jobs could not be removed");
+        }
+        if let Err(error) = files::removing::sweep(&app).await {
+            tracing::warn!(%error, "files that nobody sent could not be removed");
         }
         sleep(HOUSEKEEPING).await;
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use poem::endpoint::{BoxEndpoint, make};
-use poem::http::StatusCode;
+use poem::http::{Method, StatusCode};
 use poem::web::Data;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler};
 
@@ -17,10 +17,10 @@ use crate::admin::confirm_administrator;
 use crate::chat::{join_invited, show_unsent};
 use crate::live::Live;
 use crate::realtime::{Sockets, note_request};
-use crate::web::csrf::{check_origin, check_token, check_token_in_header, provide_context};
+use crate::web::csrf::{check_origin, check_origin_and_header, check_token, check_token_in_header, provide_context};
 use crate::web::errors::{answer_errors, answer_errors_as_problems};
 use crate::web::headers::add_security_headers;
-use crate::web::limits::{Deadlines, LargeBody, buffer_body, buffer_large_body, within_deadline};
+use crate::web::limits::{Deadlines, LargeBody, Pace, buffer_body, buffer_large_body, within_deadline};
 use crate::web::normalise::redirect_to_one_address;
 use crate::{App, accounts, admin, chat, database, live, rooms, settings, site, web};
 
@@ -29,8 +29,10 @@ const BODY: usize = 64 << 10;
 /// A form with a picture: somewhat more than the largest, so that the form can say what is wrong with it.
 const PICTURE_BODY: LargeBody = LargeBody {
     limit: MAX_PICTURE + (1 << 20) + BODY,
-    least_rate: 32_768.0,
-    grace: Duration::from_secs(10),
+    pace: Pace {
+        least_rate: 32_768.0,
+        grace: Duration::from_secs(10),
+    },
 };
 /// A page must be there soon; a password in a form may have to wait its turn to be hashed.
 const PAGES: Deadlines = Deadlines {
@@ -61,6 +63,7 @@ pub(super) fn routes(app: App, live: Arc<Live>, sockets: Arc<Sockets>) -> impl E
         pages: pages(live),
         programs: programs(),
         pictures: pictures(),
+        uploads: uploads(),
         transfers: transfers(),
         plain: plain(),
     });
@@ -75,11 +78,12 @@ pub(super) fn routes(app: App, live: Arc<Live>, sockets: Arc<Sockets>) -> impl E
         .data(sockets)
 }
 
-/// The groups of addresses. An address belongs to one by its first part, but for the one that takes pictures.
+/// The groups of addresses. An address belongs to one by its first part, but for those that take files.
 struct Groups {
     pages: Group,
     programs: Group,
     pictures: Group,
+    uploads: Group,
     transfers: Group,
     plain: Group,
 }
@@ -89,6 +93,7 @@ impl Groups {
         let path = request.uri().path();
         match path.split('/').nth(1) {
             _ if path == "/settings/picture" => &self.pictures,
+            _ if request.method() == Method::POST && is_upload(path) => &self.uploads,
             Some("pictures") => &self.pictures,
             Some("api") => &self.programs,
             Some("files") => &self.transfers,
@@ -96,6 +101,12 @@ impl Groups {
             _ => &self.pages,
         }
     }
+}
+
+/// Whether files for messages are sent to that address: `/chat/room/<name>/files`.
+fn is_upload(path: &str) -> bool {
+    let mut parts = path.strip_prefix("/chat/room/").unwrap_or_default().split('/');
+    parts.next().is_some() && parts.next() == Some("files") && parts.next().is_none()
 }
 
 /// What people see: a cookie says who asks, forms carry a token, errors are pages (or fragments, or JSON, by what is
@@ -156,7 +167,7 @@ fn pictures() -> Group {
         lead_to_setup,
         recognise_user,
         ask_to_log_in,
-        admit_upload,
+        |inner, request| admit_upload(inner, request, &accounts::PICTURES),
         |inner, request| buffer_large_body(inner, request, PICTURE_BODY),
         check_origin,
         check_token,
@@ -165,15 +176,31 @@ fn pictures() -> Group {
     )
 }
 
-/// Files on their way in and out: bodies of any size pass through as they come, so the token stands in a header.
+/// Files on their way in: they are stored as they come, however long that takes.
+fn uploads() -> Group {
+    let routes = chat::uploads(Route::new()).boxed();
+    stack!(
+        provide_context,
+        answer_errors,
+        lead_to_setup,
+        recognise_user,
+        ask_to_log_in,
+        |inner, request| admit_upload(inner, request, &accounts::FILES),
+        check_origin_and_header;
+        routes
+    )
+}
+
+/// Files on their way out, which are opened as they are sent. Those who only read need no token; it stands in a header.
 fn transfers() -> Group {
-    let routes = Route::new().boxed();
+    let routes = chat::transfers(Route::new()).boxed();
     stack!(
         provide_context,
         answer_errors,
         check_token_in_header,
         lead_to_setup,
-        recognise_user;
+        recognise_user,
+        ask_to_log_in;
         routes
     )
 }

@@ -9,11 +9,25 @@ mod shell;
 pub mod switcher;
 pub mod views;
 
-use poem::{Route, get, post};
+use poem::{Route, delete, get, post};
 
 pub use handlers::invites::join_invited;
 pub use handlers::messages::show_unsent;
 pub use shell::{Open, Shell};
+
+/// Where files are sent to.
+pub fn uploads(route: Route) -> Route {
+    route.at("/chat/room/:name/files", post(handlers::files::create))
+}
+
+/// Files, and the small pictures of them.
+pub fn transfers(route: Route) -> Route {
+    route
+        .at("/files/:id", delete(handlers::files::destroy))
+        .at("/files/:id/delete", post(handlers::files::destroy))
+        .at("/files/:id/thumbnail", get(handlers::downloads::show_thumbnail))
+        .at("/files/:id/:name", get(handlers::downloads::show))
+}
 
 /// Chat home, rooms and their messages, people.
 pub fn routes(route: Route) -> Route {
@@ -62,6 +76,12 @@ pub fn routes(route: Route) -> Route {
         .at(
             "/chat/room/:name/members",
             get(handlers::members::index).post(handlers::members::create),
+        )
+        .at("/chat/room/:name/files", get(handlers::files::new))
+        .at("/chat/room/:name/files/:id", delete(handlers::files::destroy_in_room))
+        .at(
+            "/chat/room/:name/files/:id/delete",
+            post(handlers::files::destroy_in_room),
         )
         .at("/chat/room/:name/names", get(handlers::members::suggest))
         .at(

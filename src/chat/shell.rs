@@ -34,6 +34,8 @@ pub struct Shell<'a> {
     pub viewer: &'a Viewer,
     /// The origins whose pages may send.
     pub origins: &'a [String],
+    /// How many bytes a file may have.
+    pub max_upload: u64,
     /// The public rooms.
     pub rooms: RoomList,
     /// What is the reader's own.
@@ -52,6 +54,7 @@ impl<'a> Shell<'a> {
             ctx,
             viewer: &user.viewer,
             origins: &app.origins,
+            max_upload: app.config.max_upload,
             rooms,
             mine: mine.unwrap_or_default(),
             open,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::ids::{ClientId, Seq};
-use crate::messages::model::{Body, SendError};
+use crate::messages::model::{Body, SendError, parse_files};
 use crate::messages::sending::Sent;
 use crate::realtime::Incoming;
 
@@ -93,6 +93,8 @@ struct SendFrame<'a> {
     #[serde(borrow)]
     body: Cow<'a, str>,
     reply_to: Option<i64>,
+    #[serde(borrow, default)]
+    files: Vec<Cow<'a, str>>,
 }
 
 impl Command {
@@ -117,13 +119,21 @@ impl Command {
         match kind.as_deref().unwrap_or("send") {
             "send" => {
                 let frame = serde_json::from_str::<SendFrame<'_>>(text);
-                let SendFrame { body, reply_to } = frame.map_err(|_| malformed(SEND_FORM))?;
-                let body = Body::parse(&body).map_err(|error| refuse(Reason::Send(error)))?;
+                let SendFrame { body, reply_to, files } = frame.map_err(|_| malformed(SEND_FORM))?;
+                let refuse = |error| refuse(Reason::Send(error));
+                let files = parse_files(files.iter().map(AsRef::as_ref)).map_err(refuse)?;
+                let body = if files.is_empty() {
+                    Body::parse(&body)
+                } else {
+                    Body::beside_files(&body)
+                };
+                let body = body.map_err(refuse)?;
                 let client_id = client_id.unwrap_or_else(ClientId::new);
                 Ok(Self::Send(Sent {
                     body,
                     client_id,
                     reply_to: reply_to.map(Seq),
+                    files,
                 }))
             }
             "read" => {

@@ -231,6 +231,7 @@ mod tests {
             quote: None,
             body: Some(body.into()),
             mentions: Vec::new(),
+            files: Vec::new(),
             is_deleted: false,
             created_at: chrono::DateTime::UNIX_EPOCH,
             edited_at: None,

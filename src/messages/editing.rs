@@ -21,6 +21,8 @@ pub struct Text {
     pub body: String,
     /// How often it was written, the first time included.
     pub version: i32,
+    /// Whether files go with it, beside which there may be no text.
+    pub has_files: bool,
 }
 
 /// The text of a message that the member may change.
@@ -117,5 +119,11 @@ async fn open(
     let opened = cipher.open(standing.id, version, sealed);
     let body = opened.map_err(|_| Error::Conflict("This message could not be decrypted.".into()))?;
     let version = standing.version;
-    Ok((Text { body, version }, standing, cipher))
+    let has_files = standing.has_files;
+    let text = Text {
+        body,
+        version,
+        has_files,
+    };
+    Ok((text, standing, cipher))
 }

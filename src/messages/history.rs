@@ -7,6 +7,8 @@ use sqlx::PgConnection;
 use super::model::{Cursor, History, Item, MessageView, Quote, Quoted, Reaction, grouping};
 use super::queries::{self, MessageRow, Previous};
 use crate::accounts::model::Author;
+use crate::files::queries::list_files;
+use crate::files::{Details, File, Size};
 use crate::ids::{Change, KeyId, RoomId, Seq};
 use crate::rooms::model::{Membership, RoomEvent, Span};
 use crate::rooms::queries::{list_events_between, list_events_changed};
@@ -184,7 +186,8 @@ impl Readers {
     }
 }
 
-/// Opens stored messages, with at most four queries: for what they answer, for the reactions, for all of the keys, and for whom they name. One that does not open is
+/// Opens stored messages, with at most five queries: for what they answer, for the
+/// reactions, for the files, for all of the keys, and for whom they name. One that does not open is
 /// shown as such and logged; it never takes the page down.
 async fn open(app: &App, db: &mut PgConnection, readers: &Readers, rows: Vec<MessageRow>) -> Result<Vec<MessageView>> {
     let Readers(rooms) = readers;
@@ -205,6 +208,13 @@ async fn open(app: &App, db: &mut PgConnection, readers: &Readers, rows: Vec<Mes
     } else {
         queries::list_reactions(&mut *db, &reacted).await?
     };
+    let with_files = rows.iter().filter(|row| row.has_files && !row.is_deleted);
+    let with_files: Vec<_> = with_files.map(|row| (row.room, row.seq)).collect();
+    let mut files = if with_files.is_empty() {
+        HashMap::new()
+    } else {
+        list_files(&mut *db, &with_files).await?
+    };
     let authors = rows.iter().map(|row| row.author_key);
     let mut needed: Vec<KeyId> = authors
         .chain(quoted.iter().map(|row| row.author_key))
@@ -213,14 +223,18 @@ async fn open(app: &App, db: &mut PgConnection, readers: &Readers, rows: Vec<Mes
     needed.sort_unstable();
     needed.dedup();
     let keys = app.vault.data_keys(&mut *db, &needed).await?;
+    let written = rows.iter().map(|row| (row.room, row.author_key));
     let mut ciphers: HashMap<(RoomId, KeyId), Option<MessageCipher>> = HashMap::new();
-    let mut open = |room, author_key, id, version, sealed: Option<&str>| {
-        let cipher = ciphers.entry((room, author_key)).or_insert_with(|| {
-            let room = keys.get(&rooms.get(&room)?.0)?;
-            Some(MessageCipher::derive(room, keys.get(&author_key)?))
+    for place in written.chain(quoted.iter().map(|row| (row.room, row.author_key))) {
+        ciphers.entry(place).or_insert_with(|| {
+            let room = keys.get(&rooms.get(&place.0)?.0)?;
+            Some(MessageCipher::derive(room, keys.get(&place.1)?))
         });
+    }
+    let cipher = |room, author_key| ciphers.get(&(room, author_key))?.as_ref();
+    let open = |room, author_key, id, version, sealed: Option<&str>| {
         let version = u32::try_from(version).unwrap_or_default();
-        cipher.as_ref()?.open(id, version, sealed?).ok()
+        cipher(room, author_key)?.open(id, version, sealed?).ok()
     };
     let by_place = quoted.into_iter().map(|row| {
         let body = open(row.room, row.author_key, row.id, row.version, row.body.as_deref());
@@ -242,8 +256,21 @@ async fn open(app: &App, db: &mut PgConnection, readers: &Readers, rows: Vec<Mes
             seq,
             shown: by_place.get(&(row.room, seq)).cloned(),
         });
-        let reactions = reactions.remove(&(row.room, row.seq)).unwrap_or_default();
-        (row.room, view(row, body, quote, reactions))
+        let place = (row.room, row.seq);
+        let reactions = reactions.remove(&place).unwrap_or_default();
+        let sealed = files.remove(&place).unwrap_or_default();
+        let author_key = row.author_key;
+        let mut view = view(row, body, quote, reactions);
+        view.files = sealed
+            .into_iter()
+            .map(|file| File {
+                id: file.id,
+                size: Size(u64::try_from(file.size).unwrap_or_default()),
+                details: cipher(place.0, author_key)
+                    .and_then(|cipher| Details::open(cipher, file.id, &file.details).ok()),
+            })
+            .collect();
+        (place.0, view)
     });
     let mut views: Vec<_> = views.collect();
     let may_name = |view: &MessageView| view.body.as_ref().is_some_and(|body| body.contains('@'));
@@ -277,6 +304,7 @@ fn view(row: MessageRow, body: Option<String>, quote: Option<Quote>, reactions: 
         quote: quote.filter(|_| !row.is_deleted).map(Box::new),
         body: body.filter(|_| !row.is_deleted),
         mentions: Vec::new(),
+        files: Vec::new(),
         is_deleted: row.is_deleted,
         created_at: row.created_at,
         edited_at: row.edited_at,

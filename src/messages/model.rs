@@ -10,7 +10,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 use crate::accounts::model::Author;
-use crate::ids::{Change, ClientId, KeyId, MessageId, Position, RoomId, Seq, UserId};
+use crate::files::{self, File};
+use crate::ids::{Change, ClientId, FileId, KeyId, MessageId, Position, RoomId, Seq, UserId};
 use crate::rooms::model::RoomEvent;
 use crate::text::is_visible;
 
@@ -28,11 +29,20 @@ pub struct Body(String);
 impl Body {
     /// Checks a typed text.
     pub fn parse(typed: &str) -> Result<Self, SendError> {
+        let body = Self::beside_files(typed)?;
+        if body.0.is_empty() {
+            return Err(SendError::Empty);
+        }
+        Ok(body)
+    }
+
+    /// The same for a message with files, which may have no text.
+    pub fn beside_files(typed: &str) -> Result<Self, SendError> {
         // Forms send line ends as CR LF, sockets as LF: one text is stored.
         let text = typed.replace("\r\n", "\n").replace('\r', "\n");
         let text = text.trim_end();
         if !text.chars().any(is_visible) {
-            return Err(SendError::Empty);
+            return Ok(Self(String::new()));
         }
         if text.contains('\0') {
             return Err(SendError::Malformed("A message cannot hold the NUL character."));
@@ -71,6 +81,8 @@ pub enum SendError {
     NotFriends,
     /// The server has too much to do.
     Busy,
+    /// One of its files is not there, was sent already, or is somebody else's.
+    UnknownFile,
     /// There is no message that it could answer, as far as its sender may see the room.
     UnknownReply,
     /// The database did not confirm it in time: send it again with the same client id.
@@ -88,6 +100,7 @@ impl SendError {
             Self::NotAMember => "not_a_member",
             Self::NotFriends => "not_friends",
             Self::UnknownReply => "unknown_reply",
+            Self::UnknownFile => "unknown_file",
             Self::Busy => "busy",
             Self::Unavailable => "unavailable",
         }
@@ -103,6 +116,7 @@ impl SendError {
             Self::NotAMember => "You cannot write in this room any more.",
             Self::NotFriends => "You are not friends any more. Once you are again, you can write to each other.",
             Self::UnknownReply => "The message that you answer is not there.",
+            Self::UnknownFile => "A file of this message is not there any more. Attach it again.",
             Self::Busy => "The server is busy. Your message waits and is sent again.",
             Self::Unavailable => "The server could not confirm this message. It waits and is sent again.",
         }
@@ -130,6 +144,21 @@ impl SendError {
     }
 }
 
+/// Reads which files go with a message: each once, and not too many.
+pub fn parse_files<'a>(ids: impl IntoIterator<Item = &'a str>) -> Result<Vec<FileId>, SendError> {
+    let mut files = Vec::new();
+    for id in ids {
+        let id = FileId(id.parse().map_err(|_| SendError::UnknownFile)?);
+        if !files.contains(&id) {
+            files.push(id);
+        }
+        if files.len() > files::MOST {
+            return Err(SendError::Malformed("A message has at most 10 files."));
+        }
+    }
+    Ok(files)
+}
+
 /// A message on its way into the database.
 #[derive(Debug, Clone)]
 pub struct NewMessage {
@@ -149,6 +178,8 @@ pub struct NewMessage {
     pub sealed: String,
     /// The message that it answers.
     pub reply_to: Option<Seq>,
+    /// The files that go with it.
+    pub files: Vec<FileId>,
     /// The keys of the usernames that it may hold.
     pub names: Vec<String>,
     /// When it was sent.
@@ -175,6 +206,8 @@ pub enum Outcome {
     NotAMember,
     /// What it answers does not exist for its sender.
     UnknownReply,
+    /// One of its files cannot be sent with it.
+    UnknownFile,
     /// Somebody else held its room locked.
     Locked,
 }
@@ -196,6 +229,8 @@ pub struct MessageView {
     pub body: Option<String>,
     /// Whom it names.
     pub mentions: Vec<Mention>,
+    /// What goes with it.
+    pub files: Vec<File>,
     /// Whether it was deleted: only its place in the room is left.
     pub is_deleted: bool,
     /// When it was written.

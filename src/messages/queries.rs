@@ -43,6 +43,8 @@ pub struct MessageRow {
     pub created_at: DateTime<Utc>,
     /// Whether somebody reacts to it.
     pub has_reactions: bool,
+    /// Whether files go with it.
+    pub has_files: bool,
     /// When its author changed it last.
     pub edited_at: Option<DateTime<Utc>>,
     /// Who wrote it.
@@ -82,7 +84,7 @@ pub async fn list_before(
         MessageRow,
         r#"SELECT m.room_id AS "room: RoomId", m.seq AS "seq: Seq", m.id AS "id: MessageId",
                   m.client_id AS "client_id: ClientId", m.version, m.body, m.reply_to AS "reply_to: Seq",
-                  (m.deleted_at IS NOT NULL OR a.username = '') AS "is_deleted!", m.change AS "change: Change", m.has_reactions,
+                  (m.deleted_at IS NOT NULL OR a.username = '') AS "is_deleted!", m.change AS "change: Change", m.has_reactions, m.has_files,
                   m.created_at AS "created_at: DateTime<Utc>", m.edited_at AS "edited_at: DateTime<Utc>", m.author_id AS "author: UserId",
                   a.username AS "username!", a.name AS "name!", a.picture, a.data_key_id AS "author_key!: KeyId",
                   m.previous_author AS "previous_author: UserId", m.previous_at AS "previous_at: DateTime<Utc>"
@@ -115,7 +117,7 @@ pub async fn list_changed(
         MessageRow,
         r#"SELECT m.room_id AS "room: RoomId", m.seq AS "seq: Seq", m.id AS "id: MessageId",
                   m.client_id AS "client_id: ClientId", m.version, m.body, m.reply_to AS "reply_to: Seq",
-                  (m.deleted_at IS NOT NULL OR a.username = '') AS "is_deleted!", m.change AS "change: Change", m.has_reactions,
+                  (m.deleted_at IS NOT NULL OR a.username = '') AS "is_deleted!", m.change AS "change: Change", m.has_reactions, m.has_files,
                   m.created_at AS "created_at: DateTime<Utc>", m.edited_at AS "edited_at: DateTime<Utc>", m.author_id AS "author: UserId",
                   a.username AS "username!", a.name AS "name!", a.picture, a.data_key_id AS "author_key!: KeyId",
                   p.author_id AS "previous_author?: UserId", p.created_at AS "previous_at?: DateTime<Utc>"

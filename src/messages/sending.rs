@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use super::model::{Body, NewMessage, SendError, Stored};
 use super::views::markdown::names;
 use super::writer::Answer;
-use crate::ids::{ClientId, KeyId, MessageId, RoomId, Seq, UserId};
+use crate::ids::{ClientId, FileId, KeyId, MessageId, RoomId, Seq, UserId};
 use crate::rooms::model::{Kind, Membership};
 use crate::vault::MessageCipher;
 use crate::{App, Result};
@@ -20,6 +20,8 @@ pub struct Sent {
     pub client_id: ClientId,
     /// The message that it answers.
     pub reply_to: Option<Seq>,
+    /// The files that go with it: its sender's, received for this room.
+    pub files: Vec<FileId>,
 }
 
 /// What a member needs in order to write in a room, looked up once per socket or request.
@@ -53,6 +55,7 @@ pub fn send(app: &App, sender: &Sender, sent: Sent, answer: Answer) -> Result<()
         body,
         client_id,
         reply_to,
+        files,
     } = sent;
     app.throttle.check_message(sender.author).map_err(SendError::TooFast)?;
     let id = MessageId::new();
@@ -66,6 +69,7 @@ pub fn send(app: &App, sender: &Sender, sent: Sent, answer: Answer) -> Result<()
         names: names(body.as_str()),
         body,
         reply_to,
+        files,
         created_at: app.now(),
     };
     if !sender.is_direct {

@@ -2,7 +2,9 @@
 //! catch-up: the fragment is the same for every reader. What makes a message "mine" is the style sheet
 //! `/chat/me.css`, made per person.
 
+mod attaching;
 mod editing;
+pub mod files;
 pub mod markdown;
 pub mod reactions;
 
@@ -21,6 +23,7 @@ use crate::web::icons::icon;
 
 use markdown::{Kind, Rendered, render};
 
+pub use attaching::{drop_hint, lightbox};
 pub use editing::{Edit, delete_question, editor};
 
 /// A stored message.
@@ -53,7 +56,17 @@ pub fn message(message: &MessageView) -> Markup {
 /// The text of a message, after what it answers.
 fn text(body: &str, message: &MessageView) -> Markup {
     let Rendered { html, kind } = render(body, &message.mentions);
-    let inner = html! { @if let Some(quote) = &message.quote { (quoting(quote)) } (html) };
+    let quote = html! { @if let Some(quote) = &message.quote { (quoting(quote)) } };
+    if !message.files.is_empty() {
+        return html! {
+            div class="body space-y-1.5" dir="auto" {
+                (quote)
+                @if !body.is_empty() { div { (html) } }
+                (files::files(&message.files))
+            }
+        };
+    }
+    let inner = html! { (quote) (html) };
     html! {
         @match kind {
             Kind::Lines => p.body dir="auto" { (inner) },
@@ -269,8 +282,9 @@ impl Default for Draft<'_> {
     }
 }
 
-/// The form to write in, and above it the place of the one to change a message, which hides it.
-pub fn composer(ctx: &Ctx, slug: &str, title: &str, draft: Draft<'_>) -> Markup {
+/// The form to write in, and above it the place of the one to change a message, which hides it. Files of so many bytes may
+/// go along, or none.
+pub fn composer(ctx: &Ctx, slug: &str, title: &str, draft: Draft<'_>, max_upload: Option<u64>) -> Markup {
     let Draft {
         room,
         body,
@@ -287,6 +301,10 @@ pub fn composer(ctx: &Ctx, slug: &str, title: &str, draft: Draft<'_>) -> Markup 
             @if let Some(room) = room { input type="hidden" name="room" value=(room); }
             div class="composer-box relative flex-wrap" {
                 div #answering class="contents" { @if let Some(quote) = reply { (answered(slug, quote)) } }
+                @if let Some(max_upload) = max_upload {
+                    (attaching::tray(max_upload))
+                    (attaching::attach_button(slug))
+                }
                 label.visually-hidden for="composer-body" { "Message " (title) }
                 textarea #composer-body name="body" rows="1" required dir="auto" data-max=(MAX_CHARS)
                     enterkeyhint="enter" placeholder={ "Message " (title) }

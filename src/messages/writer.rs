@@ -289,7 +289,7 @@ async fn answer_and_hand_over(
     let mut locked = Vec::new();
     let mut stored_batches: HashMap<RoomId, StoredBatch> = HashMap::new();
     let mut duplicates: HashMap<RoomId, Change> = HashMap::new();
-    // Rooms where something was answered, or somebody may be named.
+    // Rooms where something was answered, somebody may be named, or there are files.
     let mut loaded: HashSet<RoomId> = HashSet::new();
     let (held_until_delivered, mut delivered) = mpsc::channel(1);
     for (submission, outcome) in batch.into_iter().zip(outcomes) {
@@ -304,12 +304,17 @@ async fn answer_and_hand_over(
                 (submission.answer)(Err(SendError::UnknownReply));
                 continue;
             }
+            Outcome::UnknownFile => {
+                (submission.answer)(Err(SendError::UnknownFile));
+                continue;
+            }
             Outcome::Locked => {
                 locked.push(submission);
                 continue;
             }
         };
-        if submission.message.reply_to.is_some() || !submission.message.names.is_empty() {
+        let message = &submission.message;
+        if message.reply_to.is_some() || !message.names.is_empty() || !message.files.is_empty() {
             loaded.insert(room);
         }
         if stored.is_duplicate {
@@ -340,7 +345,8 @@ async fn answer_and_hand_over(
     for stored_batch in stored_batches.into_values() {
         let (room, change) = (stored_batch.room, stored_batch.to.change);
         if loaded.contains(&room) {
-            // It is loaded: what is quoted may have changed until the commit, and who is named is known by then.
+            // It is loaded: what is quoted may have changed until the commit, and who is named, and what a file is, is known
+            // by then.
             publisher.bus.publish(Event::RoomChanged { room, change });
         } else {
             publisher.hand_over(stored_batch);
@@ -360,6 +366,7 @@ fn view(message: NewMessage, stored: Stored, author: Author) -> MessageView {
         quote: None,
         body: Some(message.body.into_string()),
         mentions: Vec::new(),
+        files: Vec::new(),
         is_deleted: false,
         created_at: message.created_at,
         edited_at: None,

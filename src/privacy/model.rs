@@ -5,14 +5,15 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::ids::{ClientId, KeyId, MessageId, RoomId, Seq, SessionId, UserId};
+use crate::files::FileName;
+use crate::ids::{ClientId, FileId, KeyId, MessageId, RoomId, Seq, SessionId, UserId};
 
 /// What the file calls itself.
 pub const FORMAT: &str = "umbrachat export";
 /// Which version of the format it has.
 pub const VERSION: u32 = 1;
 /// How often something was added to that version.
-pub const MINOR: u32 = 3;
+pub const MINOR: u32 = 4;
 
 /// What the file begins with; the lists follow in the same object.
 #[derive(Serialize)]
@@ -169,6 +170,26 @@ pub struct Reacted {
     pub seq: Seq,
     pub emoji: String,
     pub at: DateTime<Utc>,
+}
+
+/// A file that the person has sent, or that was sent to them in a direct chat.
+#[derive(Serialize)]
+pub struct Attachment {
+    pub id: FileId,
+    pub room_id: RoomId,
+    pub room: String,
+    pub seq: Seq,
+    /// The username of who sent it, unless that is the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// None when it could not be decrypted.
+    pub name: Option<FileName>,
+    #[serde(rename = "type")]
+    pub content_type: Option<String>,
+    /// In bytes.
+    pub size: i64,
+    /// Where it is in the archive.
+    pub file: Option<String>,
 }
 
 /// A message as it is stored.

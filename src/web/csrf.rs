@@ -106,6 +106,26 @@ pub async fn check_token_in_header<E: Endpoint>(inner: Arc<E>, request: Request)
     inner.call(request).await.map(IntoResponse::into_response)
 }
 
+/// The same where bodies are not read before they are used, and the token may stand in the first part of a form with files:
+/// where it is not in the header, whoever reads the form asks [`is_token`] before anything else.
+pub async fn check_origin_and_header<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
+    refuse_foreign(&request)?;
+    if let Some(token) = token_in_header(&request) {
+        compare(&request, Some(token))?;
+        request.set_data(TokenChecked);
+    }
+    inner.call(request).await.map(IntoResponse::into_response)
+}
+
+/// Says that the token in the header of the request is ours.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenChecked;
+
+/// Whether this is the token that our pages of this reader carry.
+pub fn is_token(ctx: &Ctx, token: &str) -> bool {
+    !ctx.csrf_token.is_empty() && is_same(token, &ctx.csrf_token)
+}
+
 fn refuse_foreign(request: &Request) -> Result<(), Error> {
     if is_own_origin(request.headers(), &app(request)?.origins) {
         Ok(())
@@ -116,12 +136,8 @@ fn refuse_foreign(request: &Request) -> Result<(), Error> {
 
 /// Compares the token that came with the one that our pages of this reader carry.
 fn compare(request: &Request, token: Option<String>) -> Result<(), Error> {
-    let expected = request
-        .data::<Ctx>()
-        .map(|ctx| ctx.csrf_token.as_str())
-        .unwrap_or_default();
-    let is_ours = |token: String| !expected.is_empty() && is_same(&token, expected);
-    if token.is_some_and(is_ours) {
+    let ctx = request.data::<Ctx>();
+    if ctx.zip(token).is_some_and(|(ctx, token)| is_token(ctx, &token)) {
         Ok(())
     } else {
         Err(Error::Forbidden(OUT_OF_DATE))

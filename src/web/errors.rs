@@ -262,6 +262,7 @@ fn answer(error: &poem::Error) -> Answer {
         Some(Error::Forbidden(sentence)) => ("forbidden", Some((*sentence).to_owned()), None),
         Some(Error::NotFound) => ("not_found", None, None),
         Some(Error::Invalid(fields)) => ("invalid", Some(fields.summary()), None),
+        Some(Error::TooLarge(sentence)) => ("too_large", Some(sentence.clone()), None),
         Some(Error::Conflict(sentence)) => ("conflict", Some(sentence.clone()), None),
         Some(Error::TooMany { retry_after }) => ("too_many", Some(too_many(*retry_after)), Some(*retry_after)),
         Some(Error::Unavailable(_)) => ("unavailable", None, Some(UNAVAILABLE)),

@@ -13,7 +13,7 @@ use crate::web::session::random_bytes;
 
 /// Nothing inline, nothing from another host: text of a user that slipped through as markup could still do nothing.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; \
+    img-src 'self' data: blob:; connect-src 'self'; media-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; \
     frame-ancestors 'none'; manifest-src 'self'; worker-src 'self'; object-src 'none'";
 
 const PERMISSIONS_POLICY: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \

@@ -1,13 +1,14 @@
 //! How long a request may take, and how large its body may be. Each group of addresses has its own limits.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
-use futures_util::StreamExt;
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt, stream};
 use poem::error::ReadBodyError;
 use poem::http::{Method, StatusCode};
-use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use poem::{Body, Endpoint, IntoResponse, Request, Response, Result};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::Error;
@@ -17,6 +18,13 @@ use crate::Error;
 pub struct LargeBody {
     /// In bytes.
     pub limit: usize,
+    /// How slowly.
+    pub pace: Pace,
+}
+
+/// How slowly a body may come.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
     /// In bytes a second.
     pub least_rate: f64,
     /// How long it may take besides.
@@ -59,14 +67,14 @@ pub async fn buffer_body<E: Endpoint>(inner: Arc<E>, mut request: Request, limit
 /// The same for a large body: whoever sends it drop by drop is not waited for.
 pub async fn buffer_large_body<E: Endpoint>(inner: Arc<E>, mut request: Request, large: LargeBody) -> Result<Response> {
     if changes_something(request.method()) {
-        let mut chunks = request.take_body().into_bytes_stream();
-        let (mut body, start) = (BytesMut::new(), Instant::now());
-        loop {
-            let due = start + large.grace + Duration::from_secs_f64(length(&body) / large.least_rate);
-            let chunk = timeout_at(due, chunks.next()).await;
+        let mut chunks = Box::pin(paced(request.take_body(), large.pace));
+        let mut body = BytesMut::new();
+        while let Some(chunk) = chunks.next().await {
             let late = |_| poem::Error::from_string("The file came too slowly.", StatusCode::REQUEST_TIMEOUT);
-            let Some(chunk) = chunk.map_err(late)? else { break };
-            let chunk = chunk.map_err(ReadBodyError::Io)?;
+            let chunk = match chunk {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(late(error)),
+                chunk => chunk.map_err(ReadBodyError::Io)?,
+            };
             if body.len() + chunk.len() > large.limit {
                 return Err(ReadBodyError::PayloadTooLarge.into());
             }
@@ -75,6 +83,22 @@ pub async fn buffer_large_body<E: Endpoint>(inner: Arc<E>, mut request: Request,
         request.set_body(body.freeze());
     }
     inner.call(request).await.map(IntoResponse::into_response)
+}
+
+/// The body as it comes; one that comes more slowly than it may ends with the error `TimedOut`.
+pub fn paced(body: Body, pace: Pace) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    let chunks = Box::pin(body.into_bytes_stream());
+    let start = Instant::now();
+    stream::try_unfold((chunks, 0.0), move |(mut chunks, received)| async move {
+        let due = start + pace.grace + Duration::from_secs_f64(received / pace.least_rate);
+        let chunk = timeout_at(due, chunks.next()).await;
+        let chunk = chunk.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
+        let received = received
+            + chunk
+                .as_ref()
+                .map_or(0.0, |chunk| chunk.as_ref().map_or(0.0, |chunk| length(chunk)));
+        Ok(chunk.transpose()?.map(|chunk| (chunk, (chunks, received))))
+    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no body is so long")]
@@ -91,10 +115,8 @@ pub fn changes_something(method: &Method) -> bool {
 mod tests {
     use std::convert::Infallible;
 
-    use bytes::Bytes;
-    use futures_util::stream;
+    use poem::IntoEndpoint;
     use poem::endpoint::make;
-    use poem::{Body, IntoEndpoint};
 
     use super::*;
 
@@ -102,8 +124,10 @@ mod tests {
     async fn outcome(parts: &[&'static str], ends: bool) -> StatusCode {
         let large = LargeBody {
             limit: 10,
-            least_rate: 1_000.0,
-            grace: Duration::from_millis(50),
+            pace: Pace {
+                least_rate: 1_000.0,
+                grace: Duration::from_millis(50),
+            },
         };
         let parts: Vec<_> = parts
             .iter()

@@ -82,6 +82,12 @@ impl TypedForm {
         found.map_or("", |(_, value)| value)
     }
 
+    /// Everything that stands in fields of that name.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let found = self.fields.iter().filter(move |(field, _)| field == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// What there is to see of it: no ids, which pages make.
     fn shown(&self) -> impl Iterator<Item = (&str, &str)> {
         let fields = self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));

@@ -64,18 +64,25 @@ async fn anybody_with_the_keys_reads_it_with_pythons_cryptography(pool: PgPool) 
     .await
     .unwrap();
 
-    let document = include_str!("../../docs/encryption.md");
-    let program = document
-        .split("```python\n")
-        .nth(1)
-        .unwrap()
-        .split("```")
-        .next()
-        .unwrap();
     let call = format!(
-        "{program}\nimport sys\nid, version, token, room, author, keys = sys.argv[1:]\n\
-         sys.stdout.buffer.write(read_message(keys, room, author, id, int(version), token).encode())"
+        "{}\nimport sys\nid, version, token, room, author, keys = sys.argv[1:]\n\
+         sys.stdout.buffer.write(read_message(keys, room, author, id, int(version), token).encode())",
+        program(1)
     );
+    let version = row.1.to_string();
+    let read = python(&call, &[&row.0, &version, &row.2, &row.3, &row.4, &server.keys]);
+    assert_eq!(String::from_utf8(read).unwrap(), CANARY);
+}
+
+/// One of the programs in the document.
+pub fn program(number: usize) -> &'static str {
+    let document = include_str!("../../docs/encryption.md");
+    let begin = document.split("```python\n").nth(number).unwrap();
+    begin.split("```").next().unwrap()
+}
+
+/// What a program in Python writes.
+pub fn python(program: &str, arguments: &[&str]) -> Vec<u8> {
     // Debian's own Python has Debian's library.
     let python = if std::path::Path::new("/usr/bin/python3").exists() {
         "/usr/bin/python3"
@@ -83,15 +90,16 @@ async fn anybody_with_the_keys_reads_it_with_pythons_cryptography(pool: PgPool) 
         "python3"
     };
     let mut child = Command::new(python)
-        .args(["-", &row.0, &row.1.to_string(), &row.2, &row.3, &row.4, &server.keys])
+        .arg("-")
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(call.as_bytes()).unwrap();
+    child.stdin.take().unwrap().write_all(program.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), CANARY);
+    output.stdout
 }
 
 #[sqlx::test]

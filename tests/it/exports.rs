@@ -13,11 +13,12 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use crate::files::{upload, write_with};
 use crate::nodes::{at, two};
 use crate::own_rooms::{befriend, make_room, open_direct};
 use crate::pictures::{addresses, give, picture};
 use crate::program::Folder;
-use crate::support::{Cast, PASSWORD, Person, config, spawn, spawn_with};
+use crate::support::{Cast, PASSWORD, Person, config, done, spawn, spawn_with};
 
 async fn ask(person: &Person, password: &str) -> Response {
     person.post("/settings/export", &[("password", password)]).await
@@ -49,9 +50,14 @@ print(*archive.namelist(), sep='\\n')";
     let (name, object) = files.next().unwrap();
     assert_eq!(name, "umbrachat.json");
     let object: Value = serde_json::from_slice(&object).unwrap();
-    let pictures = Vec::from_iter(object["profile"]["picture"].as_str());
+    let attached = object["attachments"].as_array().unwrap().iter();
+    let expected: Vec<_> = object["profile"]["picture"]
+        .as_str()
+        .into_iter()
+        .chain(attached.map(|file| file["file"].as_str().unwrap()))
+        .collect();
     let (names, files): (Vec<_>, Vec<_>) = files.unzip();
-    assert_eq!(names, pictures);
+    assert_eq!(names, expected);
     (object, files)
 }
 
@@ -371,4 +377,54 @@ async fn an_export_holds_both_sides_of_direct_chats_and_the_ways_into_rooms(pool
         (&invitation["by"], &invitation["room"]),
         (&"alice".into(), &"Telescope".into())
     );
+}
+
+#[sqlx::test]
+async fn an_export_holds_the_files_that_one_sent_and_those_of_direct_chats(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast {
+        alice, bob, charlie, ..
+    } = server.cast().await;
+    befriend(&alice, &bob).await;
+    befriend(&bob, &charlie).await;
+    let with_bob = open_direct(&alice, "bob").await;
+    let of_others = open_direct(&bob, "charlie").await;
+    // More than is read and sent at once.
+    let long = "the moon and the tides ".repeat(60_000);
+    for (person, room, name, content) in [
+        (&alice, "General", "hers.txt", long.as_str()),
+        (&bob, &with_bob, "to her.txt", "from bob to her"),
+        (&alice, &with_bob, "same name.txt", "one"),
+        (&alice, &with_bob, "same name.txt", "two"),
+        (&bob, "General", "his own.txt", "in the room"),
+        (&charlie, &of_others, "between.txt", "between others"),
+    ] {
+        let file = upload(person, room, name, content.as_bytes()).await;
+        done(write_with(person, room, "", &[&file]).await).await;
+    }
+    upload(&alice, "General", "unsent.txt", b"unsent").await;
+    let (data, files) = read(&ask(&alice, PASSWORD).await.bytes().await.unwrap());
+    let told = data["attachments"].as_array().unwrap();
+    let told: Vec<_> = told
+        .iter()
+        .map(|file| {
+            (
+                file["name"].as_str().unwrap(),
+                file["size"].as_i64().unwrap(),
+                file["from"].as_str(),
+            )
+        })
+        .collect();
+    let length = i64::try_from(long.len()).unwrap();
+    assert_eq!(
+        told,
+        [
+            ("hers.txt", length, None),
+            ("same name.txt", 3, None),
+            ("same name.txt", 3, None),
+            ("to her.txt", 15, Some("bob"))
+        ]
+    );
+    let content: Vec<_> = files.iter().map(|file| std::str::from_utf8(file).unwrap()).collect();
+    assert_eq!(content, [long.as_str(), "one", "two", "from bob to her"]);
 }

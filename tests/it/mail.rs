@@ -1,10 +1,9 @@
 //! Mails and the jobs that send them, with a real mail server.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{self, Child, Stdio};
+use std::process::Child;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,7 +16,7 @@ use umbrachat::config::{Config, ConfigError, Options, Secret};
 use uuid::Uuid;
 
 use crate::program::Folder;
-use crate::services::free_port;
+use crate::services::{free_port, python, start_python};
 use crate::support::{Server, config, spawn_with};
 
 /// How long a job may wait to be seen, on a busy machine.
@@ -34,23 +33,9 @@ impl Smtp {
     /// With what happens to the first mails: `smtp.py` says what can.
     pub fn start(behaviours: &[&str]) -> Self {
         let folder = Folder::new();
-        let python = Path::new("/usr/bin/python3");
-        let mut process = process::Command::new(if python.exists() { python } else { Path::new("python3") })
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/smtp.py"))
-            .arg(folder.path(""))
-            .args(behaviours)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let port = line
-            .trim()
-            .parse()
-            .expect("python3-aiosmtpd is there: scripts/need.sh python");
+        let mut python = python("smtp.py");
+        python.arg(folder.path("")).args(behaviours);
+        let (process, port) = start_python(python, "scripts/need.sh python");
         Self { process, port, folder }
     }
 

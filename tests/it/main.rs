@@ -25,6 +25,7 @@ mod embedded;
 mod encryption;
 mod erasure;
 mod exports;
+mod files;
 mod friends;
 mod jobs;
 mod invitations;

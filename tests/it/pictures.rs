@@ -9,9 +9,7 @@ use sqlx::PgPool;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Cast, Person, attributes, spawn};
-
-const BOUNDARY: &str = "umbra-test-boundary";
+use crate::support::{BOUNDARY, Cast, Person, attributes, multipart, spawn};
 
 /// A picture whose left half is red and whose right half is black.
 pub fn picture(format: ImageFormat) -> Vec<u8> {
@@ -20,21 +18,6 @@ pub fn picture(format: ImageFormat) -> Vec<u8> {
         RgbImage::from_fn(400, 200, |x, _| image::Rgb([if x < 200 { 255 } else { 0 }, 0, 0])).into();
     drawn.write_to(&mut file, format).unwrap();
     file.into_inner()
-}
-
-/// A form with these fields, in their order, and the file.
-fn form(fields: &[(&str, &str)], file: &[u8]) -> Vec<u8> {
-    let mut body = Vec::new();
-    for (name, value) in fields {
-        body.extend(
-            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes(),
-        );
-    }
-    let head = "Content-Disposition: form-data; name=\"picture\"; filename=\"../a.svg\"\r\nContent-Type: image/svg+xml";
-    body.extend(format!("--{BOUNDARY}\r\n{head}\r\n\r\n").bytes());
-    body.extend(file);
-    body.extend(format!("\r\n--{BOUNDARY}--\r\n").bytes());
-    body
 }
 
 /// Sends a body to the address that takes pictures, as a page without script does.
@@ -48,7 +31,11 @@ async fn send(person: &Person, body: Vec<u8>) -> Response {
 /// Chooses that file in the settings.
 pub async fn give(person: &Person, file: &[u8]) -> Response {
     let token = person.csrf_token().await;
-    send(person, form(&[("csrf_token", &token)], file)).await
+    send(
+        person,
+        multipart(&[("csrf_token", &token)], &[("picture", "../a.svg", file)]),
+    )
+    .await
 }
 
 /// The addresses of pictures on a page, without their size.
@@ -170,7 +157,9 @@ async fn the_token_is_the_first_part_of_the_form(pool: PgPool) {
         &[("x", "0"), ("csrf_token", token.as_str())],
     ] {
         assert_eq!(
-            send(&alice, form(fields, &file)).await.status(),
+            send(&alice, multipart(fields, &[("picture", "../a.svg", &file)]))
+                .await
+                .status(),
             StatusCode::FORBIDDEN,
             "{fields:?}"
         );
@@ -181,7 +170,12 @@ async fn the_token_is_the_first_part_of_the_form(pool: PgPool) {
         ("y", "0"),
         ("size", "200"),
     ];
-    assert_eq!(send(&alice, form(&crop, &file)).await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(
+        send(&alice, multipart(&crop, &[("picture", "../a.svg", &file)]))
+            .await
+            .status(),
+        StatusCode::SEE_OTHER
+    );
     let address = addresses(&alice.page("/@alice").await).remove(0);
     let shown = alice.get(&format!("{address}?size=288")).await.bytes().await.unwrap();
     let shown = image::load_from_memory(&shown).unwrap().to_rgb8();

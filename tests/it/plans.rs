@@ -240,7 +240,7 @@ async fn store(db: &mut PgConnection, wait: bool) {
         "SELECT count(seq) FROM store_messages(
              ARRAY[md5('room1')::uuid], ARRAY[gen_random_uuid()], ARRAY[md5('user11')::uuid],
              ARRAY[md5('key of user11')::uuid], ARRAY[gen_random_uuid()], ARRAY['text'], ARRAY[1::bigint],
-             ARRAY[now()], $1)",
+             ARRAY[NULL::text], ARRAY[now()], $1)",
     )
     .bind(wait)
     .fetch_one(db)

@@ -1,11 +1,14 @@
 //! The servers around the program, for tests that stop and start them.
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use sqlx::postgres::PgConnectOptions;
+use umbrachat::config::{Bucket, Secret};
 use uuid::Uuid;
 
 use crate::program::Folder;
@@ -18,6 +21,53 @@ pub fn free_port() -> u16 {
 /// The Redis that the tests share.
 pub fn shared_redis() -> String {
     std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL names a Redis: `make test` starts one")
+}
+
+/// The S3 server that the tests share: its address. It is started for the first test that asks, and ends with the last.
+pub fn shared_s3() -> &'static str {
+    static SHARED: LazyLock<(Child, String)> = LazyLock::new(|| {
+        let packages = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("s3");
+        let mut python = python("s3.py");
+        python.env("PYTHONPATH", packages);
+        let (process, port) = start_python(python, "scripts/need.sh python, then s3");
+        (process, format!("http://127.0.0.1:{port}"))
+    });
+    &SHARED.1
+}
+
+/// A new bucket there.
+pub async fn new_bucket() -> Bucket {
+    let name = format!("it-{}", Uuid::new_v4().simple());
+    let address = format!("{}/{name}", shared_s3());
+    let made = reqwest::Client::new().put(address).send().await.unwrap();
+    assert_eq!(made.status(), reqwest::StatusCode::OK);
+    Bucket {
+        name,
+        endpoint: Some(shared_s3().parse().unwrap()),
+        region: "eu-central-1".into(),
+        access_key: "umbrachat".into(),
+        secret_key: Secret::new("a secret that this server does not look at"),
+    }
+}
+
+/// The system's Python with a script that stands beside this file: Debian's packages are for no other one.
+pub fn python(script: &str) -> Command {
+    let system = Path::new("/usr/bin/python3");
+    let mut command = Command::new(if system.exists() { system } else { Path::new("python3") });
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(script));
+    command
+}
+
+/// Starts a server that is such a script; the port that it prints. It ends when its standard input does, as it does at the
+/// latest with the tests. `needed` installs what it needs.
+pub fn start_python(mut python: Command, needed: &str) -> (Child, u16) {
+    let mut process = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let printed = BufReader::new(process.stdout.take().unwrap()).read_line(&mut line);
+    printed.unwrap();
+    let port = line.trim().parse();
+    let port = port.unwrap_or_else(|_| panic!("{python:?} does not start: {needed}"));
+    (process, port)
 }
 
 /// A Redis of the test's own.

@@ -40,6 +40,27 @@ pub struct Server {
     serving: Option<tokio::task::JoinHandle<()>>,
 }
 
+/// Stands between the parts of [`multipart`].
+pub const BOUNDARY: &str = "umbra-test-boundary";
+
+/// A form with these fields, in their order, and these files: field, name and content.
+pub fn multipart(fields: &[(&str, &str)], files: &[(&str, &str, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, value) in fields {
+        body.extend(
+            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes(),
+        );
+    }
+    for (field, name, content) in files {
+        let head = format!("Content-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"");
+        body.extend(format!("--{BOUNDARY}\r\n{head}\r\nContent-Type: image/svg+xml\r\n\r\n").bytes());
+        body.extend(*content);
+        body.extend(b"\r\n");
+    }
+    body.extend(format!("--{BOUNDARY}--\r\n").bytes());
+    body
+}
+
 /// Limits that tests do not run into by accident, and a fresh master key.
 pub fn config() -> Config {
     Config {

@@ -93,6 +93,7 @@ impl Desk {
             body: Body::parse(text).unwrap(),
             sealed: text.into(),
             reply_to: None,
+            files: Vec::new(),
             names: Vec::new(),
             created_at: Utc::now().trunc_subsecs(3),
         }

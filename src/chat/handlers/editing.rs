@@ -14,7 +14,7 @@ use crate::chat::{Open, Shell};
 use crate::ids::Seq;
 use crate::messages::editing::{self, Text};
 use crate::messages::history;
-use crate::messages::model::{Body, MessageView, Quote};
+use crate::messages::model::{Body, MessageView, Quote, SendError};
 use crate::messages::views::{self, Draft, Edit, answered, delete_question, editor};
 use crate::rooms::actions::enter;
 use crate::rooms::model::{Membership, RoomAddress, message_path};
@@ -97,7 +97,7 @@ pub async fn show_form(
     if let Some(seq) = page.around {
         return Ok(see_other(&message_path(&membership.room.slug, Seq(seq))));
     }
-    let Text { body, version } = editing::find_own(&app, &membership, Seq(seq)).await?;
+    let Text { body, version, .. } = editing::find_own(&app, &membership, Seq(seq)).await?;
     let edit = Edit {
         seq: Seq(seq),
         version,
@@ -126,12 +126,19 @@ pub async fn update(
 ) -> Result<Response> {
     let membership = enter(&app, user.id, RoomAddress::Slug(&slug)).await?;
     let version = form.version.unwrap_or_default();
-    let (status, version, error) = match Body::parse(&form.body) {
+    let body = match Body::parse(&form.body) {
+        // Files need no words.
+        Err(SendError::Empty) if editing::find_own(&app, &membership, Seq(seq)).await?.has_files => {
+            Body::beside_files(&form.body)
+        }
+        body => body,
+    };
+    let (status, version, error) = match body {
         Err(refusal) => (StatusCode::UNPROCESSABLE_ENTITY, version, refusal.message().to_owned()),
         Ok(body) => match editing::edit(&app, &membership, Seq(seq), form.version, &body).await {
             Ok(Ok(())) if ctx.htmx => return Ok(Markup::default().into_response()),
             Ok(Ok(())) => return Ok(see_other(&message_path(&membership.room.slug, Seq(seq)))),
-            Ok(Err(Text { body, version })) => (StatusCode::CONFLICT, version, changed_meanwhile(&body)),
+            Ok(Err(Text { body, version, .. })) => (StatusCode::CONFLICT, version, changed_meanwhile(&body)),
             Err(Error::Conflict(sentence)) => (StatusCode::CONFLICT, version, sentence),
             Err(error) => return Err(error),
         },

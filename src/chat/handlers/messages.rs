@@ -8,7 +8,6 @@ use percent_encoding::percent_decode_str;
 use poem::http::StatusCode;
 use poem::web::{Data, Form, Path, Query};
 use poem::{Endpoint, FromRequest, IntoResponse, Request, Response, handler};
-use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{Page, rooms};
@@ -16,7 +15,7 @@ use crate::accounts::CurrentUser;
 use crate::chat::views::{lost, unsent};
 use crate::ids::{ClientId, RoomId, Seq};
 use crate::messages::history;
-use crate::messages::model::{Body, SendError, Stored};
+use crate::messages::model::{Body, SendError, Stored, parse_files};
 use crate::messages::queries::find_message_since;
 use crate::messages::sending::{Sender, Sent, send_and_wait};
 use crate::messages::views::{self, Draft};
@@ -34,13 +33,14 @@ use crate::{App, Error, Result};
 const MOVED: &str = "This room has moved: it has another name now. Your message is not sent yet.";
 
 /// What the composer sends.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub struct NewMessageForm {
     body: String,
     client_id: String,
     /// The number of the message that it answers, if any.
     reply_to: String,
+    /// The ids of the files that go with it.
+    files: Vec<String>,
     /// The id of the room that the message is meant for; a program may leave it to the address.
     room: String,
     /// Not empty where its writer is to join the room first.
@@ -54,15 +54,35 @@ impl From<&TypedForm> for NewMessageForm {
             body: value("body"),
             client_id: value("client_id"),
             reply_to: value("reply_to"),
+            files: typed.values("files").map(str::to_owned).collect(),
             room: value("room"),
             join: String::new(),
         }
     }
 }
 
+/// The fields by their names; `files` may come many times.
+impl From<Vec<(String, String)>> for NewMessageForm {
+    fn from(fields: Vec<(String, String)>) -> Self {
+        let mut form = Self::default();
+        for (name, value) in fields {
+            match name.as_str() {
+                "body" => form.body = value,
+                "client_id" => form.client_id = value,
+                "reply_to" => form.reply_to = value,
+                "files" => form.files.push(value),
+                "room" => form.room = value,
+                "join" => form.join = value,
+                _ => {}
+            }
+        }
+        form
+    }
+}
+
 impl NewMessageForm {
     /// The page brings an id for the message; a program may leave it out.
-    fn with_client_id(mut self) -> Self {
+    pub(super) fn with_client_id(mut self) -> Self {
         if self.client_id.is_empty() {
             self.client_id = ClientId::new().to_string();
         }
@@ -149,9 +169,9 @@ pub async fn create(
     ctx: Ctx,
     user: CurrentUser,
     Path(slug): Path<String>,
-    Form(form): Form<NewMessageForm>,
+    Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response> {
-    let form = form.with_client_id();
+    let form = NewMessageForm::from(fields).with_client_id();
     match send(&app, &ctx, &user, &slug, &form).await {
         // Not even the room can be drawn: what was typed is, so that it can be sent from there.
         Err(Error::Unavailable(cause)) if !ctx.htmx => {
@@ -262,17 +282,24 @@ async fn send(app: &App, ctx: &Ctx, user: &CurrentUser, slug: &str, form: &NewMe
     }
 }
 
-async fn store(
+/// Checks the form and sends the message.
+pub(super) async fn store(
     app: &App,
     user: &CurrentUser,
     membership: &Membership,
     form: &NewMessageForm,
 ) -> Result<Result<Stored, SendError>> {
     let parse = || {
+        let files = parse_files(form.files.iter().map(String::as_str))?;
         Ok(Sent {
-            body: Body::parse(&form.body)?,
+            body: if files.is_empty() {
+                Body::parse(&form.body)?
+            } else {
+                Body::beside_files(&form.body)?
+            },
             client_id: form.client_id()?,
             reply_to: form.reply_to()?,
+            files,
         })
     };
     let sent = match parse() {
@@ -286,9 +313,11 @@ async fn store(
 /// The status that fits the refusal, around the page that shows it.
 fn answer(refusal: SendError, page: Response) -> Response {
     let status = match refusal {
-        SendError::Malformed(_) | SendError::Empty | SendError::TooLong | SendError::UnknownReply => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        SendError::Malformed(_)
+        | SendError::Empty
+        | SendError::TooLong
+        | SendError::UnknownReply
+        | SendError::UnknownFile => StatusCode::UNPROCESSABLE_ENTITY,
         SendError::TooFast(_) => StatusCode::TOO_MANY_REQUESTS,
         SendError::NotAMember | SendError::NotFriends => StatusCode::FORBIDDEN,
         SendError::Busy | SendError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

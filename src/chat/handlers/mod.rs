@@ -1,7 +1,9 @@
 //! The chat's addresses: rooms, the ways into them, their messages, members and settings, people, the quick switcher, and the
 //! viewer's own style.
 
+pub mod downloads;
 pub mod editing;
+pub mod files;
 pub mod friends;
 pub mod invitations;
 pub mod invites;

@@ -10,7 +10,9 @@ use crate::chat::Shell;
 use crate::ids::Seq;
 use crate::messages::model::History;
 use crate::messages::views::reactions::reacting;
-use crate::messages::views::{Action, Draft, UnreadLine, composer, history, menu, menu_opener, pending};
+use crate::messages::views::{
+    Action, Draft, UnreadLine, composer, drop_hint, history, lightbox, menu, menu_opener, pending,
+};
 use crate::rooms::model::{Kind, Level, Membership, Room, path};
 use crate::rooms::views::folded;
 use crate::web::components::{avatar, back_to_chats, csrf_field, empty_state, presence, profile_path};
@@ -80,7 +82,7 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
                     @if is_open { (typing_row()) }
                     button #to-newest .new-messages type="button" hidden { (icon("arrow-down")) span.label { "New messages" } }
                     @if is_open {
-                        (composer(ctx, &room.slug, &name.spoken(), Draft { room: Some(room.id), ..draft }))
+                        (composer(ctx, &room.slug, &name.spoken(), Draft { room: Some(room.id), ..draft }, Some(shell.max_upload)))
                     } @else {
                         p class="archived mx-auto mt-1 mb-[max(14px,env(safe-area-inset-bottom))] flex min-h-12 w-[calc(100%-2*var(--gutter))] max-w-(--column) flex-none items-center justify-center gap-2.5 rounded-card border border-line bg-s2 px-4 py-3 text-t2 max-md:mb-[max(8px,env(safe-area-inset-bottom))] max-md:w-[calc(100%-16px)]" {
                             @if room.kind == Kind::Direct {
@@ -93,10 +95,12 @@ pub fn room(shell: &Shell<'_>, membership: &Membership, shown: &Shown, draft: Dr
                     }
                 }
                 @if room.kind != Kind::Direct { (members_panel(room)) }
+                @if is_open { (drop_hint()) }
             }
             (readers(&shown.readers))
             @if is_open { (reacting(ctx, &room.slug)) }
             ul #names class="menu absolute inset-x-2 bottom-full z-20 mb-1.5 [&[hidden]]:hidden" role="listbox" aria-label="People to name" hidden {}
+            (lightbox())
             template #pending-message { (pending(&me)) }
             template #message-menu { (menu_opener()) }
             template #folded-events { (folded()) }
@@ -153,7 +157,8 @@ pub fn about_message(shell: &Shell<'_>, title: &str, question: &Markup) -> Marku
 /// What was typed, when nothing else of the room can be drawn: it can be sent from here.
 pub fn unsent(ctx: &Ctx, slug: &str, draft: Draft<'_>) -> Markup {
     let sentence = "The server cannot reach its database right now. Your message is still here.";
-    let below = html! { div class="w-full pt-5 text-start" { (composer(ctx, slug, &format!("#{slug}"), draft)) } };
+    let below =
+        html! { div class="w-full pt-5 text-start" { (composer(ctx, slug, &format!("#{slug}"), draft, None)) } };
     layout::eclipsed(ctx, "Not confirmed yet", html! {}, sentence, below)
 }
 

@@ -41,6 +41,10 @@ impl Quoted {
     /// How that text of the author is quoted.
     pub fn new(author: Author, body: Option<&str>, is_deleted: bool) -> Self {
         let text = body.map(|body| {
+            // What has no text has files.
+            if body.is_empty() {
+                return "Attachment".to_owned();
+            }
             let mut words = body
                 .split_whitespace()
                 .flat_map(|word| [" ", word])

@@ -19,13 +19,15 @@ pub struct Standing {
     pub version: i32,
     /// The sealed body; None when it was deleted.
     pub body: Option<String>,
+    /// Whether files go with it.
+    pub has_files: bool,
 }
 
 /// The message of that number.
 pub async fn find_standing(db: impl PgExecutor<'_>, room: RoomId, seq: Seq) -> sqlx::Result<Option<Standing>> {
     sqlx::query_as!(
         Standing,
-        r#"SELECT id AS "id: MessageId", author_id AS "author: UserId", version, body,
+        r#"SELECT id AS "id: MessageId", author_id AS "author: UserId", version, body, has_files,
                   (SELECT data_key_id FROM users WHERE users.id = author_id) AS "author_key!: KeyId"
            FROM messages WHERE room_id = $1 AND seq = $2"#,
         room.0,
@@ -101,7 +103,7 @@ pub async fn list_to_erase(
 }
 
 /// Takes the texts of these messages out of a room that is locked, each with a change of its own; the last of them. See
-/// `delete_messages` in `migrations/0026_erasure.sql`.
+/// `delete_messages` in `migrations/0039_files.sql`.
 pub async fn update_deleted(
     connection: &mut PgConnection,
     room: RoomId,

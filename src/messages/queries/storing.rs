@@ -17,7 +17,7 @@ pub enum LockedRooms {
 }
 
 /// Stores a batch of messages, each with a client id of its own, in one transaction, and returns the outcomes in their
-/// order; see `store_messages` in `migrations/0035_replies.sql`.
+/// order; see `store_messages` in `migrations/0039_files.sql`.
 pub async fn store_messages(
     connection: &mut PgConnection,
     messages: &[&NewMessage],
@@ -33,11 +33,16 @@ pub async fn store_messages(
         .iter()
         .map(|message| message.reply_to.map(|seq| seq.0))
         .collect();
+    let files = messages.iter().map(|message| {
+        let ids: Vec<_> = message.files.iter().map(ToString::to_string).collect();
+        (!ids.is_empty()).then(|| format!("{{{}}}", ids.join(",")))
+    });
+    let files: Vec<_> = files.collect();
     let times: Vec<_> = messages.iter().map(|message| message.created_at).collect();
     let rows = sqlx::query!(
         r#"SELECT seq, change, duplicate AS "duplicate!", locked AS "locked!",
-                  unknown_reply AS "unknown_reply!", username, name, picture
-           FROM store_messages($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
+                  unknown_reply AS "unknown_reply!", unknown_file AS "unknown_file!", username, name, picture
+           FROM store_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
         &rooms,
         &ids,
         &authors,
@@ -45,6 +50,7 @@ pub async fn store_messages(
         &clients,
         &bodies as &[&str],
         &replies as &[Option<i64>],
+        &files as &[Option<String>],
         &times as &[DateTime<Utc>],
         locked == LockedRooms::Wait
     )
@@ -69,6 +75,7 @@ pub async fn store_messages(
             ),
             None if row.locked => Outcome::Locked,
             None if row.unknown_reply => Outcome::UnknownReply,
+            None if row.unknown_file => Outcome::UnknownFile,
             None => Outcome::NotAMember,
         }
     });

@@ -11,6 +11,7 @@ use crate::accounts::{self, erasure};
 use crate::bus::Event;
 use crate::database::within_limit;
 use crate::error::FieldErrors;
+use crate::files::removing::erase_unsent;
 use crate::ids::{RoomId, UserId};
 use crate::jobs::{self, Job, Kind};
 use crate::messages::erasing::{self, Written};
@@ -96,6 +97,7 @@ pub async fn erase_account(app: &App, job: &Job) -> Result<()> {
     erasing::erase(app, task.written()).await?;
     erasing::erase_reactions(app, task.user, None).await?;
     erasing::erase_mentions(app, task.user).await?;
+    erase_unsent(app, task.user).await?;
     within_limit(&app.db, async |db| {
         accounts::queries::delete_belongings(db, task.user).await?;
         friends::queries::delete_ties(db, task.user).await?;

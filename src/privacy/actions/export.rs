@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::archive::{Archive, List, Sender};
+use super::attachments;
 use crate::friends::model::{Contact, Contacts};
 use crate::friends::queries::list_contacts;
 use crate::ids::{ClientId, KeyId, RoomId, Seq, SessionId, UserId};
@@ -150,7 +151,7 @@ async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
         after = next;
     }
     let mut list = List::begin("direct_messages");
-    for room in direct {
+    for &room in &direct {
         let mut after = Seq(0);
         loop {
             let rows = in_time(queries::list_messages_of_room(&app.db, room, after, PAGE_ROWS)).await?;
@@ -172,11 +173,13 @@ async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
         let Some(row) = rows.into_iter().last() else { break };
         after = (row.room_id, row.seq, row.emoji);
     }
+    archive = attachments::add_list(app, user, &direct, archive).await?;
     archive = archive.add(b"}\n".to_vec()).await?;
     if let Some(picture) = picture {
         archive.start_file(picture.name, false)?;
         archive = archive.add(picture.content).await?;
     }
+    archive = attachments::add_contents(app, user, &direct, archive).await?;
     archive.finish().await
 }
 
@@ -209,7 +212,7 @@ async fn add_invitations(app: &App, user: UserId, mut archive: Archive) -> Resul
 }
 
 /// Reads a page, or says that the database is away when that takes too long.
-async fn in_time<T>(read: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+pub(super) async fn in_time<T>(read: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
     let late = |_| Error::Unavailable("a page of an export took too long".into());
     Ok(timeout(READ_TIMEOUT, read).await.map_err(late)??)
 }

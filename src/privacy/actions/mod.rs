@@ -1,6 +1,7 @@
 //! What is done with all that belongs to a person.
 
 mod archive;
+mod attachments;
 mod erase;
 mod export;
 

@@ -36,7 +36,7 @@ pub fn picture(ctx: &Ctx, face: Face<'_>, errors: &FieldErrors) -> Markup {
                     (csrf_field(ctx))
                     div.field {
                         label for="field-picture" { "Picture" }
-                        input.input #field-picture type="file" name="picture" required accept="image/jpeg,image/png,image/gif,image/webp"
+                        input #field-picture class="input file:me-3 file:font-600 file:text-accent" type="file" name="picture" required accept="image/jpeg,image/png,image/gif,image/webp"
                             aria-invalid=[error.map(|_| "true")] aria-describedby="picture-note" x-on:change="choose";
                         @if let Some(error) = error {
                             p.field-error #picture-note { (icon("circle-alert")) span { (error) } }

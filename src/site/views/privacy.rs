@@ -7,7 +7,7 @@ use crate::accounts::model::CONSENT_VERSION;
 use crate::web::{Ctx, Viewer, layout};
 
 /// What is stored, why, and how long.
-const STORED: [(&str, &str, &str); 17] = [
+const STORED: [(&str, &str, &str); 18] = [
     (
         "Your account: username, first and last name, the display name and the lines about you if you give any, the role (member or administrator), and when it was made",
         "So that you can log in, and so that others know who writes.",
@@ -62,6 +62,11 @@ const STORED: [(&str, &str, &str); 17] = [
         "Your messages: the text encrypted; room, author, time, order, what each answers and when it was changed last in the clear",
         "So that the people in the room can read them, in order.",
         "The text until you change it, or it is deleted, or your account or the room is. That there was a message, by whom and when, stays; after your account is deleted, by nobody.",
+    ),
+    (
+        "The files that you send: their content, name and kind encrypted; their size, and with which message they go, in the clear. Of pictures only what is seen of them: not what a camera writes about itself and the place",
+        "So that the people in the room can open them.",
+        "Until the message is deleted, or your account or the room is; what you do not send, for an hour. The bytes are gone some seconds later.",
     ),
     (
         "The emoji that you give to messages, in the clear",

@@ -8,7 +8,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 65] = [
+const UNSAFE: [(&str, &str); 68] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -84,6 +84,12 @@ const UNSAFE: [(&str, &str); 65] = [
     ("/chat/room/General/settings", "title=Evil&topic="),
     ("/chat/room/General/delete", "title=General"),
     ("/chat/room/General/messages", "body=hello"),
+    ("/chat/room/General/files", ""),
+    (
+        "/chat/room/General/files/00000000-0000-0000-0000-000000000000/delete",
+        "",
+    ),
+    ("/files/00000000-0000-0000-0000-000000000000/delete", ""),
     ("/admin/rooms", "name=Evil&topic="),
     ("/admin/rooms/General", "name=Evil&topic="),
     ("/admin/rooms/General/archive", ""),

@@ -1,0 +1,273 @@
+//! Sending files that go with messages.
+
+use std::time::Duration;
+
+use multer::{Constraints, Multipart, SizeLimit};
+use poem::http::StatusCode;
+use poem::web::{Data, Path};
+use poem::{Body, IntoResponse, Request, Response, handler};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::messages::{NewMessageForm, store};
+use crate::accounts::CurrentUser;
+use crate::chat::views::about_message;
+use crate::chat::{Open, Shell};
+use crate::error::FieldErrors;
+use crate::files::queries::find_unsent;
+use crate::files::receiving::{ReceiveError, receive};
+use crate::files::{File, FileName, MOST, Size, removing};
+use crate::ids::FileId;
+use crate::messages::views::files::{FilesForm, files_form};
+use crate::rooms::actions::enter;
+use crate::rooms::model::{Membership, RoomAddress, path};
+use crate::web::csrf::{OUT_OF_DATE, TokenChecked, is_token};
+use crate::web::limits::{Pace, paced};
+use crate::web::{Ctx, see_other};
+use crate::{App, Error, Result};
+
+/// How slowly a file may come: a minute without a byte ends it.
+const PACE: Pace = Pace {
+    least_rate: 16_384.0,
+    grace: Duration::from_secs(60),
+};
+/// Bytes of a form beside its files.
+const FIELDS: u64 = 64 << 10;
+/// The form to send files without script.
+#[handler]
+pub async fn new(app: Data<&App>, ctx: Ctx, user: CurrentUser, Path(slug): Path<String>) -> Result<Response> {
+    let membership = open_room(&app, &user, &slug).await?;
+    let page = draw(&app, &ctx, &user, &membership, &FilesForm::default()).await?;
+    Ok(page.into_response())
+}
+
+/// Takes a file, to be sent later: JSON says which it is. A form without script sends all of its files and its text at
+/// once, and says so by its button.
+#[handler]
+pub async fn create(
+    app: Data<&App>,
+    ctx: Ctx,
+    user: CurrentUser,
+    Path(slug): Path<String>,
+    request: &Request,
+    body: Body,
+) -> Result<Response> {
+    let is_checked = request.data::<TokenChecked>().is_some();
+    let boundary = request
+        .content_type()
+        .and_then(|kind| multer::parse_boundary(kind).ok());
+    let boundary = match boundary {
+        None if !is_checked => return Err(Error::Forbidden(OUT_OF_DATE)),
+        boundary => boundary.ok_or_else(|| refused("Choose a file."))?,
+    };
+    let membership = open_room(&app, &user, &slug).await?;
+    let largest = SizeLimit::new().per_field(FIELDS).for_field("file", u64::MAX);
+    let parts = Multipart::with_constraints(paced(body, PACE), boundary, Constraints::new().size_limit(largest));
+    let mut form = SentForm::default();
+    let taken = form.take(&app, &ctx, &user, &membership, parts, is_checked).await;
+    let outcome = match (taken, form.files.as_slice()) {
+        (Err(error), _) => Err(error),
+        (Ok(()), []) => Err(refused("Choose a file.")),
+        (Ok(()), _) if form.is_message => form.send(&app, &user, &membership).await?,
+        (Ok(()), [file]) => Ok(described(file)),
+        (Ok(()), _) => Err(refused("Send one file after the other.")),
+    };
+    let error = match outcome {
+        Ok(answer) => return Ok(answer),
+        Err(error) => error,
+    };
+    form.remove(&app, &user).await?;
+    match sentence(&error) {
+        Some(sentence) if form.is_message => {
+            let typed = FilesForm {
+                body: form.value("body"),
+                error: Some(sentence),
+            };
+            let page = draw(&app, &ctx, &user, &membership, &typed).await?;
+            Ok(page
+                .with_status(poem::error::ResponseError::status(&error))
+                .into_response())
+        }
+        _ => Err(error),
+    }
+}
+
+/// Deletes a file that its sender has not sent.
+#[handler]
+pub async fn destroy(app: Data<&App>, user: CurrentUser, Path(id): Path<String>) -> Result<StatusCode> {
+    removing::remove(&app, user.id, parse_id(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The same by the address of the room that it was received for.
+#[handler]
+pub async fn destroy_in_room(
+    app: Data<&App>,
+    user: CurrentUser,
+    Path((slug, id)): Path<(String, String)>,
+) -> Result<StatusCode> {
+    let membership = enter(&app, user.id, RoomAddress::Slug(&slug)).await?;
+    let id = parse_id(&id)?;
+    if find_unsent(&app.db, id, user.id).await? != Some(membership.room.id) {
+        return Err(Error::NotFound);
+    }
+    removing::remove(&app, user.id, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A form with files, as far as it has come.
+#[derive(Default)]
+struct SentForm {
+    fields: Vec<(String, String)>,
+    files: Vec<File>,
+    /// Whether all of it is a message.
+    is_message: bool,
+}
+
+impl SentForm {
+    /// Takes part after part. The token comes first, where it was not in the header.
+    async fn take(
+        &mut self,
+        app: &App,
+        ctx: &Ctx,
+        user: &CurrentUser,
+        membership: &Membership,
+        mut parts: Multipart<'static>,
+        mut is_checked: bool,
+    ) -> Result<()> {
+        let broken = |_| Error::Conflict("The form did not arrive whole. Send it again.".into());
+        while let Some(part) = parts.next_field().await.map_err(broken)? {
+            let name = part.name().unwrap_or_default().to_owned();
+            if name != "file" {
+                let value = part.text().await.map_err(broken)?;
+                is_checked |= name == "csrf_token" && is_token(ctx, &value);
+                if !is_checked {
+                    return Err(Error::Forbidden(OUT_OF_DATE));
+                }
+                self.is_message |= name == "send";
+                self.fields.push((name, value));
+                continue;
+            }
+            if !is_checked {
+                return Err(Error::Forbidden(OUT_OF_DATE));
+            }
+            // A field in which no file was chosen.
+            let Some(name) = part.file_name().filter(|name| !name.is_empty()) else {
+                continue;
+            };
+            if self.files.len() == MOST {
+                return Err(refused("A message has at most 10 files."));
+            }
+            // Browsers write a quotation mark in a name like this.
+            let name = FileName::of(&name.replace("%22", "\""));
+            let file = receive(app, membership, user.key, name, part).await;
+            self.files.push(file.map_err(|error| explained(app, error))?);
+        }
+        if is_checked {
+            Ok(())
+        } else {
+            Err(Error::Forbidden(OUT_OF_DATE))
+        }
+    }
+
+    /// Sends the message; the inner error says why it was not taken.
+    async fn send(&self, app: &App, user: &CurrentUser, membership: &Membership) -> Result<Result<Response>> {
+        let mut fields = self.fields.clone();
+        fields.extend(self.files.iter().map(|file| ("files".to_owned(), file.id.to_string())));
+        let form = NewMessageForm::from(fields).with_client_id();
+        Ok(match store(app, user, membership, &form).await? {
+            Ok(stored) => {
+                if stored.is_duplicate {
+                    // It has the files of the first time.
+                    self.remove(app, user).await?;
+                }
+                Ok(see_other(&format!("{}#m-{}", path(&membership.room.slug), stored.seq)))
+            }
+            Err(refusal) => Err(Error::Conflict(refusal.page_message().to_owned())),
+        })
+    }
+
+    /// Removes the files, which are not sent.
+    async fn remove(&self, app: &App, user: &CurrentUser) -> Result<()> {
+        for file in &self.files {
+            removing::remove(app, user.id, file.id).await?;
+        }
+        Ok(())
+    }
+
+    fn value(&self, name: &str) -> String {
+        let found = self.fields.iter().find(|(field, _)| field == name);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    }
+}
+
+/// The room, if the person may write there.
+async fn open_room(app: &App, user: &CurrentUser, slug: &str) -> Result<Membership> {
+    let membership = enter(app, user.id, RoomAddress::Slug(slug)).await?;
+    if membership.may_write {
+        Ok(membership)
+    } else {
+        Err(Error::Conflict("Nobody can write in this room now.".into()))
+    }
+}
+
+async fn draw(
+    app: &App,
+    ctx: &Ctx,
+    user: &CurrentUser,
+    membership: &Membership,
+    typed: &FilesForm,
+) -> Result<maud::Markup> {
+    let room = &membership.room;
+    let shell = Shell::load(app, ctx, user, Open::Room(room.id)).await?;
+    let form = files_form(ctx, room, app.config.max_upload, typed);
+    Ok(about_message(&shell, "Send files", &form))
+}
+
+/// What was stored, for whoever sends it.
+fn described(file: &File) -> Response {
+    let details = file.details.as_ref();
+    let described = json!({
+        "id": file.id,
+        "name": details.map(|details| &details.name),
+        "size": file.size.0,
+        "type": details.map(|details| &details.content_type),
+    });
+    Response::builder()
+        .status(StatusCode::CREATED)
+        .content_type("application/json")
+        .body(described.to_string())
+}
+
+fn refused(sentence: &str) -> Error {
+    Error::Invalid(FieldErrors::one("file", sentence))
+}
+
+fn explained(app: &App, error: ReceiveError) -> Error {
+    match error {
+        ReceiveError::TooLarge => {
+            let most = Size(app.config.max_upload);
+            Error::TooLarge(format!("This file is too large: a file has at most {most}."))
+        }
+        ReceiveError::OverQuota => Error::Conflict(format!(
+            "You have used up your space for files, {}. Delete messages with files to make room.",
+            Size(app.config.upload_quota)
+        )),
+        ReceiveError::Refused(sentence) => refused(&sentence),
+        ReceiveError::CutOff => Error::Conflict("The file did not arrive whole. Send it again.".into()),
+        ReceiveError::Other(error) => error,
+    }
+}
+
+/// What an error says about the form to whoever filled it in.
+fn sentence(error: &Error) -> Option<String> {
+    match error {
+        Error::Invalid(fields) => Some(fields.summary()),
+        Error::TooLarge(sentence) | Error::Conflict(sentence) => Some(sentence.clone()),
+        _ => None,
+    }
+}
+
+pub(super) fn parse_id(id: &str) -> Result<FileId> {
+    Uuid::parse_str(id).map(FileId).map_err(|_| Error::NotFound)
+}
