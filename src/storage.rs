@@ -23,8 +23,15 @@ use crate::{Error, Result};
 /// Bytes that are gathered before they are written: the least that S3 takes for a part.
 const S3_PART: usize = 5 << 20;
 const FOLDER_PART: usize = 1 << 20;
-/// How long a request of S3 may take, its repetitions included.
+/// How long a request of S3 may take, and for how long one is repeated that fails.
 const S3_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a bucket answers to whoever will never get in: error codes of S3.
+const FINAL: &[&str] = &[
+    "NoSuchBucket",
+    "AccessDenied",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+];
 /// What a program that ended in the middle left of an object is removed after this long.
 const LEFT_OVER: Duration = Duration::from_secs(60 * 60);
 
@@ -73,13 +80,17 @@ impl Storage {
         }
     }
 
-    /// Asks a bucket whether it can be used at all.
+    /// Asks a bucket whether it can be used at all. One that does not answer may do so later.
     pub async fn check(&self) -> Result<()> {
-        let first = self.objects.list(None).next().await;
-        first
-            .transpose()
-            .map(drop)
-            .map_err(|error| Error::Conflict(format!("files cannot be kept in S3_BUCKET: {error}")))
+        let Err(error) = self.objects.list(None).next().await.transpose() else {
+            return Ok(());
+        };
+        let told = error.to_string();
+        if FINAL.iter().any(|code| told.contains(code)) {
+            return Err(Error::Conflict(format!("files cannot be kept in S3_BUCKET: {told}")));
+        }
+        tracing::warn!(%error, "S3_BUCKET cannot be used yet: files can neither be sent nor read until it can");
+        Ok(())
     }
 
     /// Whether other machines do not see what is kept here.
@@ -91,7 +102,7 @@ impl Storage {
     pub fn write(&self, name: &str) -> ObjectWriter {
         let writer = BufWriter::with_capacity(self.objects.clone(), Path::from(name), self.part);
         // One part at a time is on its way, while the next one is gathered.
-        ObjectWriter(writer.with_max_concurrency(1))
+        ObjectWriter(Some(writer.with_max_concurrency(1)))
     }
 
     /// These bytes of an object; None where there is none of that name.
@@ -122,27 +133,28 @@ impl Storage {
 }
 
 /// An object that is being written. It is there once it is finished; one that is not must be abandoned.
-pub struct ObjectWriter(BufWriter);
+pub struct ObjectWriter(Option<BufWriter>);
 
 impl ObjectWriter {
     /// Adds to the object.
     pub async fn add(&mut self, bytes: Bytes) -> Result<()> {
-        self.0.put(bytes).await.map_err(|error| unavailable(&error))
+        let writer = self.0.as_mut().ok_or_else(|| Error::internal("the object is ended"))?;
+        writer.put(bytes).await.map_err(|error| unavailable(&error))
     }
 
-    /// Ends the object.
+    /// Ends the object. Where that fails there is none: the library gives it up itself, and cannot be told to any more.
     pub async fn finish(&mut self) -> Result<()> {
-        self.0
-            .shutdown()
-            .await
-            .map_err(|error| Error::Unavailable(format!("a file could not be stored: {error}")))
+        let mut writer = self.0.take().ok_or_else(|| Error::internal("the object is ended"))?;
+        let ended = writer.shutdown().await;
+        ended.map_err(|error| Error::Unavailable(format!("a file could not be stored: {error}")))
     }
 
     /// Gives the object up.
     pub async fn abandon(&mut self) {
-        // Before the first part was written there is nothing to give up, which is an error here.
-        if let Err(error) = self.0.abort().await {
-            tracing::debug!(%error, "an object was not begun");
+        if let Some(mut writer) = self.0.take()
+            && let Err(error) = writer.abort().await
+        {
+            tracing::warn!(%error, "what was written of an object could not be given up");
         }
     }
 }
@@ -155,6 +167,8 @@ fn s3(bucket: &Bucket) -> object_store::Result<object_store::aws::AmazonS3> {
         .with_region(&bucket.region)
         .with_access_key_id(&bucket.access_key)
         .with_secret_access_key(bucket.secret_key.expose())
+        // One request for each object: not all such stores take lists of what is to be deleted.
+        .with_disable_bulk_delete(true)
         .with_retry(RetryConfig {
             retry_timeout: S3_TIMEOUT,
             max_retries: 3,

@@ -20,7 +20,7 @@ const LARGEST = Number(find("#attach-input")?.dataset.max) || Infinity;
 
 /** What the server says of these is not meant for people, or knows less than this page. */
 const PROBLEMS = {
-  0: "The server could not be reached. This is tried again once it can be.",
+  0: "The server could not be reached.",
   401: "You are signed out. Log in in another tab, then try again.",
   404: "This room is not open to you any more.",
   408: "The connection was too slow.",
@@ -185,6 +185,8 @@ export function start() {
   if (!room || !tray) return;
   choosing.start(add);
   tray.addEventListener("click", onClick);
+  // What is on its way does not survive the page.
+  window.addEventListener("beforeunload", (event) => isBusy() && event.preventDefault());
   onStatus(({ kind }) => {
     const isConnected = kind === "open" || kind === "polling";
     const isBack = isConnected && !wasConnected;

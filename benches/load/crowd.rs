@@ -29,6 +29,8 @@ pub struct Crowd {
     text: String,
     /// Whether echoes are answered by the next message.
     flowing: bool,
+    /// Whether some messages answer others.
+    replies: bool,
     /// What was seen.
     pub tally: Tally,
 }
@@ -50,6 +52,7 @@ impl Crowd {
                 .take(characters.max(1))
                 .collect(),
             flowing: false,
+            replies: false,
             tally: Tally::default(),
         })
     }
@@ -136,9 +139,28 @@ impl Crowd {
         self.sent[usize::from(member.door.room)] += 1;
         let mut json = String::with_capacity(self.text.len() + 80);
         // Writing to a string cannot fail.
-        let _ = write!(json, r#"{{"body":"{}","client_id":"{}"}}"#, self.text, stamp.to_uuid());
+        let _ = write!(json, r#"{{"body":"{}","client_id":"{}""#, self.text, stamp.to_uuid());
+        if self.replies && member.sent.is_multiple_of(10) && member.newest > 0 {
+            let _ = write!(json, r#","reply_to":{}"#, member.newest);
+        }
+        json.push('}');
         frames::push_client_frame(&mut member.outgoing, TEXT, json.as_bytes());
         member.write();
+    }
+
+    /// Lets one message in ten answer the newest one that its sender has received.
+    pub fn reply(&mut self) {
+        self.replies = true;
+    }
+
+    /// The number of the newest message that a member has received.
+    pub fn newest(&self, index: usize) -> i64 {
+        self.members[index].newest
+    }
+
+    /// How many of a member's messages wait for their echo.
+    pub fn waiting(&self, index: usize) -> u32 {
+        self.members[index].waiting
     }
 
     /// Messages sent to all rooms.

@@ -93,17 +93,22 @@ impl Stamp {
     }
 }
 
-/// Calls `each` with the number and the stamp of every message in a fragment, in its order.
+/// Calls `each` with the number and the stamp of every new message in a fragment, in its order. One that takes the place of
+/// how it stood before has an envelope of its own, whose target is that message.
 pub fn each_message(fragment: &[u8], mut each: impl FnMut(i64, Stamp)) {
-    let mut rest = fragment;
+    let (mut rest, mut is_altered) = (fragment, false);
     while let Some((seq, after)) = number_after(rest, b" id=\"m-") {
+        let before = &rest[..rest.len() - after.len()];
+        if let Some(target) = memmem::rfind(before, b"hx-target=\"#m") {
+            is_altered = before[target + 13..].starts_with(b"-");
+        }
         let Some(at) = memmem::find(after, b"data-client=\"") else {
             return;
         };
         let id = after
             .get(at + 13..at + 49)
             .and_then(|id| Uuid::try_parse_ascii(id).ok());
-        if let Some(id) = id {
+        if let Some(id) = id.filter(|_| !is_altered) {
             each(seq, Stamp::of(id));
         }
         rest = &after[at..];

@@ -9,6 +9,8 @@
     reason = "a program whose result is what it prints"
 )]
 
+mod acts;
+mod browser;
 mod cluster;
 mod crowd;
 mod frames;

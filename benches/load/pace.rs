@@ -1,8 +1,10 @@
 //! Who sends when, and who drops and returns when.
 
 use std::collections::VecDeque;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use crate::acts::Acts;
 use crate::cluster::Error;
 use crate::crowd::Crowd;
 use crate::shapes::Shape;
@@ -22,11 +24,12 @@ pub struct Pace {
     next_leave: Instant,
     leaver: usize,
     away: VecDeque<(Instant, usize)>,
+    acts: Option<Acts>,
 }
 
 impl Pace {
     /// Begins now.
-    pub fn new(shape: Shape, senders: Vec<usize>, members: usize) -> Self {
+    pub fn new(shape: Shape, senders: Vec<usize>, members: usize, acts: Option<Acts>) -> Self {
         let now = Instant::now();
         Self {
             shape,
@@ -37,12 +40,14 @@ impl Pace {
             next_leave: now,
             leaver: 0,
             away: VecDeque::new(),
+            acts,
         }
     }
 
     /// Lets the senders send who wait for nothing but echoes.
     pub fn begin(&mut self, crowd: &mut Crowd) {
-        for &sender in &self.senders {
+        // Where something happens to messages, they wait for it: see `run`.
+        for &sender in self.senders.iter().filter(|_| self.acts.is_none()) {
             crowd.flow(sender, self.shape.window);
         }
     }
@@ -63,6 +68,13 @@ impl Pace {
                     self.next_message += Duration::from_secs(1) / self.shape.rate;
                 }
                 until = until.min(self.next_message);
+            }
+            if let Some(acts) = &self.acts {
+                let sender = self.senders[0];
+                while crowd.sent() < acts.limit(crowd.newest(sender)) && crowd.waiting(sender) < self.shape.window {
+                    crowd.say(sender);
+                }
+                until = until.min(now + Duration::from_micros(500));
             }
             if self.shape.churn {
                 self.churn(crowd, now)?;
@@ -97,6 +109,10 @@ impl Pace {
     pub fn end(&mut self, crowd: &mut Crowd) -> Result<(), Error> {
         for (_, member) in self.away.drain(..) {
             crowd.connect(member)?;
+        }
+        if let Some(acts) = &mut self.acts {
+            let tens = acts.end()?;
+            writeln!(std::io::stderr(), "  {tens} edits, {} reactions", 2 * tens)?;
         }
         Ok(())
     }

@@ -1,18 +1,19 @@
 //! Workload I: pages of history, and entering a room, with few and with many messages stored.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, Write};
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use memchr::memmem;
 use umbrachat::ids::{MessageId, Seq};
 use umbrachat::vault::MessageCipher;
 use uuid::Uuid;
 
+use crate::browser::Browser;
 use crate::cluster::{Cluster, Error, Group};
 use crate::report::{Table, milliseconds, number, ratio};
 use crate::tally::Histogram;
-use crate::{Bench, Kind, PATIENCE};
+use crate::{Bench, Kind};
 
 /// Pages asked for, one after the other.
 const PAGES: usize = 500;
@@ -100,8 +101,10 @@ fn ask(
     let (usage, mut times) = (bench.usage(&nodes), Histogram::default());
     for number in 0..PAGES {
         let began = Instant::now();
-        let messages = browser.get(&path(number))?;
+        let page = browser.get(&path(number))?;
         times.add(u64::try_from(began.elapsed().as_nanos())?);
+        // Those that could be read.
+        let messages = memmem::find_iter(&page, b"<p class=\"body\" dir=\"auto\">").count();
         if messages < 50 {
             return Err(format!("{} has {messages} readable messages", path(number)).into());
         }
@@ -121,54 +124,6 @@ fn ask(
         ratio(usage.total(), reference),
     ]);
     Ok(usage.total())
-}
-
-/// One connection that asks for one page after the other.
-struct Browser {
-    stream: BufReader<TcpStream>,
-    address: SocketAddr,
-    cookie: String,
-}
-
-impl Browser {
-    fn open(address: SocketAddr, cookie: &str) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self {
-            stream: BufReader::new(stream),
-            address,
-            cookie: cookie.to_owned(),
-        })
-    }
-
-    /// Gives how many messages stand on the page that could be read.
-    fn get(&mut self, path: &str) -> Result<usize, Error> {
-        let Self { address, cookie, .. } = self;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\nHX-Request: true\r\n\r\n");
-        self.stream.get_mut().write_all(request.as_bytes())?;
-        let (mut line, mut length, mut status) = (String::new(), None, String::new());
-        while line != "\r\n" {
-            line.clear();
-            if self.stream.read_line(&mut line)? == 0 {
-                return Err("the server hung up".into());
-            }
-            if status.is_empty() {
-                status.push_str(line.trim_end());
-            }
-            if let Some((name, value)) = line.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
-                length = Some(value.trim().parse()?);
-            }
-        }
-        let mut page = vec![0; length.ok_or("a page without a length")?];
-        self.stream.read_exact(&mut page)?;
-        if !status.contains(" 200 ") {
-            return Err(format!("{path}: {status}").into());
-        }
-        Ok(memchr::memmem::find_iter(&page, b"<p class=\"body\" dir=\"auto\">").count())
-    }
 }
 
 impl Cluster {

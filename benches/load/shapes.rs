@@ -19,14 +19,20 @@ pub struct Shape {
     pub nodes: usize,
     /// Whether members drop and return meanwhile.
     pub churn: bool,
+    /// Whether messages answer others, are changed and reacted to.
+    pub lively: bool,
     /// More members of all rooms, who are connected and look at none.
     pub bystanders: usize,
 }
 
 impl Shape {
-    /// Whether it is measured beside workload B, and not beside the reference.
-    pub fn is_beside_b(self) -> bool {
-        self.nodes > 1 || self.bystanders > 0
+    /// The workload that it is measured beside; without one that is the reference.
+    pub fn beside(self) -> Option<Workload> {
+        if self.lively {
+            Some(Workload::A)
+        } else {
+            (self.nodes > 1 || self.bystanders > 0).then_some(Workload::B)
+        }
     }
 }
 
@@ -38,6 +44,7 @@ const PLAIN: Shape = Shape {
     rate: 0,
     nodes: 1,
     churn: false,
+    lively: false,
     bystanders: 0,
 };
 
@@ -86,6 +93,12 @@ pub fn shapes(workload: Workload) -> Vec<Shape> {
             name: "H: B over two nodes",
             nodes: 2,
             ..many
+        }],
+        Workload::K => vec![Shape {
+            name: "K: A with edits, reactions and replies",
+            window: 8,
+            lively: true,
+            ..PLAIN
         }],
         Workload::L => vec![Shape {
             name: "L: B, and 2,000 members who look at no room",

@@ -1,10 +1,11 @@
-//! Workloads in which members talk: A, B, C, E, G, H and L.
+//! Workloads in which members talk: A, B, C, E, G, H, K and L.
 
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::acts::Acts;
 use crate::cluster::{Error, Group};
 use crate::crowd::Crowd;
 use crate::member::Door;
@@ -65,8 +66,8 @@ impl Report {
             }
             writeln!(std::io::stderr(), "{}", shape.name)?;
             for &kind in bench.kinds() {
-                // The reference knows no other nodes, and nobody who looks at no room.
-                if kind == Kind::Reference && shape.is_beside_b() {
+                // The reference knows no other nodes, nobody who looks at no room, and nothing but messages.
+                if kind == Kind::Reference && shape.beside().is_some() {
                     continue;
                 }
                 let outcome = run(bench, shape, kind, self.runs.len())?;
@@ -86,12 +87,11 @@ impl Report {
         rounds
     }
 
-    /// What is compared with: the reference, or, for several nodes and for bystanders, B without them.
+    /// What is compared with: the reference, or the same workload without what is added to it.
     fn beside(&self, shape: Shape) -> Option<f64> {
-        let rounds = if shape.is_beside_b() {
-            self.rounds(shapes(Workload::B)[0].name, Kind::Program)
-        } else {
-            self.rounds(shape.name, Kind::Reference)
+        let rounds = match shape.beside() {
+            Some(workload) => self.rounds(shapes(workload)[0].name, Kind::Program),
+            None => self.rounds(shape.name, Kind::Reference),
         };
         Some(rounds.get(rounds.len() / 2)?.per_million())
     }
@@ -158,8 +158,10 @@ impl Outcome {
         let Self { usage, tally, .. } = self;
         let per_million = |seconds: f64| number(seconds / self.millions());
         let against = match kind {
-            Kind::Program if shape.is_beside_b() => format!("{} of B", ratio(self.per_million(), reference)),
-            Kind::Program => ratio(self.per_million(), reference),
+            Kind::Program => match shape.beside() {
+                Some(workload) => format!("{} of {workload:?}", ratio(self.per_million(), reference)),
+                None => ratio(self.per_million(), reference),
+            },
             Kind::Reference => "1".into(),
         };
         let mut row = vec![
@@ -191,7 +193,11 @@ fn run(bench: &Bench, shape: Shape, kind: Kind, run: usize) -> Result<Outcome, E
     if shape.bystanders > 0 {
         stand_by(bench, &mut crowd, &groups, shape.bystanders, nodes[0].address)?;
     }
-    let mut pace = Pace::new(shape, senders, crowd_size(&groups));
+    if shape.lively {
+        crowd.reply();
+    }
+    let acts = shape.lively.then(|| Acts::begin(nodes[0].address, &groups[0]));
+    let mut pace = Pace::new(shape, senders, crowd_size(&groups), acts);
     pace.begin(&mut crowd);
     pace.run(&mut crowd, Duration::from_secs(bench.options.warm_up))?;
 

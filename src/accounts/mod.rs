@@ -37,7 +37,7 @@ pub mod links;
 mod mails;
 pub mod model;
 pub mod moderation;
-pub mod password;
+mod password;
 pub mod passwords;
 pub mod privacy;
 pub mod picture;
@@ -55,7 +55,7 @@ pub use current_user::{
 };
 pub use handlers::ask_to_log_in;
 pub use handlers::users::SignedUpByInvite;
-pub use uploads::{FILES, PICTURES, admit_upload};
+pub use uploads::{DOWNLOADS, FILES, PICTURES, Turn, admit_upload};
 
 /// Sign-up, log-in, setup, consent, and the choice of a theme.
 pub fn routes(route: Route) -> Route {

@@ -105,7 +105,7 @@ fn verify_now(password: &Password, stored: &str) -> Result<Verdict> {
 }
 
 /// Runs the work on the blocking threads, as soon as there is a permit for it.
-pub(crate) async fn beside<T: Send + 'static>(
+pub(super) async fn beside<T: Send + 'static>(
     permits: &Arc<Semaphore>,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {

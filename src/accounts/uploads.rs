@@ -1,4 +1,4 @@
-//! Who may send a file: people with an account, few at a time each, and not too many at once.
+//! Who may send and fetch files: people with an account, few at a time each, and not too many at once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use poem::{Endpoint, IntoResponse, Request, Response};
 
 use super::CurrentUser;
-use crate::Error;
 use crate::ids::UserId;
 use crate::web::limits::changes_something;
+use crate::{Error, Result};
 
 /// When whoever was refused may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// Whose files of one kind are being received, and how many may be.
+/// Whose files of one kind are on their way, and how many may be.
 pub struct Turns {
     senders: Mutex<Vec<UserId>>,
     /// Of one person.
@@ -26,8 +26,10 @@ pub struct Turns {
 pub static PICTURES: Turns = Turns::new(1, 16);
 /// Files that go with messages, which are stored as they come.
 pub static FILES: Turns = Turns::new(3, 64);
+/// Files on their way out, of which some hundred kilobytes each are in memory: a page shows many small pictures.
+pub static DOWNLOADS: Turns = Turns::new(64, 512);
 
-/// Refuses a file before anything is read of it, unless its sender may send one now.
+/// Refuses a file before anything is used of it, unless its sender may send one now.
 pub async fn admit_upload<E: Endpoint>(
     inner: Arc<E>,
     request: Request,
@@ -36,10 +38,7 @@ pub async fn admit_upload<E: Endpoint>(
     let mut turn = None;
     if changes_something(request.method()) {
         let user = CurrentUser::of(&request).ok_or(Error::Unauthenticated)?;
-        let refused = Error::TooMany {
-            retry_after: RETRY_AFTER,
-        };
-        turn = Some(turns.take(user.id).ok_or(refused)?);
+        turn = Some(turns.take(user.id)?);
     }
     let answer = inner.call(request).await;
     drop(turn);
@@ -55,14 +54,17 @@ impl Turns {
         }
     }
 
-    fn take(&'static self, user: UserId) -> Option<Turn> {
+    /// The next turn of that person, if they may have one now.
+    pub fn take(&'static self, user: UserId) -> Result<Turn> {
         let mut senders = self.senders();
         let own = senders.iter().filter(|sender| **sender == user).count();
         if senders.len() >= self.total || own >= self.each {
-            return None;
+            return Err(Error::TooMany {
+                retry_after: RETRY_AFTER,
+            });
         }
         senders.push(user);
-        Some(Turn { turns: self, user })
+        Ok(Turn { turns: self, user })
     }
 
     fn senders(&self) -> MutexGuard<'_, Vec<UserId>> {
@@ -70,8 +72,8 @@ impl Turns {
     }
 }
 
-/// The right to send a file, until it is dropped.
-struct Turn {
+/// The right to send or to fetch a file, until it is dropped.
+pub struct Turn {
     turns: &'static Turns,
     user: UserId,
 }

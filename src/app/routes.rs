@@ -185,18 +185,19 @@ fn uploads() -> Group {
         lead_to_setup,
         recognise_user,
         ask_to_log_in,
-        |inner, request| admit_upload(inner, request, &accounts::FILES),
         check_origin_and_header;
         routes
     )
 }
 
-/// Files on their way out, which are opened as they are sent. Those who only read need no token; it stands in a header.
+/// Files on their way out, which are opened as they are sent; their first bytes have the time of a page. What changes
+/// something carries the token in a header.
 fn transfers() -> Group {
     let routes = chat::transfers(Route::new()).boxed();
     stack!(
         provide_context,
         answer_errors,
+        |inner, request| within_deadline(inner, request, PAGES),
         check_token_in_header,
         lead_to_setup,
         recognise_user,

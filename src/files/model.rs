@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use image::ImageFormat;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{FileId, MessageId};
@@ -125,10 +126,14 @@ impl Details {
     /// Details of a file that begins like this.
     pub fn of(name: FileName, begin: &[u8]) -> Self {
         let found = infer::get(begin).map_or("", |kind| kind.mime_type());
-        let played = PLAYED.iter().find(|(known, _)| *known == found);
-        let content_type = match found {
-            "image/jpeg" | "image/png" | "image/gif" | "image/webp" | "application/pdf" => found,
-            _ => played.map_or("application/octet-stream", |(_, usual)| usual),
+        let known = PLAYED.iter().find(|(known, _)| *known == found);
+        // What begins like a picture has to be one, so three letters are not enough.
+        let content_type = match image::guess_format(begin) {
+            Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::Gif | ImageFormat::WebP)) => {
+                format.to_mime_type()
+            }
+            _ if found == "application/pdf" => found,
+            _ => known.map_or("application/octet-stream", |(_, usual)| usual),
         };
         Self {
             name,
@@ -232,6 +237,7 @@ mod tests {
         assert_eq!(kind("a.mp3", b"ID3\x03"), (Kind::Audio, "audio/mpeg".into()));
         assert_eq!(kind("a", b"RIFF\0\0\0\0WAVE"), (Kind::Audio, "audio/wav".into()));
         assert_eq!(kind("a.png", b"%PDF-1.7"), other("application/pdf"));
+        assert_eq!(kind("a.txt", b"GIFT LIST"), other("application/octet-stream"));
         assert_eq!(kind("empty", b""), other("application/octet-stream"));
     }
 

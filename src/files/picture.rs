@@ -1,24 +1,29 @@
 //! Pictures as they are stored: what is seen of them, and nothing else that was in their files.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use gif::{ColorOutput, DecodeOptions, Encoder, MemoryLimit};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::codecs::webp::WebPEncoder;
 use image::{DynamicImage, ExtendedColorType, ImageFormat, ImageResult};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::{Details, Picture};
-use crate::Result;
-use crate::accounts::password::beside;
 use crate::accounts::picture::{BROKEN, DECODING, open};
+use crate::{Error, Result};
 
 /// The longer side of the small picture: what is shown is at most half as large, on screens with twice the pixels.
 const THUMBNAIL_SIDE: u32 = 640;
 const JPEG_QUALITY: u8 = 90;
 const THUMBNAIL_QUALITY: u8 = 80;
-/// Pixels of all frames of an animation together.
-const MAX_FRAME_PIXELS: u64 = 400_000_000;
+/// Pixels of all frames of an animation together, and how many frames there may be.
+const MAX_FRAME_PIXELS: u64 = 100_000_000;
+const MAX_FRAMES: u32 = 2_000;
+/// How long a picture waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(20);
 const TOO_LONG: &str = "This animation has too many pixels. Make it smaller or shorter.";
 
 /// A picture to be stored, and the small one of it.
@@ -29,11 +34,22 @@ pub(super) struct Cleaned {
     pub(super) thumbnail: Vec<u8>,
 }
 
-/// Makes what is stored of a picture; the inner error is a sentence about the file.
-pub(super) async fn clean(details: Details, file: Vec<u8>) -> Result<Result<Cleaned, String>> {
-    let cleaned = beside(&DECODING, move || clean_now(details, &file)).await;
+/// Makes what is stored of a picture, which is read when its turn has come; the inner error is a sentence about the file.
+pub(super) async fn clean(
+    details: Details,
+    read: impl AsyncFnOnce() -> Result<Vec<u8>>,
+) -> Result<Result<Cleaned, String>> {
+    let turn = timeout(PATIENCE, DECODING.clone().acquire_owned()).await;
+    let turn = turn.map_err(|_| Error::Unavailable("too many pictures wait to be decoded".into()))?;
+    let permit = turn.map_err(Error::internal)?;
+    let file = read().await?;
+    let cleaned = spawn_blocking(move || {
+        // Given back when the work is done, also when nobody waits for it any more.
+        let _permit = permit;
+        clean_now(details, &file)
+    });
     // A decoder that panics has met a file that it cannot read.
-    Ok(cleaned.unwrap_or_else(|error| {
+    Ok(cleaned.await.unwrap_or_else(|error| {
         tracing::warn!(%error, "a picture could not be decoded");
         Err(BROKEN.to_owned())
     }))
@@ -123,10 +139,11 @@ fn animation(file: &[u8]) -> Result<Vec<u8>, String> {
     let palette = decoder.global_palette().unwrap_or_default().to_vec();
     let mut encoder = Encoder::new(Vec::new(), decoder.width(), decoder.height(), &palette).map_err(unwritten)?;
     encoder.set_repeat(decoder.repeat()).map_err(unwritten)?;
-    let mut pixels = 0;
+    let (mut pixels, mut frames) = (0, 0);
     while let Some(frame) = decoder.read_next_frame().map_err(broken)? {
         pixels += u64::from(frame.width) * u64::from(frame.height);
-        if pixels > MAX_FRAME_PIXELS {
+        frames += 1;
+        if pixels > MAX_FRAME_PIXELS || frames > MAX_FRAMES {
             return Err(TOO_LONG.into());
         }
         let mut frame = frame.clone();

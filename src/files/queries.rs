@@ -28,10 +28,10 @@ pub async fn insert_file(
     Ok(())
 }
 
-/// How many bytes somebody has in files.
+/// How many bytes somebody has in files. Each counts some more: for its row, its small picture, and its place on a disk.
 pub async fn sum_sizes(db: impl PgExecutor<'_>, author: UserId) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
-        r#"SELECT coalesce(sum(size), 0)::bigint AS "sum!" FROM attachments WHERE author_id = $1"#,
+        r#"SELECT coalesce(sum(size + 4096), 0)::bigint AS "sum!" FROM attachments WHERE author_id = $1"#,
         author.0
     )
     .fetch_one(db)

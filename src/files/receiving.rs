@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
+use sqlx::Connection;
 
 use super::model::{Details, File, FileName, Kind, Size};
 use super::picture::clean;
-use super::{object, queries, serving};
+use super::{object, queries, removing, serving};
+use crate::database::within_limit;
 use crate::ids::{FileId, KeyId, UserId};
 use crate::rooms::model::Membership;
 use crate::storage::ObjectWriter;
 use crate::vault::{CHUNK, FileCipher, FilePart, MessageCipher};
-use crate::{App, Error, Result};
+use crate::{App, Error, Result, accounts};
 
 /// Bytes by which it is told what a file is.
 const BEGIN: usize = 8 << 10;
@@ -44,13 +46,15 @@ struct Upload {
     id: FileId,
     author: UserId,
     messages: MessageCipher,
-    whole: Arc<FileCipher>,
+    whole: FileCipher,
+    /// For a picture as it came.
+    received: Arc<FileCipher>,
     thumbnail: FileCipher,
 }
 
 /// Receives a file, whose data key that is, as the bytes come. It is done by a task of its own, which goes on when the
-/// request is dropped: then the bytes end, and what has come is removed. Should the program end meanwhile, it is removed
-/// with what nobody sent.
+/// request is dropped, and keeps its turn until then: the bytes end, and what has come is removed. Should the program end
+/// meanwhile, it is removed with what nobody sent.
 pub async fn receive<E: Send + 'static>(
     app: &App,
     membership: &Membership,
@@ -59,10 +63,9 @@ pub async fn receive<E: Send + 'static>(
     bytes: impl Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
 ) -> Result<File, ReceiveError> {
     let Membership { room, user, .. } = membership;
-    app.throttle
-        .check_message(*user)
-        .map_err(|retry_after| Error::TooMany { retry_after })?;
-    if queries::sum_sizes(&app.db, *user).await? >= quota(app) {
+    let turn = accounts::FILES.take(*user)?;
+    let owned = within_limit(&app.db, async |db| queries::sum_sizes(&mut *db, *user).await);
+    if owned.await? >= quota(app) {
         return Err(ReceiveError::OverQuota);
     }
     let id = FileId::new();
@@ -75,16 +78,20 @@ pub async fn receive<E: Send + 'static>(
         id,
         author: *user,
         messages: MessageCipher::derive(room_key, author_key),
-        whole: Arc::new(FileCipher::derive(room_key, author_key, id, FilePart::Whole)),
+        whole: FileCipher::derive(room_key, author_key, id, FilePart::Whole),
+        received: Arc::new(FileCipher::derive(room_key, author_key, id, FilePart::Received)),
         thumbnail: FileCipher::derive(room_key, author_key, id, FilePart::Thumbnail),
     };
-    queries::insert_file(&app.db, id, room.id, *user, app.now()).await?;
+    let (place, author, at) = (room.id, *user, app.now());
+    within_limit(&app.db, async |db| {
+        queries::insert_file(&mut *db, id, place, author, at).await
+    })
+    .await?;
     let receiving = tokio::spawn(async move {
+        let _turn = turn;
         let received = upload.receive(name, bytes).await;
-        if received.is_err()
-            && let Err(error) = queries::delete_unreceived(&upload.app.db, id).await
-        {
-            tracing::warn!(%error, file = %id, "what has come of a file is removed with what nobody sends");
+        if received.is_err() {
+            upload.undo().await;
         }
         received
     });
@@ -95,17 +102,26 @@ impl Upload {
     async fn receive<E>(
         &self,
         name: FileName,
-        bytes: impl Stream<Item = Result<Bytes, E>> + Unpin,
+        bytes: impl Stream<Item = Result<Bytes, E>>,
     ) -> Result<File, ReceiveError> {
-        let mut sealer = Sealer::new(&self.app, self.id, FilePart::Whole, &self.whole);
-        let (mut size, begin) = match self.copy(&mut sealer, bytes).await {
-            Ok(copied) => copied,
-            Err(error) => {
-                sealer.writer.abandon().await;
-                return Err(error);
-            }
+        let mut bytes = Box::pin(bytes);
+        let mut begin = BytesMut::new();
+        while begin.len() < BEGIN
+            && let Some(piece) = bytes.next().await
+        {
+            begin.extend_from_slice(&piece.map_err(|_| ReceiveError::CutOff)?);
+        }
+        let mut details = Details::of(name, &begin[..begin.len().min(BEGIN)]);
+        let (part, cipher) = match details.kind() {
+            Kind::Picture => (FilePart::Received, &*self.received),
+            _ => (FilePart::Whole, &self.whole),
         };
-        let mut details = Details::of(name, &begin);
+        let mut sealer = Sealer::new(&self.app, self.id, part, cipher);
+        let copied = self.copy(&mut sealer, begin.freeze(), bytes).await;
+        if copied.is_err() {
+            sealer.writer.abandon().await;
+        }
+        let mut size = copied?;
         if details.kind() == Kind::Picture {
             (details, size) = self.clean(details, size).await?;
         }
@@ -118,33 +134,38 @@ impl Upload {
         })
     }
 
-    /// Seals the bytes as they come; how many there were, and the first of them.
+    /// Seals the bytes, of which these have come, as they come; how many there were.
     async fn copy<E>(
         &self,
         sealer: &mut Sealer<'_>,
+        begin: Bytes,
         mut bytes: impl Stream<Item = Result<Bytes, E>> + Unpin,
-    ) -> Result<(u64, Vec<u8>), ReceiveError> {
-        let (mut size, mut begin) = (0, Vec::new());
-        while let Some(piece) = bytes.next().await {
-            let piece = piece.map_err(|_| ReceiveError::CutOff)?;
+    ) -> Result<u64, ReceiveError> {
+        let (mut size, mut next) = (0, Some(begin));
+        while let Some(piece) = next {
             size += piece.len() as u64;
             if size > self.app.config.max_upload {
                 return Err(ReceiveError::TooLarge);
             }
-            let missing = (BEGIN - begin.len()).min(piece.len());
-            begin.extend_from_slice(&piece[..missing]);
             sealer.add(&piece).await?;
+            next = bytes.next().await.transpose().map_err(|_| ReceiveError::CutOff)?;
         }
         sealer.finish().await?;
-        Ok((size, begin))
+        Ok(size)
     }
 
-    /// Puts in place of a picture what is stored of it, and the small one beside it.
+    /// Makes what is stored of a picture, and the small one beside it, of what has come, which goes.
     async fn clean(&self, details: Details, size: u64) -> Result<(Details, u64), ReceiveError> {
-        let file = serving::read(&self.app, self.id, FilePart::Whole, self.whole.clone(), size).await?;
-        let cleaned = clean(details, file).await?.map_err(ReceiveError::Refused)?;
+        let (app, id, cipher) = (&self.app, self.id, self.received.clone());
+        let read = async || serving::read(app, id, FilePart::Received, cipher, size).await;
+        let cleaned = clean(details, read).await?.map_err(ReceiveError::Refused)?;
+        removing::remove_part(app, id, FilePart::Received).await?;
+        let length = cleaned.file.len() as u64;
+        if length > app.config.max_upload {
+            return Err(ReceiveError::TooLarge);
+        }
         for (part, cipher, content) in [
-            (FilePart::Whole, &*self.whole, &cleaned.file),
+            (FilePart::Whole, &self.whole, &cleaned.file),
             (FilePart::Thumbnail, &self.thumbnail, &cleaned.thumbnail),
         ] {
             let mut sealer = Sealer::new(&self.app, self.id, part, cipher);
@@ -163,22 +184,39 @@ impl Upload {
                 return Err(error.into());
             }
         }
-        Ok((cleaned.details, cleaned.file.len() as u64))
+        Ok((cleaned.details, length))
     }
 
     /// Notes that the file is whole, if it fits into what its author may have.
     async fn finish(&self, size: u64, details: &str) -> Result<(), ReceiveError> {
         let bytes = i64::try_from(size).map_err(Error::internal)?;
-        let mut tx = self.app.db.begin().await?;
-        queries::lock_author(&mut tx, self.author).await?;
-        if queries::sum_sizes(&mut *tx, self.author).await? + bytes > quota(&self.app) {
-            return Err(ReceiveError::OverQuota);
+        let most = quota(&self.app) - bytes;
+        let noted = within_limit(&self.app.db, async |db| {
+            let mut tx = db.begin().await?;
+            queries::lock_author(&mut tx, self.author).await?;
+            if queries::sum_sizes(&mut *tx, self.author).await? > most {
+                return Ok(Err(ReceiveError::OverQuota));
+            }
+            if !queries::update_received(&mut *tx, self.id, bytes, details, self.app.now()).await? {
+                return Ok(Err(Error::NotFound.into()));
+            }
+            tx.commit().await?;
+            Ok::<_, Error>(Ok(()))
+        });
+        noted.await?
+    }
+
+    /// Removes what there is of the file. Its id is noted first, so that another does it should this one not come to it.
+    async fn undo(&self) {
+        let noted = within_limit(&self.app.db, async |db| {
+            queries::delete_unreceived(&mut *db, self.id).await
+        })
+        .await;
+        if let Err(error) = noted {
+            tracing::warn!(%error, file = %self.id, "what has come of a file is removed with what nobody sends");
+        } else if let Err(error) = removing::remove_object(&self.app, self.id).await {
+            tracing::warn!(%error, file = %self.id, "what has come of a file is removed later");
         }
-        if !queries::update_received(&mut *tx, self.id, bytes, details, self.app.now()).await? {
-            return Err(Error::NotFound.into());
-        }
-        tx.commit().await?;
-        Ok(())
     }
 }
 

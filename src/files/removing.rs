@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::{StreamExt, stream};
+use sqlx::Connection;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -17,6 +19,8 @@ use crate::{App, Error, Result, rooms};
 const UNSENT_KEPT: TimeDelta = TimeDelta::hours(1);
 /// Rows that are looked at together.
 const BATCH: i64 = 200;
+/// Objects that are removed at once.
+const AT_ONCE: usize = 16;
 /// How often it is looked for bytes that are not needed any more.
 const REMOVAL_INTERVAL: Duration = Duration::from_secs(5);
 /// How often it is looked for what the end of a program left.
@@ -24,7 +28,8 @@ const TIDY_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Removes a file that the person has not sent.
 pub async fn remove(app: &App, user: UserId, id: FileId) -> Result<()> {
-    let room = queries::find_unsent(&app.db, id, user).await?.ok_or(Error::NotFound)?;
+    let room = within_limit(&app.db, async |db| queries::find_unsent(&mut *db, id, user).await).await?;
+    let room = room.ok_or(Error::NotFound)?;
     match delete_in(app, room, &[id]).await? {
         0 => Err(Error::NotFound),
         _ => Ok(()),
@@ -34,13 +39,15 @@ pub async fn remove(app: &App, user: UserId, id: FileId) -> Result<()> {
 /// Removes what nobody has sent for an hour, and rows of uploads that the end of a program broke off.
 pub async fn sweep(app: &App) -> Result<()> {
     let since = app.now() - UNSENT_KEPT;
-    while delete_all(app, queries::list_unsent(&app.db, since, BATCH).await?).await? {}
+    let page = async || within_limit(&app.db, async |db| queries::list_unsent(&mut *db, since, BATCH).await).await;
+    while delete_all(app, page().await?).await? {}
     Ok(())
 }
 
 /// Removes what somebody has not sent.
 pub async fn erase_unsent(app: &App, user: UserId) -> Result<()> {
-    while delete_all(app, queries::list_unsent_of(&app.db, user, BATCH).await?).await? {}
+    let page = async || within_limit(&app.db, async |db| queries::list_unsent_of(&mut *db, user, BATCH).await).await;
+    while delete_all(app, page().await?).await? {}
     Ok(())
 }
 
@@ -58,11 +65,14 @@ async fn delete_all(app: &App, files: Vec<(RoomId, FileId)>) -> Result<bool> {
 }
 
 async fn delete_in(app: &App, room: RoomId, ids: &[FileId]) -> Result<u64> {
-    let mut tx = app.db.begin().await?;
-    rooms::queries::lock_room(&mut tx, room).await?;
-    let deleted = queries::delete_unsent(&mut tx, ids).await?;
-    tx.commit().await?;
-    Ok(deleted)
+    let deleting = within_limit(&app.db, async |db| {
+        let mut tx = db.begin().await?;
+        rooms::queries::lock_room(&mut tx, room).await?;
+        let deleted = queries::delete_unsent(&mut tx, ids).await?;
+        tx.commit().await?;
+        Ok::<_, Error>(deleted)
+    });
+    deleting.await
 }
 
 /// Removes the bytes of files whose rows are gone, for as long as the program runs.
@@ -93,9 +103,11 @@ async fn remove_objects(app: &App) -> Result<()> {
         let ids = within_limit(&app.db, async |db| queries::list_removed(db, after, BATCH).await).await?;
         let Some(last) = ids.last() else { return outcome };
         after = *last;
-        let mut gone = Vec::with_capacity(ids.len());
-        for id in ids {
-            match remove_object(app, id).await {
+        let removals = ids.into_iter().map(async |id| (id, remove_object(app, id).await));
+        let removed: Vec<_> = stream::iter(removals).buffer_unordered(AT_ONCE).collect().await;
+        let mut gone = Vec::with_capacity(removed.len());
+        for (id, removal) in removed {
+            match removal {
                 Ok(()) => gone.push(id),
                 Err(error) => outcome = outcome.and(Err(error)),
             }
@@ -104,7 +116,15 @@ async fn remove_objects(app: &App) -> Result<()> {
     }
 }
 
-async fn remove_object(app: &App, id: FileId) -> Result<()> {
-    app.storage.remove(&object(id, FilePart::Thumbnail)).await?;
-    app.storage.remove(&object(id, FilePart::Whole)).await
+/// Removes all bytes of a file.
+pub(super) async fn remove_object(app: &App, id: FileId) -> Result<()> {
+    for part in [FilePart::Received, FilePart::Thumbnail, FilePart::Whole] {
+        remove_part(app, id, part).await?;
+    }
+    Ok(())
+}
+
+/// Removes the bytes of a part.
+pub(super) async fn remove_part(app: &App, id: FileId, part: FilePart) -> Result<()> {
+    app.storage.remove(&object(id, part)).await
 }

@@ -16,7 +16,7 @@ use crate::vault::{CHUNK, FileCipher, FilePart, MessageCipher, SEALED_CHUNK};
 use crate::{App, Error, Result};
 
 /// Chunks that are read together.
-const BATCH: u64 = 16;
+const BATCH: u64 = 4;
 /// Batches of one file that are in memory at once: one is read while the one before it is sent.
 const AHEAD: usize = 2;
 

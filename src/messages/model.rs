@@ -116,7 +116,7 @@ impl SendError {
             Self::NotAMember => "You cannot write in this room any more.",
             Self::NotFriends => "You are not friends any more. Once you are again, you can write to each other.",
             Self::UnknownReply => "The message that you answer is not there.",
-            Self::UnknownFile => "A file of this message is not there any more. Attach it again.",
+            Self::UnknownFile => "A file of this message is not there any more. Write it again with the file.",
             Self::Busy => "The server is busy. Your message waits and is sent again.",
             Self::Unavailable => "The server could not confirm this message. It waits and is sent again.",
         }

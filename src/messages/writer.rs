@@ -22,7 +22,7 @@ use crate::accounts::model::Author;
 use crate::bus::{Bus, Event};
 use crate::database::HeldConnection;
 use crate::error::{is_away, is_locked};
-use crate::ids::{Change, Position, RoomId};
+use crate::ids::{Change, FileId, Position, RoomId};
 
 /// Messages stored in one transaction at most.
 const BATCH: usize = 500;
@@ -227,21 +227,32 @@ fn answer_late(submissions: &mut Vec<Submission>) {
 /// One transaction for the whole batch; the outcomes are in the order of the submissions.
 async fn store(db: &mut PgConnection, batch: &[Submission], locked: LockedRooms) -> sqlx::Result<Vec<Outcome>> {
     let mut indices = HashMap::with_capacity(batch.len());
-    let mut messages = Vec::with_capacity(batch.len());
+    let mut messages: Vec<&NewMessage> = Vec::with_capacity(batch.len());
+    let mut files = HashSet::<FileId>::new();
     let index_of = batch.iter().map(|Submission { message, .. }| {
         let key = (message.author, message.room, message.client_id);
-        *indices.entry(key).or_insert_with(|| {
-            messages.push(message);
-            messages.len() - 1
-        })
+        if let Some(index) = indices.get(&key) {
+            return Some(*index);
+        }
+        // A file goes with the first message that names it.
+        if message.files.iter().any(|file| files.contains(file)) {
+            return None;
+        }
+        files.extend(&message.files);
+        indices.insert(key, messages.len());
+        messages.push(message);
+        Some(messages.len() - 1)
     });
-    let index_of: Vec<usize> = index_of.collect();
+    let index_of: Vec<Option<usize>> = index_of.collect();
     let mut outcomes = if messages.iter().all(|message| message.names.is_empty()) {
         queries::store_messages(db, &messages, locked).await?
     } else {
         store_naming(db, &messages, locked).await?
     };
-    let outcome_of = |index: usize| {
+    let outcome_of = |index: Option<usize>| {
+        let Some(index) = index else {
+            return Outcome::UnknownFile;
+        };
         let outcome = outcomes[index].clone();
         // The same client id later in this batch is a duplicate of this one.
         if let Outcome::Stored(stored, _) = &mut outcomes[index] {

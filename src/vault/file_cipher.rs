@@ -1,6 +1,7 @@
 //! Sealing and opening of files, chunk by chunk: AES-256-GCM in the STREAM construction (Hoang, Reyhanitabar, Rogaway and
 //! Vizár, "Online Authenticated-Encryption and its Nonce-Reuse Misuse-Resistance", 2015), as 32-bit big-endian counter and
-//! last-chunk flag behind a nonce prefix of 7 bytes. Each file has a key of its own, so that the prefix can be zeros.
+//! last-chunk flag behind a nonce prefix of 7 bytes. Each part of a file has a key of its own
+//! and is sealed once, so that the prefix can be zeros.
 
 use aes_gcm::aead::Payload;
 use aes_gcm::aead::generic_array::GenericArray;
@@ -25,8 +26,10 @@ const VERSION: &[u8] = &[1];
 /// What of a file is sealed: each has its own key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FilePart {
-    /// The file itself.
+    /// The file as others get it.
     Whole,
+    /// A picture as it came, until what is kept of it is made: another content, so another key.
+    Received,
     /// The small picture of it.
     Thumbnail,
 }
@@ -35,6 +38,7 @@ impl FilePart {
     fn info(self) -> &'static [u8] {
         match self {
             Self::Whole => b"",
+            Self::Received => b"received",
             Self::Thumbnail => b"thumbnail",
         }
     }
@@ -94,6 +98,7 @@ mod tests {
             of(1, 3, id, FilePart::Whole),
             of(1, 2, FileId::new(), FilePart::Whole),
             of(1, 2, id, FilePart::Thumbnail),
+            of(1, 2, id, FilePart::Received),
         ] {
             assert_eq!(other.open(3, false, &sealed), Err(TokenError));
         }

@@ -17,7 +17,7 @@ use crate::Error;
 use crate::error::FieldErrors;
 use crate::web::error_page::{error_fragment, error_page, refused_form, standard_sentence};
 use crate::web::headers::RequestId;
-use crate::web::normalise::{is_local, without_token};
+use crate::web::normalise::{is_local, loggable};
 use crate::web::{Ctx, Viewer};
 
 /// How long to wait before trying again while the database is away.
@@ -114,7 +114,7 @@ async fn outcome<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Respons
 fn log_fault(error: &poem::Error, answer: &Answer, request: &str, path: &str) {
     if answer.status.is_server_error() {
         let (chain, status) = (chain(error), answer.status.as_u16());
-        let path = without_token(path);
+        let path = loggable(path);
         tracing::error!(request, path, status, "{chain}");
     }
 }

@@ -8,7 +8,7 @@ use poem::http::{HeaderName, HeaderValue, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 use crate::App;
-use crate::web::normalise::without_token;
+use crate::web::normalise::loggable;
 use crate::web::session::random_bytes;
 
 /// Nothing inline, nothing from another host: text of a user that slipped through as markup could still do nothing.
@@ -58,7 +58,7 @@ pub async fn add_security_headers<E: Endpoint>(inner: Arc<E>, mut request: Reque
         .await
         .map_or_else(poem::Error::into_response, IntoResponse::into_response);
 
-    let path = without_token(&path);
+    let path = loggable(&path);
     tracing::debug!(request = id, %method, path, status = response.status().as_u16(), took = ?start.elapsed(), "answered");
     let headers = response.headers_mut();
     for (name, value) in HEADERS {

@@ -12,8 +12,11 @@ const WITH_SLASH: [&str; 3] = ["/", "/chat/", "/admin/"];
 /// Where a path ends with the token of a link, which is a secret.
 const WITH_TOKEN: [&str; 3] = ["/invite/", "/accounts/reset/", "/accounts/email/verify/"];
 
-/// The path as it may stand in the log.
-pub fn without_token(path: &str) -> &str {
+/// The path as it may stand in the log: without a token, or the name of a file.
+pub fn loggable(path: &str) -> &str {
+    if let Some((id, _)) = path.strip_prefix("/files/").and_then(|rest| rest.split_once('/')) {
+        return &path[.."/files/".len() + id.len()];
+    }
     WITH_TOKEN
         .into_iter()
         .find(|prefix| path.starts_with(prefix))
@@ -65,13 +68,14 @@ mod tests {
 
     #[test]
     fn tokens_are_not_logged() {
-        assert_eq!(without_token("/chat/room/a"), "/chat/room/a");
+        assert_eq!(loggable("/chat/room/a"), "/chat/room/a");
+        assert_eq!(loggable("/files/1/secret.pdf"), "/files/1");
         for path in [
             "/invite/secret",
             "/accounts/reset/secret",
             "/accounts/email/verify/secret/",
         ] {
-            assert!(!without_token(path).contains("secret"), "{path}");
+            assert!(!loggable(path).contains("secret"), "{path}");
         }
     }
 

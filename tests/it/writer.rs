@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use umbrachat::bus::Bus;
 use umbrachat::database;
-use umbrachat::ids::{Change, ClientId, KeyId, MessageId, Position, RoomId, Seq, UserId};
+use umbrachat::ids::{Change, ClientId, FileId, KeyId, MessageId, Position, RoomId, Seq, UserId};
 use umbrachat::messages::model::{Body, MessageView, NewMessage, SendError, Stored, StoredBatch};
 use umbrachat::messages::{Publisher, Writer, WriterTask};
 use uuid::Uuid;
@@ -187,6 +187,54 @@ async fn told(receipts: Vec<Receipt>) -> Vec<Told> {
         told.push(outcome.map(|stored| (stored.seq.0, stored.change.0, stored.is_duplicate)));
     }
     told
+}
+
+#[sqlx::test]
+async fn of_two_messages_in_a_batch_the_first_one_gets_the_file(pool: PgPool) {
+    let mut desk = Desk::new(pool).await;
+    let files = [FileId::new(), FileId::new()];
+    for file in files {
+        sqlx::query(
+            "INSERT INTO attachments (id, room_id, author_id, size, details, created_at) VALUES ($1, $2, $3, 1, 'x', now())",
+        )
+        .bind(file.0)
+        .bind(desk.rooms["General"])
+        .bind(desk.alice)
+        .execute(&desk.pool)
+        .await
+        .unwrap();
+    }
+    let with = |desk: &Desk, text: &str, files: &[FileId]| NewMessage {
+        files: files.to_vec(),
+        ..desk.message("General", text)
+    };
+    let first = with(&desk, "first", &files[..1]);
+    let messages = vec![
+        first.clone(),
+        with(&desk, "the same", &files),
+        with(&desk, "another", &files[1..]),
+        with(&desk, "none", &[FileId::new()]),
+        first,
+        desk.message("General", "last"),
+    ];
+    let unknown = Err(SendError::UnknownFile);
+    let told = desk.batch(messages).await;
+    assert_eq!(
+        told,
+        [
+            Ok((1, 1, false)),
+            unknown,
+            Ok((2, 2, false)),
+            unknown,
+            Ok((1, 1, true)),
+            Ok((3, 3, false))
+        ]
+    );
+    let sent: Vec<(Uuid, i64)> = sqlx::query_as("SELECT id, seq FROM attachments ORDER BY seq")
+        .fetch_all(&desk.pool)
+        .await
+        .unwrap();
+    assert_eq!(sent, [(files[0].0, 1), (files[1].0, 2)]);
 }
 
 #[sqlx::test]

@@ -3,6 +3,7 @@
 use std::ops::{Bound, Range as Span};
 use std::sync::Arc;
 
+use futures_util::StreamExt;
 use headers::{ETag, HeaderMapExt, IfNoneMatch, IfRange, Range};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -13,9 +14,9 @@ use super::files::parse_id;
 use crate::accounts::CurrentUser;
 use crate::files::serving::{self, Found};
 use crate::files::{Details, Kind};
-use crate::ids::FileId;
+use crate::ids::{FileId, UserId};
 use crate::vault::{FileCipher, FilePart};
-use crate::{App, Error, Result};
+use crate::{App, Error, Result, accounts};
 
 /// What is not escaped in a name in a header (RFC 8187).
 const OUTSIDE_HEADERS: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
@@ -34,6 +35,7 @@ pub async fn show(
     let details = file.details.ok_or(Error::NotFound)?;
     let (disposition, part) = (disposition(&details), FilePart::Whole);
     let served = Served {
+        reader: user.id,
         id: file.id,
         part,
         cipher: whole,
@@ -59,6 +61,7 @@ pub async fn show_thumbnail(
         .and_then(|details| details.picture)
         .ok_or(Error::NotFound)?;
     let served = Served {
+        reader: user.id,
         id: file.id,
         part: FilePart::Thumbnail,
         cipher: thumbnail,
@@ -70,6 +73,7 @@ pub async fn show_thumbnail(
 
 /// What is served, and how.
 struct Served {
+    reader: UserId,
     id: FileId,
     part: FilePart,
     cipher: Arc<FileCipher>,
@@ -98,7 +102,11 @@ impl Served {
             .typed_get::<IfRange>()
             .is_none_or(|kept| !kept.is_modified(Some(&tag), None));
         let range = headers.typed_get::<Range>().filter(|_| is_current);
-        let span = match range.as_ref().map(|range| requested(range, self.size)) {
+        let text = headers
+            .get(header::RANGE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let span = match range.as_ref().map(|range| requested(range, text, self.size)) {
             None | Some(Requested::All) => 0..self.size,
             Some(Requested::None) => {
                 return Ok(builder
@@ -115,7 +123,11 @@ impl Served {
             }
         };
         let length = span.end - span.start;
+        let turn = accounts::DOWNLOADS.take(self.reader)?;
         let bytes = serving::stream(app, self.id, self.part, self.cipher, self.size, span).await?;
+        let bytes = bytes.inspect(move |_| {
+            let _held = &turn;
+        });
         Ok(builder
             .content_type(self.content_type)
             .header(header::CONTENT_LENGTH, length)
@@ -131,8 +143,14 @@ enum Requested {
     None,
 }
 
+/// Whether a range begins with a number, where there is nothing any more.
+fn begins_behind(text: &str, size: u64) -> bool {
+    let begin = text.strip_prefix("bytes=").and_then(|range| range.split_once('-'));
+    begin.is_some_and(|(begin, _)| begin.trim().parse().is_ok_and(|begin: u64| begin >= size))
+}
+
 /// Several parts at once are answered with all of it.
-fn requested(range: &Range, size: u64) -> Requested {
+fn requested(range: &Range, text: &str, size: u64) -> Requested {
     let mut spans = range.satisfiable_ranges(size).map(|(begin, end)| {
         let begin = match begin {
             Bound::Included(at) => at,
@@ -149,7 +167,9 @@ fn requested(range: &Range, size: u64) -> Requested {
     match (spans.next(), spans.next()) {
         (Some(span), None) if span.start < span.end => Requested::Span(span),
         (Some(_), Some(_)) => Requested::All,
-        _ => Requested::None,
+        // A suffix longer than the file, or what is no range at all, asks for all of it.
+        _ if begins_behind(text, size) => Requested::None,
+        _ => Requested::All,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use multer::{Constraints, Multipart, SizeLimit};
+use futures_util::TryStreamExt;
+use poem::error::ResponseError;
 use poem::http::StatusCode;
 use poem::web::{Data, Path};
 use poem::{Body, IntoResponse, Request, Response, handler};
@@ -17,16 +18,18 @@ use crate::error::FieldErrors;
 use crate::files::queries::find_unsent;
 use crate::files::receiving::{ReceiveError, receive};
 use crate::files::{File, FileName, MOST, Size, removing};
-use crate::ids::FileId;
+use crate::ids::{ClientId, FileId};
 use crate::messages::views::files::{FilesForm, files_form};
 use crate::rooms::actions::enter;
 use crate::rooms::model::{Membership, RoomAddress, path};
 use crate::web::csrf::{OUT_OF_DATE, TokenChecked, is_token};
+use crate::web::form_data::FormStream;
 use crate::web::limits::{Pace, paced};
 use crate::web::{Ctx, see_other};
 use crate::{App, Error, Result};
 
-/// How slowly a file may come: a minute without a byte ends it.
+/// How slowly files may come: a minute, and so many bytes a second on the whole. A connection on which nothing comes for a
+/// minute is ended besides.
 const PACE: Pace = Pace {
     least_rate: 16_384.0,
     grace: Duration::from_secs(60),
@@ -42,7 +45,7 @@ pub async fn new(app: Data<&App>, ctx: Ctx, user: CurrentUser, Path(slug): Path<
 }
 
 /// Takes a file, to be sent later: JSON says which it is. A form without script sends all of its files and its text at
-/// once, and says so by its button.
+/// once, and says so by a field.
 #[handler]
 pub async fn create(
     app: Data<&App>,
@@ -53,43 +56,37 @@ pub async fn create(
     body: Body,
 ) -> Result<Response> {
     let is_checked = request.data::<TokenChecked>().is_some();
-    let boundary = request
-        .content_type()
-        .and_then(|kind| multer::parse_boundary(kind).ok());
-    let boundary = match boundary {
-        None if !is_checked => return Err(Error::Forbidden(OUT_OF_DATE)),
-        boundary => boundary.ok_or_else(|| refused("Choose a file."))?,
+    let most = MOST as u64 * app.config.max_upload + FIELDS + (FIELDS * MOST as u64);
+    let Some(mut parts) = FormStream::new(request.content_type(), paced(body, PACE), most) else {
+        return Err(if is_checked {
+            refused("Choose a file.")
+        } else {
+            Error::Forbidden(OUT_OF_DATE)
+        });
     };
-    let membership = open_room(&app, &user, &slug).await?;
-    let largest = SizeLimit::new().per_field(FIELDS).for_field("file", u64::MAX);
-    let parts = Multipart::with_constraints(paced(body, PACE), boundary, Constraints::new().size_limit(largest));
     let mut form = SentForm::default();
-    let taken = form.take(&app, &ctx, &user, &membership, parts, is_checked).await;
-    let outcome = match (taken, form.files.as_slice()) {
-        (Err(error), _) => Err(error),
-        (Ok(()), []) => Err(refused("Choose a file.")),
-        (Ok(()), _) if form.is_message => form.send(&app, &user, &membership).await?,
-        (Ok(()), [file]) => Ok(described(file)),
-        (Ok(()), _) => Err(refused("Send one file after the other.")),
-    };
-    let error = match outcome {
+    let error = match form.answer(&app, &ctx, &user, &slug, (&mut parts, is_checked)).await {
         Ok(answer) => return Ok(answer),
         Err(error) => error,
     };
-    form.remove(&app, &user).await?;
-    match sentence(&error) {
-        Some(sentence) if form.is_message => {
-            let typed = FilesForm {
-                body: form.value("body"),
-                error: Some(sentence),
-            };
-            let page = draw(&app, &ctx, &user, &membership, &typed).await?;
-            Ok(page
-                .with_status(poem::error::ResponseError::status(&error))
-                .into_response())
-        }
-        _ => Err(error),
+    if !matches!(error, Error::Forbidden(_)) {
+        parts.drain().await;
     }
+    form.remove(&app, &user).await;
+    if !form.is_message {
+        return Err(error);
+    }
+    let membership = open_room(&app, &user, &slug).await?;
+    let typed = FilesForm {
+        body: form.value("body"),
+        client_id: form
+            .value("client_id")
+            .parse()
+            .map_or_else(|_| ClientId::new(), ClientId),
+        error: Some(sentence(&error)),
+    };
+    let page = draw(&app, &ctx, &user, &membership, &typed).await?;
+    Ok(page.with_status(ResponseError::status(&error)).into_response())
 }
 
 /// Deletes a file that its sender has not sent.
@@ -125,6 +122,28 @@ struct SentForm {
 }
 
 impl SentForm {
+    /// Takes the form, and answers it.
+    async fn answer(
+        &mut self,
+        app: &App,
+        ctx: &Ctx,
+        user: &CurrentUser,
+        slug: &str,
+        (parts, is_checked): (&mut FormStream, bool),
+    ) -> Result<Response> {
+        let membership = open_room(app, user, slug).await?;
+        app.throttle
+            .check_message(user.id)
+            .map_err(|retry_after| Error::TooMany { retry_after })?;
+        self.take(app, ctx, user, &membership, (parts, is_checked)).await?;
+        match self.files.as_slice() {
+            [] => Err(refused("Choose a file.")),
+            _ if self.is_message => self.send(app, user, &membership).await,
+            [file] => Ok(described(file)),
+            _ => Err(refused("Send one file after the other.")),
+        }
+    }
+
     /// Takes part after part. The token comes first, where it was not in the header.
     async fn take(
         &mut self,
@@ -132,14 +151,20 @@ impl SentForm {
         ctx: &Ctx,
         user: &CurrentUser,
         membership: &Membership,
-        mut parts: Multipart<'static>,
-        mut is_checked: bool,
+        (parts, mut is_checked): (&mut FormStream, bool),
     ) -> Result<()> {
         let broken = |_| Error::Conflict("The form did not arrive whole. Send it again.".into());
-        while let Some(part) = parts.next_field().await.map_err(broken)? {
-            let name = part.name().unwrap_or_default().to_owned();
+        let mut left = FIELDS;
+        while let Some(part) = parts.next().await.map_err(broken)? {
+            let (name, progress) = (part.name().unwrap_or_default().to_owned(), parts.used());
             if name != "file" {
                 let value = part.text().await.map_err(broken)?;
+                progress.add(value.len());
+                // Each counts somewhat more than it has, so that there cannot be very many.
+                let length = (name.len() + value.len()) as u64 + 1024;
+                left = left
+                    .checked_sub(length)
+                    .ok_or_else(|| refused("This form has too much text."))?;
                 is_checked |= name == "csrf_token" && is_token(ctx, &value);
                 if !is_checked {
                     return Err(Error::Forbidden(OUT_OF_DATE));
@@ -160,6 +185,7 @@ impl SentForm {
             }
             // Browsers write a quotation mark in a name like this.
             let name = FileName::of(&name.replace("%22", "\""));
+            let part = part.inspect_ok(move |piece| progress.add(piece.len()));
             let file = receive(app, membership, user.key, name, part).await;
             self.files.push(file.map_err(|error| explained(app, error))?);
         }
@@ -170,29 +196,30 @@ impl SentForm {
         }
     }
 
-    /// Sends the message; the inner error says why it was not taken.
-    async fn send(&self, app: &App, user: &CurrentUser, membership: &Membership) -> Result<Result<Response>> {
+    /// Sends the message.
+    async fn send(&self, app: &App, user: &CurrentUser, membership: &Membership) -> Result<Response> {
         let mut fields = self.fields.clone();
         fields.extend(self.files.iter().map(|file| ("files".to_owned(), file.id.to_string())));
         let form = NewMessageForm::from(fields).with_client_id();
-        Ok(match store(app, user, membership, &form).await? {
+        match store(app, user, membership, &form).await? {
             Ok(stored) => {
                 if stored.is_duplicate {
                     // It has the files of the first time.
-                    self.remove(app, user).await?;
+                    self.remove(app, user).await;
                 }
                 Ok(see_other(&format!("{}#m-{}", path(&membership.room.slug), stored.seq)))
             }
             Err(refusal) => Err(Error::Conflict(refusal.page_message().to_owned())),
-        })
+        }
     }
 
-    /// Removes the files, which are not sent.
-    async fn remove(&self, app: &App, user: &CurrentUser) -> Result<()> {
+    /// Removes the files, which are not sent. What stays is removed within an hour.
+    async fn remove(&self, app: &App, user: &CurrentUser) {
         for file in &self.files {
-            removing::remove(app, user.id, file.id).await?;
+            if let Err(error) = removing::remove(app, user.id, file.id).await {
+                tracing::debug!(%error, file = %file.id, "a file that is not sent is removed later");
+            }
         }
-        Ok(())
     }
 
     fn value(&self, name: &str) -> String {
@@ -260,11 +287,12 @@ fn explained(app: &App, error: ReceiveError) -> Error {
 }
 
 /// What an error says about the form to whoever filled it in.
-fn sentence(error: &Error) -> Option<String> {
+fn sentence(error: &Error) -> String {
     match error {
-        Error::Invalid(fields) => Some(fields.summary()),
-        Error::TooLarge(sentence) | Error::Conflict(sentence) => Some(sentence.clone()),
-        _ => None,
+        Error::Invalid(fields) => fields.summary(),
+        Error::TooLarge(sentence) | Error::Conflict(sentence) => sentence.clone(),
+        Error::TooMany { .. } => "You are sending too fast. Wait a moment, and send it again.".into(),
+        _ => "The server cannot take this right now. Send it again; it will not be sent twice.".into(),
     }
 }
 

@@ -20,10 +20,12 @@ const SEVERAL: (u32, u32) = (240, 180);
 
 /// Where a file is.
 pub fn file_path(id: FileId, details: &Details) -> String {
-    format!(
-        "/files/{id}/{}",
-        utf8_percent_encode(details.name.as_str(), &OUTSIDE_NAMES)
-    )
+    // These two names are other addresses; what the file is called stands in the answer too.
+    let name = match details.name.as_str() {
+        "thumbnail" | "delete" => "file",
+        name => name,
+    };
+    format!("/files/{id}/{}", utf8_percent_encode(name, &OUTSIDE_NAMES))
 }
 
 /// What goes with a message: pictures beside each other, then everything else.
@@ -115,12 +117,24 @@ fn label(details: &Details) -> String {
 }
 
 /// What was typed into the form for files, and why it was not sent.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FilesForm {
     /// The text.
     pub body: String,
+    /// The id that it will be stored under, once, however often the form is sent.
+    pub client_id: ClientId,
     /// Why not.
     pub error: Option<String>,
+}
+
+impl Default for FilesForm {
+    fn default() -> Self {
+        Self {
+            body: String::new(),
+            client_id: ClientId::new(),
+            error: None,
+        }
+    }
 }
 
 /// Sends files with a text, for pages without script: the browser shows how far it is.
@@ -129,21 +143,23 @@ pub fn files_form(ctx: &Ctx, room: &Room, max_upload: u64, typed: &FilesForm) ->
     html! {
         form class="card mx-auto grid w-full max-w-120 gap-4 p-6" method="post" action={ (room_path) "/files" } enctype="multipart/form-data" {
             (csrf_field(ctx))
-            input type="hidden" name="client_id" value=(ClientId::new());
+            input type="hidden" name="client_id" value=(typed.client_id);
+            // Before the files: what comes after one that is refused is not read.
+            input type="hidden" name="send" value="on";
             h2 class="text-18 font-600" { "Send files" }
+            (text_area(Field { label: "Message", name: "body", value: &typed.body, optional: true, max_length: u16::try_from(MAX_CHARS).ok(), ..Field::default() }, 3))
             div.field {
                 label for="files" { "Files" }
                 input #files class="input file:me-3 file:font-600 file:text-accent" type="file" name="file" multiple required aria-invalid=[typed.error.as_ref().map(|_| "true")] aria-describedby="files-note";
                 @if let Some(error) = &typed.error {
                     p.field-error #files-note { (icon("circle-alert")) span { (error) } }
                 } @else {
-                    p.hint #files-note { "Up to " (MOST) " files, each of at most " (Size(max_upload)) ". Where pictures were taken is not kept." }
+                    p.hint #files-note { "Up to " (MOST) " files, each of at most " (Size(max_upload)) ". Where JPEG, PNG, GIF and WebP pictures were taken is not kept." }
                 }
             }
-            (text_area(Field { label: "Message", name: "body", value: &typed.body, optional: true, max_length: u16::try_from(MAX_CHARS).ok(), ..Field::default() }, 3))
             div class="flex flex-wrap justify-end gap-3" {
                 a.button.ghost href=(room_path) { "Cancel" }
-                button.button.primary type="submit" name="send" value="on" { (icon("arrow-up")) span.label { "Send" } }
+                button.button.primary type="submit" { (icon("arrow-up")) span.label { "Send" } }
             }
         }
     }

@@ -83,7 +83,7 @@ pub(super) async fn add_list(app: &App, user: UserId, direct: &[RoomId], mut arc
     }
 }
 
-/// Adds what is in them, each as a file of the archive. One whose bytes are lost is left out.
+/// Adds what is in them, each as a file of the archive. One whose bytes are lost or damaged is left out.
 pub(super) async fn add_contents(app: &App, user: UserId, direct: &[RoomId], mut archive: Archive) -> Result<Archive> {
     let mut pages = Pages::of(user, direct);
     loop {
@@ -106,7 +106,8 @@ async fn add_content(app: &App, found: serving::Found, mut archive: Archive) -> 
     };
     let bytes = serving::stream(app, id, FilePart::Whole, found.whole, size, 0..size).await;
     let mut bytes = match bytes {
-        Err(Error::NotFound) => return Ok(archive),
+        // Lost or damaged: the rest is not held back for it.
+        Err(Error::NotFound | Error::Internal(_)) => return Ok(archive),
         bytes => Box::pin(bytes?),
     };
     archive.start_file(&path(id, details.name.as_str()), size > LARGE)?;

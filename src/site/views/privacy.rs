@@ -64,7 +64,7 @@ const STORED: [(&str, &str, &str); 18] = [
         "The text until you change it, or it is deleted, or your account or the room is. That there was a message, by whom and when, stays; after your account is deleted, by nobody.",
     ),
     (
-        "The files that you send: their content, name and kind encrypted; their size, and with which message they go, in the clear. Of pictures only what is seen of them: not what a camera writes about itself and the place",
+        "The files that you send: their content, name and kind encrypted; their size, and with which message they go, in the clear. Of JPEG, PNG, GIF and WebP pictures only what is seen of them, not what a camera writes about itself and the place; other files are kept as they are",
         "So that the people in the room can open them.",
         "Until the message is deleted, or your account or the room is; what you do not send, for an hour. The bytes are gone some seconds later.",
     ),

@@ -106,7 +106,7 @@ async fn transfers_are_not_read_before_they_are_let_in(pool: PgPool) {
     let server = spawn(pool).await;
     let ada = server.admin().await;
     let token = format!("X-CSRF-Token: {}\r\n", ada.csrf_token().await);
-    for (more, status) in [("", "403"), (token.as_str(), "404")] {
+    for (more, status) in [("", "403"), (token.as_str(), "405")] {
         let more = format!("{more}Connection: close\r\n");
         let (answer, _) = unfinished(&ada, "/files/new", 25 << 20, &more).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer:.200}");
