@@ -29,6 +29,8 @@ fn body() -> String {
 fn view(seq: i64) -> MessageView {
     MessageView {
         seq: Seq(seq),
+        id: MessageId::new(),
+        version: 1,
         change: Change(seq),
         client_id: ClientId::new(),
         author: Author {

@@ -88,6 +88,10 @@ pub struct Config {
     pub sockets_per_user: NonZeroU32,
     /// Logins and sign-ups a minute and address.
     pub auth_rate: NonZeroU32,
+    /// Requests of programs a minute and account; an address may send three times as many.
+    pub api_rate: NonZeroU32,
+    /// Sites whose pages may use the JSON API, with tokens.
+    pub cors_origins: Vec<String>,
     /// Where the PostgreSQL programs are; None means to search.
     pub pg_bin: Option<PathBuf>,
 }
@@ -113,6 +117,8 @@ impl Default for Config {
             message_rate: number(10),
             sockets_per_user: number(20),
             auth_rate: number(20),
+            api_rate: number(600),
+            cors_origins: Vec::new(),
             pg_bin: None,
         }
     }
@@ -149,6 +155,8 @@ impl Config {
             sockets_per_user: values::rate("SOCKETS_PER_USER", "20", options.sockets_per_user.as_deref())?
                 .unwrap_or(default.sockets_per_user),
             auth_rate: values::rate("AUTH_RATE", "20", options.auth_rate.as_deref())?.unwrap_or(default.auth_rate),
+            api_rate: values::rate("API_RATE", "600", options.api_rate.as_deref())?.unwrap_or(default.api_rate),
+            cors_origins: values::origins(options.cors_origins.as_deref())?,
             pg_bin: values::pg_bin(options.pg_bin.as_deref())?,
         })
     }

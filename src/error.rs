@@ -1,5 +1,6 @@
 //! The one error type. `web::errors` turns it into a page, an htmx fragment or JSON by what was asked for.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,19 +12,19 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Sentences about form fields, by field name: what is wrong and what to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FieldErrors(BTreeMap<&'static str, String>);
+pub struct FieldErrors(BTreeMap<Cow<'static, str>, String>);
 
 impl FieldErrors {
     /// The errors of a form with just this one wrong field.
-    pub fn one(field: &'static str, sentence: impl Into<String>) -> Self {
+    pub fn one(field: impl Into<Cow<'static, str>>, sentence: impl Into<String>) -> Self {
         let mut errors = Self::default();
         errors.add(field, sentence);
         errors
     }
 
     /// Notes what is wrong with `field`; the first sentence about a field stays.
-    pub fn add(&mut self, field: &'static str, sentence: impl Into<String>) {
-        self.0.entry(field).or_insert_with(|| sentence.into());
+    pub fn add(&mut self, field: impl Into<Cow<'static, str>>, sentence: impl Into<String>) {
+        self.0.entry(field.into()).or_insert_with(|| sentence.into());
     }
 
     /// Keeps the value, or notes the sentence for `field` and returns None.
@@ -36,9 +37,26 @@ impl FieldErrors {
         self.0.get(field).map(String::as_str)
     }
 
+    /// The same for whoever calls these fields otherwise.
+    #[must_use]
+    pub fn renamed(self, names: &[(&'static str, &'static str)]) -> Self {
+        let rename = |field: Cow<'static, str>| {
+            let found = names.iter().find(|(from, _)| *from == field);
+            found.map_or(field, |(_, to)| Cow::Borrowed(*to))
+        };
+        Self(
+            self.0
+                .into_iter()
+                .map(|(field, sentence)| (rename(field), sentence))
+                .collect(),
+        )
+    }
+
     /// Every field that is wrong, with its sentence.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.0.iter().map(|(field, sentence)| (*field, sentence.as_str()))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(field, sentence)| (field.as_ref(), sentence.as_str()))
     }
 
     /// Whether nothing is wrong.
@@ -58,6 +76,15 @@ pub enum Error {
     /// Nobody is logged in: pages lead to the login.
     #[error("not logged in")]
     Unauthenticated,
+    /// A program's access token is no good, or is over.
+    #[error("no good token")]
+    BadToken,
+    /// It is not in the form that is asked for: the sentence says what is wrong with it.
+    #[error("malformed: {0}")]
+    Malformed(String),
+    /// It is of a type that is not read here: the sentence says which is.
+    #[error("unsupported type: {0}")]
+    UnsupportedType(&'static str),
     /// The request itself is refused (token, origin): the sentence says why and what to do.
     #[error("forbidden: {0}")]
     Forbidden(&'static str),
@@ -130,7 +157,9 @@ impl From<sqlx::Error> for Error {
 impl ResponseError for Error {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Unauthenticated | Self::BadToken => StatusCode::UNAUTHORIZED,
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::UnsupportedType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,

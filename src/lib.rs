@@ -32,6 +32,7 @@ pub mod privacy;
 pub mod chat;
 pub mod settings;
 pub mod admin;
+pub mod api;
 pub mod site;
 
 pub mod live;

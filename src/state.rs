@@ -110,12 +110,21 @@ pub struct Login {
     pub look_up: LookUp,
 }
 
-/// Log-ins by the stored id of their session. One that ended on this node is never honoured again, although a request
+/// What a log-in was looked up by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Credential {
+    /// The stored id of the session that a browser's cookie names.
+    Cookie(Id),
+    /// The log-in itself, which a program's token names.
+    Token(SessionId),
+}
+
+/// Log-ins by what they were looked up by. One that ended on this node is never honoured again, although a request
 /// that looked it up before may want to remember it afterwards: what was looked up counts only while nothing has ended
 /// since.
 #[derive(Debug)]
 pub struct LoginCache {
-    logins: Cache<Id, Arc<Login>>,
+    logins: Cache<Credential, Arc<Login>>,
     /// How often log-ins ended.
     endings: AtomicU64,
     /// Whether this node receives the end of every log-in from now on.
@@ -142,8 +151,8 @@ impl Default for LoginCache {
 }
 
 impl LoginCache {
-    /// The log-in of that session, if it was looked up lately.
-    pub fn get(&self, id: &Id) -> Option<Arc<Login>> {
+    /// That log-in, if it was looked up lately.
+    pub fn get(&self, id: &Credential) -> Option<Arc<Login>> {
         self.logins.get(id)
     }
 
@@ -167,7 +176,7 @@ impl LoginCache {
     }
 
     /// Remembers what was looked up, unless a log-in has ended since.
-    pub fn insert(&self, id: Id, login: Arc<Login>) {
+    pub fn insert(&self, id: Credential, login: Arc<Login>) {
         let look_up = login.look_up;
         self.logins.insert(id, login);
         // Asked afterwards: whoever ends a log-in counts first and clears then, so that one of the two removes it.
@@ -209,7 +218,7 @@ impl App {
 mod tests {
     use super::*;
 
-    fn remember(cache: &LoginCache, id: Id, look_up: LookUp) {
+    fn remember(cache: &LoginCache, id: Credential, look_up: LookUp) {
         let login = Login {
             session: SessionId::new(),
             user: UserId::new(),
@@ -227,7 +236,7 @@ mod tests {
 
     #[test]
     fn what_was_looked_up_before_a_log_in_ended_is_not_remembered() {
-        let (cache, id) = (LoginCache::default(), Id::default());
+        let (cache, id) = (LoginCache::default(), Credential::Cookie(Id::default()));
         let early = cache.begin_look_up();
         cache.clear();
         remember(&cache, id, early);
@@ -238,7 +247,7 @@ mod tests {
 
     #[test]
     fn nothing_is_current_that_was_looked_up_before_the_ends_of_log_ins_were_received() {
-        let (cache, id) = (LoginCache::default(), Id::default());
+        let (cache, id) = (LoginCache::default(), Credential::Cookie(Id::default()));
         let early = cache.begin_look_up();
         remember(&cache, id, early);
         assert!(!cache.is_current(early), "an end may have passed unheard");

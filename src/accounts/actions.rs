@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use tokio::time::timeout;
 
 use super::device_cookie::DeviceCookie;
 use super::model::{self, Act, LogInForm, NewAccount, Password, PersonName, Role, SignUpForm, Username};
 use super::password::{self, Verdict};
-use super::queries::{self, NewUser};
+use super::queries::{self, Credentials, NewUser};
 pub use super::sessions::{LoggedIn, end_other_sessions, end_session, end_sessions, expiry, log_out, note_use};
 pub(super) use super::sessions::{OpenedSession, start_session};
 use super::{emails, erasure, mails, moderation};
@@ -40,29 +40,47 @@ const NEWEST: u8 = 2;
 pub async fn sign_up(app: &App, form: &SignUpForm, theme: Theme, client: &Client) -> Result<LoggedIn> {
     app.throttle.check_address(client.address).await?;
     let account = form.parse(FieldErrors::default())?;
-    if queries::find_credentials_by_name(&app.db, &account.username.key())
-        .await?
-        .is_some()
-    {
-        return Err(username_taken());
-    }
-    let hash = judge_and_hash(&account).await?;
+    let hash = prepare(app, &account).await?;
     let opened = OpenedSession::open(app, form.first_log_in()).await?;
     let mut tx = app.db.begin().await?;
-    let user = insert_account(
-        app,
-        &mut tx,
-        &account,
-        &hash,
-        Role::Member,
-        theme,
-        Some(model::CONSENT_VERSION),
-    )
-    .await?;
+    let user = insert_member(app, &mut tx, &account, &hash, theme).await?;
     let logged_in = start_session(app, &mut tx, opened, user, Lifetime::Browser, theme, client).await?;
     tx.commit().await?;
     jobs::wake(app);
     Ok(logged_in)
+}
+
+/// Makes a member's account for a program, which may leave out the names, without a log-in.
+pub async fn register(app: &App, form: &SignUpForm, client: &Client) -> Result<UserId> {
+    app.throttle.check_address(client.address).await?;
+    let account = form.parse_without_names()?;
+    let hash = prepare(app, &account).await?;
+    let mut tx = app.db.begin().await?;
+    let user = insert_member(app, &mut tx, &account, &hash, Theme::System).await?;
+    tx.commit().await?;
+    jobs::wake(app);
+    Ok(user)
+}
+
+/// The hash of the new account's password, if its name is free and the password good.
+async fn prepare(app: &App, account: &NewAccount) -> Result<String> {
+    let taken = queries::find_credentials_by_name(&app.db, &account.username.key()).await?;
+    if taken.is_some() {
+        return Err(username_taken());
+    }
+    judge_and_hash(account).await
+}
+
+/// Stores the account of a member who agreed to the privacy page.
+async fn insert_member(
+    app: &App,
+    tx: &mut PgConnection,
+    account: &NewAccount,
+    hash: &str,
+    theme: Theme,
+) -> Result<UserId> {
+    let consent = Some(model::CONSENT_VERSION);
+    insert_account(app, tx, account, hash, Role::Member, theme, consent).await
 }
 
 /// Logs into an account that this very form has made before: it was sent twice, and the browser shows the answer that came
@@ -92,10 +110,28 @@ pub async fn log_in_again(app: &App, form: &SignUpForm) -> Result<Option<LoggedI
     }))
 }
 
-/// Logs somebody in by username or e-mail address, with a new session. Whether the account is unknown or the password
+/// Logs somebody in by username or e-mail address, with a new session.
+pub async fn log_in(app: &App, form: &LogInForm, client: &Client, device: &DeviceCookie) -> Result<LoggedIn> {
+    let found = authenticate(app, form, client, device).await?;
+    let opened = OpenedSession::open(app, SessionId::new()).await?;
+    let is_known = device.number(app, found.user).is_some();
+    let mut tx = begin_log_in(app, &found, form, client, is_known).await?;
+    let (lifetime, theme) = (form.lifetime(), Theme::parse(&found.theme));
+    let logged_in = start_session(app, &mut tx, opened, found.user, lifetime, theme, client).await?;
+    tx.commit().await?;
+    jobs::wake(app);
+    Ok(logged_in)
+}
+
+/// Finds the account by username or e-mail address, and its password. Whether the account is unknown or the password
 /// wrong, the answer is the same and takes as long: for a username exactly one password is verified, for an e-mail
 /// address as many as there can be accounts that it stands for.
-pub async fn log_in(app: &App, form: &LogInForm, client: &Client, device: &DeviceCookie) -> Result<LoggedIn> {
+pub(super) async fn authenticate(
+    app: &App,
+    form: &LogInForm,
+    client: &Client,
+    device: &DeviceCookie,
+) -> Result<Credentials> {
     let key = fold(&form.login);
     let throttled = count_log_in(app, &key, client).await.err();
     if device.is_empty()
@@ -126,7 +162,18 @@ pub async fn log_in(app: &App, form: &LogInForm, client: &Client, device: &Devic
     if let Verdict::Outdated(better) = &verdict {
         queries::update_password_hash(&app.db, found.user, &found.password_hash, better).await?;
     }
-    let opened = OpenedSession::open(app, SessionId::new()).await?;
+    Ok(found)
+}
+
+/// Begins the transaction that stores a log-in of that account, which is locked; unless the password was changed meanwhile,
+/// or it is banned. Where the device is not known, its owner is mailed.
+pub(super) async fn begin_log_in(
+    app: &App,
+    found: &Credentials,
+    form: &LogInForm,
+    client: &Client,
+    is_known: bool,
+) -> Result<Transaction<'static, Postgres>> {
     let mut tx = app.db.begin().await?;
     // Whoever changes the password ends the log-ins that there are: none may come in by the old one afterwards.
     let account = queries::lock_account(&mut tx, found.user)
@@ -143,22 +190,10 @@ pub async fn log_in(app: &App, form: &LogInForm, client: &Client, device: &Devic
         let sentence = format!("This account is banned. The reason: {reason}");
         return Err(Error::Invalid(FieldErrors::one("form", sentence)));
     }
-    if device.number(app, found.user).is_none() && account.verified_email().is_some() {
+    if !is_known && account.verified_email().is_some() {
         mail::store(app, &mut tx, &mails::new_device(&account, client, app.now())).await?;
     }
-    let logged_in = start_session(
-        app,
-        &mut tx,
-        opened,
-        found.user,
-        form.lifetime(),
-        Theme::parse(&found.theme),
-        client,
-    )
-    .await?;
-    tx.commit().await?;
-    jobs::wake(app);
-    Ok(logged_in)
+    Ok(tx)
 }
 
 fn wrong_password() -> Error {
@@ -242,6 +277,7 @@ pub async fn tidy(app: &App) -> Result<()> {
     let delete = async |db: &mut PgConnection| {
         queries::delete_sessions_expired(&mut *db, before).await?;
         queries::delete_tokens_expired(&mut *db, now).await?;
+        queries::delete_refresh_tokens_expired(&mut *db, now).await?;
         queries::forget_addresses(&mut *db, now - ADDRESS_KEPT).await?;
         queries::delete_reserved(&mut *db, now).await?;
         queries::delete_revocations(db, before).await

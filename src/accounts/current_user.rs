@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use poem::http::{Method, header};
+use poem::http::{HeaderMap, Method, header};
 use poem::web::Data;
 use poem::{Endpoint, FromRequest, IntoResponse, Request, RequestBody, Response};
 use tower_sessions::Session;
 
 use super::model::{Author, CONSENT_VERSION, Role};
-use super::{actions, queries, setup};
+use super::{access_token, actions, queries, setup};
 use crate::ids::{KeyId, SessionId, UserId};
-use crate::state::{Login, LookUp};
+use crate::state::{Credential, Login, LookUp};
 use crate::web::errors::{way_back, with_next};
 use crate::web::htmx::lead_to;
 use crate::web::session::{Lifetime, login_of, session_cookie, session_of, set_session};
@@ -110,6 +110,55 @@ pub async fn recognise_user<E: Endpoint>(inner: Arc<E>, mut request: Request) ->
     Ok(response)
 }
 
+/// Finds out by its access token whose program makes the request. Cookies are not looked at. A token that is no good counts
+/// only where somebody has to be logged in: whoever gets a new one may still send the old one along.
+pub async fn recognise_program<E: Endpoint>(inner: Arc<E>, mut request: Request) -> poem::Result<Response> {
+    let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
+    let app = app.clone();
+    let mut user = None;
+    if let Some(token) = bearer(request.headers())? {
+        user = find_bearer(&app, token).await?;
+        if user.is_none() {
+            request.set_data(BadToken);
+        }
+    }
+    request.set_data(MaybeUser(user));
+    inner.call(request).await.map(IntoResponse::into_response)
+}
+
+/// Stands in a request whose access token is no good.
+#[derive(Clone)]
+struct BadToken;
+
+/// The token of `Authorization: Bearer`; of another scheme an empty one, which is no good.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Error::Malformed("Send one Authorization header.".into()));
+    }
+    let (scheme, token) = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .unwrap_or_default();
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+    Ok(Some(if is_bearer { token.trim() } else { "" }))
+}
+
+/// Whose program sends that access token, if it is good.
+pub async fn find_bearer(app: &App, token: &str) -> Result<Option<CurrentUser>> {
+    let Some(token) = access_token::read(app, token) else {
+        return Ok(None);
+    };
+    let key = Credential::Token(token.session);
+    if let Some(login) = app.logins.get(&key) {
+        return Ok(Some(CurrentUser::from(&*login)));
+    }
+    let found = find_login(app, key, token.session).await?;
+    Ok(found.and_then(|(user, found)| (found.lifetime == Lifetime::Program).then_some(user)))
+}
+
 /// Asks whoever has not agreed to the privacy page as it is now, before they see another page. What is sent from a page that
 /// is open goes through, and so do its sockets and styles.
 pub async fn ask_for_consent<E: Endpoint>(inner: Arc<E>, request: Request) -> poem::Result<Response> {
@@ -135,21 +184,36 @@ async fn recognise(app: &App, session: Option<&Session>) -> Result<Option<(Curre
     let Some((session, id)) = session.and_then(|session| Some((session, session.id()?))) else {
         return Ok(None);
     };
-    let stored_id = app.session_store.stored_id(id);
+    let key = Credential::Cookie(app.session_store.stored_id(id));
     // Whoever has not consented may have done so a moment ago, on any node.
-    if let Some(login) = app.logins.get(&stored_id).filter(|login| login.has_consented) {
+    if let Some(login) = app.logins.get(&key).filter(|login| login.has_consented) {
         return Ok(Some((CurrentUser::from(&*login), Cookie::Kept)));
     }
-    let look_up = app.logins.begin_look_up();
-    let now = app.now();
     let Some(login) = login_of(session).await? else {
         return Ok(None);
     };
+    let found = find_login(app, key, login).await?;
+    Ok(found.map(|(user, found)| {
+        let is_renewed = found.is_prolonged && found.lifetime == Lifetime::Device;
+        (user, if is_renewed { Cookie::Renewed } else { Cookie::Kept })
+    }))
+}
+
+/// How a log-in was found.
+struct FoundLogin {
+    lifetime: Lifetime,
+    is_prolonged: bool,
+}
+
+/// Looks a log-in up, notes that it is in use, and remembers it under `key`.
+async fn find_login(app: &App, key: Credential, login: SessionId) -> Result<Option<(CurrentUser, FoundLogin)>> {
+    let look_up = app.logins.begin_look_up();
+    let now = app.now();
     let Some(found) = queries::find_session(&app.db, login, now).await? else {
         return Ok(None);
     };
-    let prolong = now - found.last_used_at >= NOTED_EVERY;
-    if prolong {
+    let is_prolonged = now - found.last_used_at >= NOTED_EVERY;
+    if is_prolonged {
         queries::update_session_use(&app.db, found.id, now, actions::expiry(found.lifetime, now)).await?;
     }
     let login = Arc::new(Login {
@@ -165,13 +229,9 @@ async fn recognise(app: &App, session: Option<&Session>) -> Result<Option<(Curre
         look_up,
     });
     let user = CurrentUser::from(&*login);
-    app.logins.insert(stored_id, login);
-    let cookie = if prolong && found.lifetime == Lifetime::Device {
-        Cookie::Renewed
-    } else {
-        Cookie::Kept
-    };
-    Ok(Some((user, cookie)))
+    app.logins.insert(key, login);
+    let lifetime = found.lifetime;
+    Ok(Some((user, FoundLogin { lifetime, is_prolonged })))
 }
 
 fn sets_session(response: &Response, name: &str) -> bool {
@@ -211,7 +271,12 @@ impl<'a> FromRequest<'a> for MaybeUser {
 impl<'a> FromRequest<'a> for CurrentUser {
     async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
         let MaybeUser(user) = MaybeUser::from_request(request, body).await?;
-        Ok(user.ok_or(Error::Unauthenticated)?)
+        let is_bad = request.data::<BadToken>().is_some();
+        Ok(user.ok_or(if is_bad {
+            Error::BadToken
+        } else {
+            Error::Unauthenticated
+        })?)
     }
 }
 

@@ -23,10 +23,13 @@
 //! - What is mailed goes to addresses that are verified, but for the link that verifies one. Links hold random tokens, are
 //!   good once and for an hour, and opening one changes nothing. Whose password is to be reset is found out by a job, so
 //!   that the answer to who asks cannot tell.
+//! - A program logs in without a cookie: its access tokens name the log-in and are good for ten minutes, its refresh tokens
+//!   once. Whatever ends a log-in of a browser ends one of a program as soon.
 //! - What an administrator does needs their password, given within the last quarter of an hour; the time stands with the
 //!   log-in in the database. A log-in begins with it, and everything that asks for the password renews it.
 //! - The first administrator is made on `/setup` with a one-time code, under a lock.
 
+mod access_token;
 pub mod actions;
 mod current_user;
 mod device_cookie;
@@ -42,6 +45,7 @@ pub mod passwords;
 pub mod privacy;
 pub mod picture;
 pub mod profile;
+pub mod programs;
 pub mod queries;
 mod sessions;
 pub mod setup;
@@ -51,7 +55,8 @@ pub mod views;
 use poem::{Route, get, post};
 
 pub use current_user::{
-    Administrator, CurrentUser, MaybeUser, ask_for_consent, lead_to_setup, recognise_user, refuse_before_setup,
+    Administrator, CurrentUser, MaybeUser, ask_for_consent, lead_to_setup, recognise_program, recognise_user,
+    refuse_before_setup,
 };
 pub use handlers::ask_to_log_in;
 pub use handlers::users::SignedUpByInvite;

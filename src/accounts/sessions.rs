@@ -37,7 +37,7 @@ pub struct LoggedIn {
 pub fn expiry(lifetime: Lifetime, now: DateTime<Utc>) -> DateTime<Utc> {
     match lifetime {
         Lifetime::Browser => now + IDLE_LIMIT,
-        Lifetime::Device => now + STAY,
+        Lifetime::Device | Lifetime::Program => now + STAY,
     }
 }
 
@@ -116,18 +116,12 @@ pub(super) async fn start_session(
     client: &Client,
 ) -> Result<LoggedIn> {
     let (at, cookie) = (app.now(), opened.cookie);
-    let device: String = client
-        .device
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(DEVICE_CHARACTERS)
-        .collect();
     let new = NewSession {
         id: opened.login,
-        store_id: &app.session_store.stored_id(cookie).to_string(),
+        store_id: Some(&app.session_store.stored_id(cookie).to_string()),
         user,
         lifetime,
-        device: &device,
+        device: &device_of(client),
         address: &client.address.to_string(),
         at,
         expires_at: expiry(lifetime, at),
@@ -140,4 +134,10 @@ pub(super) async fn start_session(
         lifetime,
         theme,
     })
+}
+
+/// What the client calls itself, as far as it is kept.
+pub(super) fn device_of(client: &Client) -> String {
+    let visible = client.device.chars().filter(|c| !c.is_control());
+    visible.take(DEVICE_CHARACTERS).collect()
 }

@@ -190,7 +190,7 @@ async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result
     } else if config.redis_url.is_some() {
         tracing::warn!("files are kept in a folder, which other nodes do not see: set S3_BUCKET if there are several");
     }
-    let throttle = Throttle::new(config.auth_rate, config.message_rate, shared);
+    let throttle = Throttle::new(config.auth_rate, config.message_rate, config.api_rate, shared);
     let app = AppState {
         origins: config.origins(port),
         session_store: Arc::new(KeyedStore::new(db.clone(), vault.session_key())),

@@ -11,9 +11,10 @@ use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, h
 
 use crate::accounts::model::MAX_PICTURE;
 use crate::accounts::{
-    admit_upload, ask_for_consent, ask_to_log_in, lead_to_setup, recognise_user, refuse_before_setup,
+    admit_upload, ask_for_consent, ask_to_log_in, lead_to_setup, recognise_program, recognise_user, refuse_before_setup,
 };
 use crate::admin::confirm_administrator;
+use crate::api::{limit_requests, wrap_in_envelope};
 use crate::chat::{join_invited, show_unsent};
 use crate::live::Live;
 use crate::realtime::{Sockets, note_request};
@@ -21,8 +22,8 @@ use crate::web::csrf::{check_origin, check_origin_and_header, check_token, check
 use crate::web::errors::{answer_errors, answer_errors_as_problems};
 use crate::web::headers::add_security_headers;
 use crate::web::limits::{Deadlines, LargeBody, Pace, buffer_body, buffer_large_body, within_deadline};
-use crate::web::normalise::redirect_to_one_address;
-use crate::{App, accounts, admin, chat, database, live, rooms, settings, site, web};
+use crate::web::normalise::{drop_last_slash, redirect_to_one_address};
+use crate::{App, accounts, admin, api, chat, database, live, rooms, settings, site, web};
 
 /// The largest body of a form or of a program's request, in bytes.
 const BODY: usize = 64 << 10;
@@ -147,12 +148,17 @@ fn pages(live: Arc<Live>) -> Group {
 /// What programs use: no cookie is a way in, and every error is a problem in JSON (RFC 9457). Addresses count with and
 /// without a slash at their end, because programs lose method, body or authorisation on a redirect.
 fn programs() -> Group {
-    let routes = Route::new().boxed();
+    let routes = api::routes(Route::new()).boxed();
     stack!(
         answer_errors_as_problems,
         |inner, request| within_deadline(inner, request, PROGRAMS),
+        recognise_program,
+        limit_requests,
+        answer_errors_as_problems,
         |inner, request| buffer_body(inner, request, BODY),
-        refuse_before_setup;
+        refuse_before_setup,
+        wrap_in_envelope,
+        drop_last_slash;
         routes
     )
 }

@@ -96,6 +96,12 @@ pub struct Options {
     /// Logins and sign-ups a minute and address [default: 20]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "NUMBER")]
     pub(super) auth_rate: Option<OsString>,
+    /// Requests of programs a minute and account, and a third of those of an address [default: 600]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "NUMBER")]
+    pub(super) api_rate: Option<OsString>,
+    /// Sites whose pages may use the JSON API, comma-separated origins [default: none]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "LIST")]
+    pub(super) cors_origins: Option<OsString>,
     /// Folder of the PostgreSQL programs for the private database [default: searched for]
     #[arg(
         long,

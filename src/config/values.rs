@@ -78,18 +78,35 @@ pub(super) fn public_url(raw: Option<&OsStr>) -> Result<Option<Url>, ConfigError
     let Some(text) = text(name, example, raw)? else {
         return Ok(None);
     };
-    let wrong = |problem: String| ConfigError { name, problem, example };
-    let url = Url::parse(text).map_err(|error| wrong(format!("is not an address ({error}): {text:?}")))?;
+    site(text)
+        .map(Some)
+        .map_err(|problem| ConfigError { name, problem, example })
+}
+
+/// The origins of a list of sites, as browsers write them.
+pub(super) fn origins(raw: Option<&OsStr>) -> Result<Vec<String>, ConfigError> {
+    let (name, example) = ("CORS_ORIGINS", "https://app.example.org,https://tools.example.org");
+    let list = text(name, example, raw)?.unwrap_or_default();
+    let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    entries
+        .map(|entry| site(entry).map(|url| url.origin().ascii_serialization()))
+        .collect::<Result<_, _>>()
+        .map_err(|problem| ConfigError { name, problem, example })
+}
+
+/// The address of a site as a whole.
+fn site(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("is not an address ({error}): {text:?}"))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(wrong(format!("must begin with https:// or http://: {text:?}")));
+        return Err(format!("must begin with https:// or http://: {text:?}"));
     }
     if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong(format!("must be an address without a path: {text:?}")));
+        return Err(format!("must be an address without a path: {text:?}"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("must not hold a user name or password".into()));
+        return Err("must not hold a user name or password".into());
     }
-    Ok(Some(url))
+    Ok(url)
 }
 
 pub(super) fn trusted_proxies(raw: Option<&OsStr>) -> Result<Vec<IpNet>, ConfigError> {

@@ -87,6 +87,38 @@ pub async fn page_after(app: &App, membership: &Membership, after: Seq) -> Resul
     })
 }
 
+/// The newest messages before that one, at most `limit`, oldest first, without what else happened; and whether there are
+/// older ones.
+pub async fn messages_before(
+    app: &App,
+    membership: &Membership,
+    before: Seq,
+    limit: i64,
+) -> Result<(Vec<MessageView>, bool)> {
+    let Membership { room, begins, .. } = membership;
+    let before = before.min(Seq(room.last_seq.0 + 1));
+    let mut db = app.db.acquire().await?;
+    let rows = queries::list_before(&mut *db, room.id, begins.seq, before, limit).await?;
+    let has_more = rows.first().is_some_and(|row| row.seq.0 > begins.seq.0 + 1);
+    Ok((open(app, &mut db, &Readers::of(membership), rows).await?, has_more))
+}
+
+/// The oldest messages after that one, at most `limit`, oldest first; and whether there are newer ones.
+pub async fn messages_after(
+    app: &App,
+    membership: &Membership,
+    after: Seq,
+    limit: i64,
+) -> Result<(Vec<MessageView>, bool)> {
+    let Membership { room, begins, .. } = membership;
+    let after = after.max(begins.seq).min(room.last_seq);
+    let before = Seq(after.0 + limit + 1).min(Seq(room.last_seq.0 + 1));
+    let mut db = app.db.acquire().await?;
+    let rows = queries::list_before(&mut *db, room.id, after, before, limit).await?;
+    let messages = open(app, &mut db, &Readers::of(membership), rows).await?;
+    Ok((messages, before <= room.last_seq))
+}
+
 /// One message, as everybody sees it who may see it.
 pub async fn find(app: &App, db: &mut PgConnection, membership: &Membership, seq: Seq) -> Result<MessageView> {
     let Membership { room, begins, .. } = membership;
@@ -293,6 +325,8 @@ fn view(row: MessageRow, body: Option<String>, quote: Option<Quote>, reactions: 
     }
     MessageView {
         seq: row.seq,
+        id: row.id,
+        version: row.version,
         change: row.change,
         client_id: row.client_id,
         author: Author {

@@ -1,9 +1,9 @@
 //! Limits on how often something may be done: log-ins and sign-ups by address, by account and by browser, messages,
-//! joining and leaving by person, links into rooms by address. Each limit is a bucket that refills steadily (GCRA), so
+//! joining and leaving by person, links into rooms by address, requests of programs by person and by address. Each limit is a bucket that refills steadily (GCRA), so
 //! nobody is ever locked out for good: after a pause the bucket is full again.
 //!
-//! Every bucket is in this process's memory (the `governor` crate). Those of log-ins and sign-ups are in Redis as well
-//! where there are several nodes, and an attempt needs room in both: one who is too quick for this node does not
+//! Every bucket is in this process's memory (the `governor` crate). Those of log-ins, sign-ups and programs are in Redis
+//! as well where there are several nodes, and an attempt needs room in both: one who is too quick for this node does not
 //! trouble Redis, and while Redis is away the node's own bucket stands as it was. Those of messages and of joining and
 //! leaving are not: they bound what one person gives one node to do, and a message shall not cost a way to Redis and
 //! back.
@@ -16,6 +16,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
+use governor::middleware::StateInformationMiddleware;
+use governor::state::keyed::DashMapStateStore;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 pub use shared::Shared;
@@ -49,6 +51,23 @@ const SEARCHES_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 const INVITE_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
 const INVITES_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
+/// Programs at one address may send this many times as many requests as those of one account.
+const PROGRAM_FACTOR: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
+
+/// A limit whose bucket tells how full it is.
+type CountedLimiter<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>;
+
+/// What is left of a limit of requests a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// Requests a minute.
+    pub quota: u32,
+    /// Requests that may be sent now.
+    pub remaining: u32,
+    /// Where this one was one too many: how long to wait.
+    pub retry_after: Option<Duration>,
+}
+
 /// Every limit.
 pub struct Throttle {
     clock: DefaultClock,
@@ -63,6 +82,9 @@ pub struct Throttle {
     memberships: DefaultKeyedRateLimiter<UserId>,
     searches: DefaultKeyedRateLimiter<UserId>,
     invites: DefaultKeyedRateLimiter<IpAddr>,
+    programs: CountedLimiter<UserId>,
+    program_addresses: CountedLimiter<IpAddr>,
+    api_rate: NonZeroU32,
     auth_rate: NonZeroU32,
     /// The limits of log-ins and sign-ups over all nodes, where there are several.
     shared: Option<Shared>,
@@ -70,8 +92,8 @@ pub struct Throttle {
 
 impl Throttle {
     /// Limits of `auth_rate` log-ins and sign-ups a minute and address, and of `message_rate` messages a second
-    /// and person (in a burst four times that).
-    pub fn new(auth_rate: NonZeroU32, message_rate: NonZeroU32, shared: Option<Shared>) -> Self {
+    /// and person (in a burst four times that), and of `api_rate` requests of programs a minute and person.
+    pub fn new(auth_rate: NonZeroU32, message_rate: NonZeroU32, api_rate: NonZeroU32, shared: Option<Shared>) -> Self {
         let burst = message_rate.saturating_mul(MESSAGE_BURST);
         Self {
             clock: DefaultClock::default(),
@@ -84,6 +106,9 @@ impl Throttle {
             memberships: RateLimiter::keyed(Quota::per_second(NonZeroU32::MIN).allow_burst(MEMBERSHIP_BURST)),
             searches: RateLimiter::keyed(Quota::per_second(SEARCHES_PER_SECOND).allow_burst(SEARCH_BURST)),
             invites: RateLimiter::keyed(Quota::per_second(INVITES_PER_SECOND).allow_burst(INVITE_BURST)),
+            programs: RateLimiter::keyed(Quota::per_minute(api_rate)).with_middleware(),
+            program_addresses: RateLimiter::keyed(Quota::per_minute(program_rate(api_rate))).with_middleware(),
+            api_rate,
             auth_rate,
             shared,
         }
@@ -103,6 +128,19 @@ impl Throttle {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Counts a request of a program from `address`.
+    pub async fn count_program_address(&self, address: IpAddr) -> Allowance {
+        let (address, rate) = (network(address), program_rate(self.api_rate));
+        let left = self.count(&self.program_addresses, &address, rate);
+        self.count_shared("program address", &address.to_string(), left).await
+    }
+
+    /// Counts a request of a program of that account.
+    pub async fn count_program(&self, user: UserId) -> Allowance {
+        let left = self.count(&self.programs, &user, self.api_rate);
+        self.count_shared("program", &user.to_string(), left).await
     }
 
     /// Counts an attempt to log in to `account` (its folded login), wherever it comes from.
@@ -153,6 +191,8 @@ impl Throttle {
         self.memberships.retain_recent();
         self.searches.retain_recent();
         self.invites.retain_recent();
+        self.programs.retain_recent();
+        self.program_addresses.retain_recent();
     }
 
     fn check<K: Hash + Eq + Clone>(&self, limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<()> {
@@ -163,15 +203,48 @@ impl Throttle {
 
     async fn check_shared(&self, kind: &str, owner: &str, rate: NonZeroU32) -> Result<()> {
         match &self.shared {
-            Some(shared) => shared.take(kind, owner, rate).await,
+            Some(shared) => shared.take(kind, owner, rate).await.map(drop),
             None => Ok(()),
         }
         .map_err(|retry_after| Error::TooMany { retry_after })
+    }
+
+    /// Counts in this node's bucket; what is left of it.
+    fn count<K: Hash + Eq + Clone>(&self, limiter: &CountedLimiter<K>, key: &K, rate: NonZeroU32) -> Allowance {
+        let (remaining, retry_after) = match limiter.check_key(key) {
+            Ok(left) => (left.remaining_burst_capacity(), None),
+            Err(until) => (0, Some(until.wait_time_from(self.clock.now()))),
+        };
+        Allowance {
+            quota: rate.get(),
+            remaining,
+            retry_after,
+        }
+    }
+
+    /// Counts in the bucket of all nodes as well; what is left of the fuller one.
+    async fn count_shared(&self, kind: &str, owner: &str, own: Allowance) -> Allowance {
+        let (Some(shared), Some(rate), None) = (&self.shared, NonZeroU32::new(own.quota), own.retry_after) else {
+            return own;
+        };
+        let (remaining, retry_after) = match shared.take(kind, owner, rate).await {
+            Ok(left) => (left.map_or(own.remaining, |left| left.min(own.remaining)), None),
+            Err(wait) => (0, Some(wait)),
+        };
+        Allowance {
+            remaining,
+            retry_after,
+            ..own
+        }
     }
 }
 
 fn account_rate(auth_rate: NonZeroU32) -> NonZeroU32 {
     auth_rate.saturating_mul(ACCOUNT_FACTOR)
+}
+
+fn program_rate(api_rate: NonZeroU32) -> NonZeroU32 {
+    api_rate.saturating_mul(PROGRAM_FACTOR)
 }
 
 /// What counts as one address: a whole /64 of IPv6, because one household has all of it; an IPv4 address written as
@@ -197,6 +270,7 @@ mod tests {
         Throttle::new(
             NonZeroU32::new(auth_rate).unwrap(),
             NonZeroU32::new(message_rate).unwrap(),
+            NonZeroU32::new(2).unwrap(),
             None,
         )
     }
@@ -237,6 +311,31 @@ mod tests {
             "many addresses together are too"
         );
         throttle.check_account("bob").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_program_is_told_what_is_left_of_its_limit() {
+        let throttle = throttle(1, 1);
+        let user = UserId::new();
+        for (remaining, is_refused) in [(1, false), (0, false), (0, true)] {
+            let left = throttle.count_program(user).await;
+            assert_eq!(
+                (left.quota, left.remaining, left.retry_after.is_some()),
+                (2, remaining, is_refused)
+            );
+        }
+        assert_eq!(throttle.count_program(UserId::new()).await.retry_after, None);
+        for remaining in (0..6).rev() {
+            let left = throttle.count_program_address(ip("192.0.2.1")).await;
+            assert_eq!((left.quota, left.remaining, left.retry_after), (6, remaining, None));
+        }
+        assert!(
+            throttle
+                .count_program_address(ip("192.0.2.1"))
+                .await
+                .retry_after
+                .is_some()
+        );
     }
 
     #[tokio::test]

@@ -19,15 +19,16 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 const MINUTE: u64 = 60_000_000;
 
 /// GCRA in microseconds of Redis's own clock: a bucket is the time at which it will be full again. One try moves that
-/// time by the first argument, and it may lie ahead by the second at most; returns how much too far ahead it would be.
+/// time by the first argument, and it may lie ahead by the second at most; returns how much too far ahead it would be, or
+/// zero, and how many tries are left then.
 const TAKE: &str = "
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local full = math.max(now, tonumber(redis.call('GET', KEYS[1]) or 0)) + ARGV[1]
 local wait = full - now - ARGV[2]
-if wait > 0 then return wait end
+if wait > 0 then return {wait, 0} end
 redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000))
-return 0";
+return {0, math.floor(-wait / ARGV[1])}";
 
 /// The limits in Redis. They only ever refuse: while Redis is away, everything is allowed here.
 pub struct Shared {
@@ -51,11 +52,11 @@ impl Shared {
         }
     }
 
-    /// Counts a try in the bucket of that kind and owner, which holds `rate` and is refilled in a minute; the error is
-    /// how long to wait.
-    pub(super) async fn take(&self, kind: &str, owner: &str, rate: NonZeroU32) -> Result<(), Duration> {
+    /// Counts a try in the bucket of that kind and owner, which holds `rate` and is refilled in a minute; how many are
+    /// left, as far as Redis answers. The error is how long to wait.
+    pub(super) async fn take(&self, kind: &str, owner: &str, rate: NonZeroU32) -> Result<Option<u32>, Duration> {
         if self.away().is_some_and(|until| Instant::now() < until) {
-            return Ok(());
+            return Ok(None);
         }
         let mut command = redis::cmd("EVAL");
         let step = MINUTE.div_ceil(u64::from(rate.get()));
@@ -66,11 +67,11 @@ impl Shared {
             .arg(step)
             .arg(MINUTE);
         let mut redis = self.redis.clone();
-        let failed = match timeout(REDIS_TIMEOUT, command.query_async::<u64>(&mut redis)).await {
-            Ok(Ok(wait)) => {
+        let failed = match timeout(REDIS_TIMEOUT, command.query_async::<(u64, u32)>(&mut redis)).await {
+            Ok(Ok((wait, left))) => {
                 *self.away() = None;
                 return if wait == 0 {
-                    Ok(())
+                    Ok(Some(left))
                 } else {
                     Err(Duration::from_micros(wait))
                 };
@@ -81,10 +82,10 @@ impl Shared {
         if self.away().replace(Instant::now() + RETRY_PAUSE).is_none() {
             tracing::warn!(
                 reason = failed,
-                "Redis is away: each node limits log-ins and sign-ups by itself"
+                "Redis is away: each node limits log-ins, sign-ups and programs by itself"
             );
         }
-        Ok(())
+        Ok(None)
     }
 
     fn name(&self, kind: &str, owner: &str) -> String {

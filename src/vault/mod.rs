@@ -64,6 +64,8 @@ pub struct Vault {
     chat: String,
     throttle_key: Zeroizing<[u8; 32]>,
     name_key: Zeroizing<[u8; 32]>,
+    access_key: Zeroizing<[u8; 32]>,
+    refresh_key: Zeroizing<[u8; 32]>,
 }
 
 impl std::fmt::Debug for Vault {
@@ -93,6 +95,8 @@ impl Vault {
         let chat = URL_SAFE_NO_PAD.encode(&derive(&shared, b"umbrachat chat v1")[..12]);
         let throttle_key = derive(&shared, b"umbrachat throttle v1");
         let name_key = derive(&shared, b"umbrachat name v1");
+        let access_key = derive(&shared, b"umbrachat access token v1");
+        let refresh_key = derive(&shared, b"umbrachat refresh token v1");
         let opened = Cache::builder()
             .max_capacity(CACHED_KEYS)
             .time_to_idle(IDLE_LIMIT)
@@ -106,6 +110,8 @@ impl Vault {
             chat,
             throttle_key,
             name_key,
+            access_key,
+            refresh_key,
         })
     }
 
@@ -132,6 +138,16 @@ impl Vault {
     /// Hides the usernames of erased accounts.
     pub fn name_key(&self) -> &[u8; 32] {
         &self.name_key
+    }
+
+    /// Signs the access tokens of programs.
+    pub fn access_key(&self) -> &[u8; 32] {
+        &self.access_key
+    }
+
+    /// Makes the refresh token that follows on another.
+    pub fn refresh_key(&self) -> &[u8; 32] {
+        &self.refresh_key
     }
 
     /// Makes a data key and stores it wrapped, in the caller's transaction.

@@ -42,6 +42,12 @@ pub fn profile_path(username: &str) -> String {
     format!("/@{}", utf8_percent_encode(username, &OUTSIDE_USERNAMES))
 }
 
+/// Where that version of a person's picture is, in a size of so many pixels.
+pub fn picture_path(username: &str, version: Uuid, pixels: u32) -> String {
+    let username = utf8_percent_encode(username, &OUTSIDE_USERNAMES);
+    format!("/pictures/{username}/{version}?size={pixels}")
+}
+
 /// The dot of somebody whose coming and going the reader is told of: the script changes whatever has their `data-presence`.
 pub fn presence_dot(person: UserId, is_online: bool) -> Markup {
     let label = if is_online { "Online" } else { "Offline" };
@@ -74,7 +80,7 @@ pub fn avatar(face: Face<'_>, size: u8) -> Markup {
     html! {
         span class={ "avatar avatar-" (size) " hue-" (hue(face.id)) } aria-hidden="true" {
             @if let Some(version) = face.picture {
-                img class="size-full rounded-full" src={ "/pictures/" (utf8_percent_encode(face.username, &OUTSIDE_USERNAMES)) "/" (version) "?size=" (pixels) }
+                img class="size-full rounded-full" src=(picture_path(face.username, version, pixels))
                     alt="" loading="lazy" decoding="async";
             } @else {
                 (initials(face.name, letters))

@@ -23,6 +23,9 @@ use crate::web::{Ctx, Viewer};
 /// How long to wait before trying again while the database is away.
 const UNAVAILABLE: Duration = Duration::from_secs(5);
 
+/// What a program reads whose token is not good.
+const BAD_TOKEN: &str = "This access token is not good, or is over. Get a new one with the refresh token, or log in.";
+
 /// Where the log-in is: the one address of a feature that errors lead to.
 const LOG_IN: &str = "/accounts/login";
 
@@ -54,7 +57,7 @@ pub async fn answer_errors<E: Endpoint>(inner: Arc<E>, request: Request) -> Resu
     };
     let answer = answer(&error);
     log_fault(&error, &answer, &ctx.request_id, &ctx.path);
-    if answer.status == StatusCode::UNAUTHORIZED
+    if matches!(error.downcast_ref::<Error>(), Some(Error::Unauthenticated))
         && let Some(response) = to_log_in(&wanted, &back)
     {
         return Ok(response);
@@ -65,14 +68,32 @@ pub async fn answer_errors<E: Endpoint>(inner: Arc<E>, request: Request) -> Resu
 /// Turns errors and panics of what stands inside into problems in JSON (RFC 9457), for programs. Beside the members of
 /// the standard stand those that older clients read: `error`, and `errors` by field.
 pub async fn answer_errors_as_problems<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
-    let RequestId(id) = request.data::<RequestId>().cloned().unwrap_or_default();
-    let path = request.uri().path().to_owned();
-    let error = match outcome(inner, request).await {
-        Ok(response) => return Ok(response),
-        Err(error) => error,
-    };
-    let answer = answer(&error);
-    log_fault(&error, &answer, &id, &path);
+    let about = About::of(&request);
+    match outcome(inner, request).await {
+        Ok(response) => Ok(response),
+        Err(error) => Ok(problem(&error, &about)),
+    }
+}
+
+/// The request that a problem is about.
+pub struct About {
+    id: String,
+    path: String,
+}
+
+impl About {
+    /// That request.
+    pub fn of(request: &Request) -> Self {
+        let RequestId(id) = request.data::<RequestId>().cloned().unwrap_or_default();
+        let path = request.uri().path().to_owned();
+        Self { id, path }
+    }
+}
+
+/// The problem that an error is.
+pub fn problem(error: &poem::Error, About { id, path }: &About) -> Response {
+    let answer = answer(error);
+    log_fault(error, &answer, id, path);
     let title = answer.status.canonical_reason().unwrap_or("Error");
     let fields = match error.downcast_ref::<Error>() {
         Some(Error::Invalid(fields)) => fields.iter().map(|(field, sentence)| (field, vec![sentence])).collect(),
@@ -94,7 +115,16 @@ pub async fn answer_errors_as_problems<E: Endpoint>(inner: Arc<E>, request: Requ
     if let Some(wait) = answer.retry_after {
         set_retry_after(&mut response, wait);
     }
-    Ok(response)
+    // RFC 6750, section 3: how to get in, and whether the token was the reason.
+    if answer.status == StatusCode::UNAUTHORIZED {
+        let challenge = match error.downcast_ref::<Error>() {
+            Some(Error::BadToken) => r#"Bearer error="invalid_token""#,
+            _ => "Bearer",
+        };
+        let challenge = HeaderValue::from_static(challenge);
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
 }
 
 /// What the endpoint answers; a panic is an error, too.
@@ -259,6 +289,9 @@ fn answer(error: &poem::Error) -> Answer {
     };
     let (code, sentence, retry_after) = match error.downcast_ref::<Error>() {
         Some(Error::Unauthenticated) => ("unauthenticated", None, None),
+        Some(Error::BadToken) => ("invalid_token", Some(BAD_TOKEN.to_owned()), None),
+        Some(Error::Malformed(sentence)) => ("malformed", Some(sentence.clone()), None),
+        Some(Error::UnsupportedType(sentence)) => ("unsupported_type", Some((*sentence).to_owned()), None),
         Some(Error::Forbidden(sentence)) => ("forbidden", Some((*sentence).to_owned()), None),
         Some(Error::NotFound) => ("not_found", None, None),
         Some(Error::Invalid(fields)) => ("invalid", Some(fields.summary()), None),

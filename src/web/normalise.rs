@@ -41,6 +41,22 @@ pub async fn redirect_to_one_address<E: Endpoint>(inner: Arc<E>, request: Reques
     }
 }
 
+/// Lets an address count with a slash at its end as without.
+pub async fn drop_last_slash<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
+    let path = request.uri().path();
+    if let Some(bare) = path.strip_suffix('/').filter(|bare| !bare.is_empty()) {
+        let query = request
+            .uri()
+            .query()
+            .map(|query| format!("?{query}"))
+            .unwrap_or_default();
+        if let Ok(uri) = format!("{bare}{query}").parse() {
+            *request.uri_mut() = uri;
+        }
+    }
+    inner.call(request).await.map(IntoResponse::into_response)
+}
+
 /// The address that `path` should have had; None when it is right, or nothing to lead to.
 fn canonical(path: &str) -> Option<String> {
     let bare = path.trim_end_matches('/');

@@ -43,6 +43,8 @@ pub enum Lifetime {
     Browser,
     /// [`STAY`] after its last use.
     Device,
+    /// The same, of a program: it has no cookie.
+    Program,
 }
 
 /// The session that the request's cookie names, if there is one. Asks no database before somebody asks the session.

@@ -23,6 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["chat"],
     &["settings"],
     &["admin"],
+    &["api"],
     &["site"],
     &["live"],
     &["app"],

@@ -13,6 +13,7 @@ mod services;
 mod support;
 
 mod accounts;
+mod api;
 mod admin;
 mod bounds;
 mod chat;

@@ -67,6 +67,7 @@ pub fn config() -> Config {
         umbra_keys: Some(Secret::new(umbrachat::config::master_keys::generate())),
         message_rate: 10_000.try_into().unwrap(),
         auth_rate: 10_000.try_into().unwrap(),
+        api_rate: 100_000.try_into().unwrap(),
         // For the mails of tests that do not read them.
         data_dir: env!("CARGO_TARGET_TMPDIR").into(),
         ..Config::default()

@@ -71,10 +71,23 @@ impl SignUpForm {
     }
 
     /// The checked form; `errors` says what is wrong already (a setup code).
-    pub fn parse(&self, mut errors: FieldErrors) -> Result<NewAccount> {
+    pub fn parse(&self, errors: FieldErrors) -> Result<NewAccount> {
+        self.parse_with(PersonName::parse_required, errors)
+    }
+
+    /// The same where names may be left out.
+    pub fn parse_without_names(&self) -> Result<NewAccount> {
+        self.parse_with(PersonName::parse, FieldErrors::default())
+    }
+
+    fn parse_with(
+        &self,
+        first_name: fn(&str) -> Result<PersonName, String>,
+        mut errors: FieldErrors,
+    ) -> Result<NewAccount> {
         let username = errors.take("username", Username::parse(&self.username));
         let email = errors.take("email", Email::parse_optional(&self.email));
-        let first_name = errors.take("first_name", PersonName::parse_required(&self.first_name));
+        let first_name = errors.take("first_name", first_name(&self.first_name));
         let last_name = errors.take("last_name", PersonName::parse(&self.last_name));
         let password = errors.take("password", Password::parse(&self.password));
         if !self.has_consent() {

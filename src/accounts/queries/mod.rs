@@ -5,6 +5,7 @@ mod erasure;
 mod moderation;
 mod privacy;
 mod profile;
+mod programs;
 mod sessions;
 mod tokens;
 
@@ -19,6 +20,7 @@ pub use erasure::*;
 pub use moderation::*;
 pub use privacy::*;
 pub use profile::*;
+pub use programs::*;
 pub use sessions::*;
 pub use tokens::*;
 

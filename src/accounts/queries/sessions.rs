@@ -7,12 +7,15 @@ use uuid::Uuid;
 use crate::ids::{KeyId, SessionId, UserId};
 use crate::web::session::Lifetime;
 
+/// The kind of a program's log-in.
+const PROGRAM: &str = "program";
+
 /// A new log-in.
 pub struct NewSession<'a> {
     /// Its id.
     pub id: SessionId,
-    /// Which record of the session library stands for it.
-    pub store_id: &'a str,
+    /// Which record of the session library stands for it; a program's has none.
+    pub store_id: Option<&'a str>,
     /// Whose.
     pub user: UserId,
     /// How long it lasts.
@@ -30,16 +33,22 @@ pub struct NewSession<'a> {
 /// Stores a new log-in.
 pub async fn insert_session(connection: &mut PgConnection, new: NewSession<'_>) -> sqlx::Result<()> {
     sqlx::query!(
-        "INSERT INTO user_sessions (id, store_id, user_id, remember, device, created_at, last_used_at, expires_at, address)
-         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
+        "INSERT INTO user_sessions
+             (id, store_id, user_id, remember, device, created_at, last_used_at, expires_at, address, kind)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9)",
         new.id.0,
         new.store_id,
         new.user.0,
-        new.lifetime == Lifetime::Device,
+        new.lifetime != Lifetime::Browser,
         new.device,
         new.at as _,
         new.expires_at as _,
-        new.address
+        new.address,
+        if new.lifetime == Lifetime::Program {
+            PROGRAM
+        } else {
+            "browser"
+        }
     )
     .execute(connection)
     .await?;
@@ -55,8 +64,8 @@ pub struct OwnSession {
     pub device: String,
     /// Where it came from; None for one from before this was stored.
     pub address: Option<String>,
-    /// Whether it outlives the browser.
-    pub remember: bool,
+    /// How long it lasts.
+    pub lifetime: Lifetime,
     /// Since when.
     pub created_at: DateTime<Utc>,
     /// When it was last used, to the hour.
@@ -71,9 +80,8 @@ pub async fn list_own_sessions(
     before: Option<SessionId>,
     limit: i64,
 ) -> sqlx::Result<Vec<OwnSession>> {
-    sqlx::query_as!(
-        OwnSession,
-        r#"SELECT id AS "id: SessionId", device, address, remember, created_at AS "created_at: DateTime<Utc>",
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id: SessionId", device, address, remember, kind, created_at AS "created_at: DateTime<Utc>",
                   last_used_at AS "last_used_at: DateTime<Utc>"
            FROM user_sessions
            WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2
@@ -84,9 +92,16 @@ pub async fn list_own_sessions(
         now as _,
         before.map(|id| id.0),
         limit
-    )
-    .fetch_all(db)
-    .await
+    );
+    let sessions = rows.fetch_all(db).await?.into_iter().map(|row| OwnSession {
+        id: row.id,
+        device: row.device,
+        address: row.address,
+        lifetime: lifetime(&row.kind, row.remember),
+        created_at: row.created_at,
+        last_used_at: row.last_used_at,
+    });
+    Ok(sessions.collect())
 }
 
 /// A log-in that is alive, and whose it is.
@@ -122,7 +137,7 @@ pub async fn find_session(
     now: DateTime<Utc>,
 ) -> sqlx::Result<Option<LiveSession>> {
     let row = sqlx::query!(
-        r#"SELECT s.id AS "id: SessionId", s.user_id AS "user: UserId", s.remember,
+        r#"SELECT s.id AS "id: SessionId", s.user_id AS "user: UserId", s.remember, s.kind,
                   s.last_used_at AS "last_used_at: DateTime<Utc>", a.role AS "role!",
                   a.username AS "username!", a.name AS "name!", a.picture, a.data_key_id AS "key!: KeyId",
                   u.presence_hidden, u.consent_version
@@ -139,7 +154,7 @@ pub async fn find_session(
         picture: row.picture,
         role: row.role,
         key: row.key,
-        lifetime: lifetime(row.remember),
+        lifetime: lifetime(&row.kind, row.remember),
         last_used_at: row.last_used_at,
         hides_presence: row.presence_hidden,
         consent_version: row.consent_version,
@@ -227,12 +242,12 @@ pub async fn update_session_record(
     let row = sqlx::query!(
         "UPDATE user_sessions s SET store_id = $2
          FROM (SELECT id, store_id FROM user_sessions WHERE id = $1 AND ended_at IS NULL FOR UPDATE) before
-         WHERE s.id = before.id RETURNING before.store_id, s.remember",
+         WHERE s.id = before.id RETURNING before.store_id, s.remember, s.kind",
         session.0,
         store_id
     );
     let row = row.fetch_optional(connection).await?;
-    Ok(row.map(|row| (row.store_id, lifetime(row.remember))))
+    Ok(row.map(|row| (row.store_id, lifetime(&row.kind, row.remember))))
 }
 
 /// Ends every log-in of a person but `kept`.
@@ -372,18 +387,22 @@ pub async fn find_session_alive(
     now: DateTime<Utc>,
 ) -> sqlx::Result<Option<AliveSession>> {
     let row = sqlx::query!(
-        "SELECT s.remember, u.presence_hidden FROM user_sessions s JOIN users u ON u.id = s.user_id
+        "SELECT s.remember, s.kind, u.presence_hidden FROM user_sessions s JOIN users u ON u.id = s.user_id
          WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2",
         session.0,
         now as _
     );
     Ok(row.fetch_optional(db).await?.map(|row| AliveSession {
-        lifetime: lifetime(row.remember),
+        lifetime: lifetime(&row.kind, row.remember),
         hides_presence: row.presence_hidden,
     }))
 }
 
-/// What `remember` means in the table.
-fn lifetime(remember: bool) -> Lifetime {
-    if remember { Lifetime::Device } else { Lifetime::Browser }
+/// What these columns of the table mean.
+fn lifetime(kind: &str, remember: bool) -> Lifetime {
+    match remember {
+        _ if kind == PROGRAM => Lifetime::Program,
+        true => Lifetime::Device,
+        false => Lifetime::Browser,
+    }
 }

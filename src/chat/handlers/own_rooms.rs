@@ -12,7 +12,7 @@ use crate::error::FieldErrors;
 use crate::friends::model::{Contact, Contacts};
 use crate::friends::queries::list_contacts;
 use crate::rooms::actions;
-use crate::rooms::model::{Kind, NewRoom, Reachable, RoomTitle, Topic, path};
+use crate::rooms::model::{Entry, Kind, NewRoom, Reachable, RoomTitle, Topic, path};
 use crate::web::components::profile_path;
 use crate::web::errors::redraw;
 use crate::web::htmx::lead_to;
@@ -136,7 +136,12 @@ fn parse(form: &RoomForm) -> Result<NewRoom> {
             kind,
             title,
             topic,
-            members: form.members.clone(),
+            chosen: form.members.clone(),
+            entry: if kind == Kind::Group {
+                Entry::Added
+            } else {
+                Entry::Invited
+            },
         }),
         _ => Err(Error::Invalid(errors)),
     }

@@ -15,7 +15,7 @@ pub use own::{create as create_own, find_direct, open_direct};
 pub use reading::{mark_unread, note_read, set_level};
 use sqlx::{PgConnection, PgTransaction};
 
-use super::model::{EventKind, MemberRole, Membership, NewEvent, Room, RoomAddress, RoomName, Topic};
+use super::model::{EventKind, Kind, MemberRole, Membership, NewEvent, Room, RoomAddress, RoomName, Topic};
 use super::queries;
 use crate::accounts::model::Act;
 use crate::accounts::queries::{insert_act, insert_key_revocation};
@@ -32,6 +32,14 @@ pub async fn enter(app: &App, user: UserId, room: RoomAddress<'_>) -> Result<Mem
     queries::find_membership(&app.db, user, room)
         .await?
         .ok_or(Error::NotFound)
+}
+
+/// Takes a friend into a group, and invites a person to a private room.
+pub async fn admit_or_invite(app: &App, actor: UserId, room: &Room, username: &str) -> Result<()> {
+    match room.kind {
+        Kind::Private => invite(app, actor, &room.slug, username).await,
+        _ => add(app, actor, &room.slug, username).await,
+    }
 }
 
 /// Makes a public room. A taken name is an error of the field `name`.

@@ -8,7 +8,7 @@ use crate::error::FieldErrors;
 use crate::friends;
 use crate::friends::model::{Pair, Relation};
 use crate::ids::{RoomId, UserId};
-use crate::rooms::model::{EventKind, Kind, MemberRole, NewEvent, NewRoom, Room};
+use crate::rooms::model::{Entry, EventKind, Kind, MemberRole, NewEvent, NewRoom, Room};
 use crate::rooms::queries;
 use crate::text::fold;
 use crate::{App, Error, Result};
@@ -16,33 +16,39 @@ use crate::{App, Error, Result};
 /// Friends who are in a new room from the start at most.
 const MOST_CHOSEN: usize = 100;
 
-/// Makes a room, of which `owner` is the owner. The friends who were chosen are in a group from the start, and invited to
-/// a private room.
+/// Makes a room, of which `owner` is the owner.
 pub async fn create(app: &App, owner: UserId, new: NewRoom) -> Result<Room> {
     app.throttle.check_membership(owner)?;
-    let mut names: Vec<_> = new.members.iter().map(|name| fold(name)).collect();
+    let mut names: Vec<_> = new.chosen.iter().map(|name| fold(name)).collect();
     names.sort_unstable();
     names.dedup();
     if names.len() > MOST_CHOSEN {
         let sentence = format!("Choose at most {MOST_CHOSEN} people. You can add others later.");
         return Err(Error::Invalid(FieldErrors::one("members", sentence)));
     }
-    let mut members = Vec::with_capacity(names.len());
+    let (mut members, mut invited) = (Vec::new(), Vec::new());
     for username in &names {
-        let (person, relation) = friends::actions::find(app, owner, username)
-            .await
-            .map_err(not_a_friend)?;
-        if relation != Relation::Friend {
-            return Err(not_a_friend(Error::NotFound));
+        let found = friends::actions::find(app, owner, username).await;
+        match (found, new.entry) {
+            (Ok((person, Relation::Friend)), Entry::Added | Entry::ByRelation) => members.push(person),
+            (Ok((person, Relation::Friend)), Entry::Invited) => invited.push(person.id),
+            (Ok((person, Relation::Blocked)), Entry::ByRelation) => {
+                return Err(wrong(format!("You blocked {}. Unblock them first.", person.name)));
+            }
+            (Ok((person, _)), Entry::ByRelation) => invited.push(person.id),
+            (Err(Error::NotFound), Entry::ByRelation) => {
+                return Err(wrong(format!("There is nobody else of the name {username}.")));
+            }
+            // Whether there is such a person makes no difference.
+            (Ok(_) | Err(Error::NotFound), _) => return Err(wrong("Choose people among your friends.".into())),
+            (Err(error), _) => return Err(error),
         }
-        members.push(person);
     }
     let mut tx = app.db.begin().await?;
     bounds::check_own(&mut tx, owner).await?;
     for person in &members {
-        if new.kind == Kind::Group && !bounds::has_room(&mut tx, person.id).await? {
-            let sentence = format!("{} cannot be added. Leave them out.", person.name);
-            return Err(Error::Invalid(FieldErrors::one("members", sentence)));
+        if !bounds::has_room(&mut tx, person.id).await? {
+            return Err(wrong(format!("{} cannot be added. Leave them out.", person.name)));
         }
     }
     let mut members: Vec<_> = members.into_iter().map(|person| person.id).collect();
@@ -63,10 +69,6 @@ pub async fn create(app: &App, owner: UserId, new: NewRoom) -> Result<Room> {
     queries::insert_member(&mut tx, id, owner, MemberRole::Owner, begins).await?;
     let mut change = queries::take_change(&mut tx, id, event(app, EventKind::Created, owner)).await?;
     for member in &members {
-        if new.kind == Kind::Private {
-            queries::insert_invitation(&mut tx, id, *member, owner, app.now()).await?;
-            continue;
-        }
         queries::insert_member(&mut tx, id, *member, MemberRole::Member, begins).await?;
         let added = NewEvent {
             subject: Some(*member),
@@ -74,8 +76,12 @@ pub async fn create(app: &App, owner: UserId, new: NewRoom) -> Result<Room> {
         };
         change = queries::take_change(&mut tx, id, added).await?;
     }
+    for person in &invited {
+        queries::insert_invitation(&mut tx, id, *person, owner, app.now()).await?;
+    }
     tx.commit().await?;
     publish_change(app, id, change);
+    members.append(&mut invited);
     members.push(owner);
     app.bus.publish(Event::SideBarChanged { people: members });
     Ok(room)
@@ -131,10 +137,6 @@ async fn partner(app: &App, me: UserId, username: &str) -> Result<(Author, Pair)
     Ok((person, pair))
 }
 
-/// Whoever is chosen has to be a friend; whether there is such a person makes no difference.
-fn not_a_friend(error: Error) -> Error {
-    match error {
-        Error::NotFound => Error::Invalid(FieldErrors::one("members", "Choose people among your friends.")),
-        error => error,
-    }
+fn wrong(sentence: String) -> Error {
+    Error::Invalid(FieldErrors::one("members", sentence))
 }

@@ -77,6 +77,31 @@ impl Room {
     }
 }
 
+/// A room of somebody's, as a program lists it.
+#[derive(Debug)]
+pub struct RoomWithMembers {
+    /// Which room.
+    pub id: RoomId,
+    /// What kind, by its name in the database.
+    pub kind: String,
+    /// Its place in addresses.
+    pub slug: String,
+    /// Its name; empty for a direct chat.
+    pub title: String,
+    /// What it is for.
+    pub topic: String,
+    /// Whether it can be read only.
+    pub is_archived: bool,
+    /// What the person may do there, by its name in the database.
+    pub role: String,
+    /// The newest message.
+    pub last_seq: Seq,
+    /// The latest change.
+    pub last_change: Change,
+    /// Usernames of members, 100 at most.
+    pub members: Vec<String>,
+}
+
 /// How a room is asked for.
 #[derive(Debug, Clone, Copy)]
 pub enum RoomAddress<'a> {
@@ -230,8 +255,21 @@ pub struct NewRoom {
     pub title: RoomTitle,
     /// What it is for; may be empty.
     pub topic: Topic,
-    /// The usernames of the friends who are in it from the start, or invited to it.
-    pub members: Vec<String>,
+    /// The usernames of those who were chosen.
+    pub chosen: Vec<String>,
+    /// How they get into it.
+    pub entry: Entry,
+}
+
+/// How those who were chosen get into a new room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// They are friends, and in it from the start.
+    Added,
+    /// They are friends, and invited to it.
+    Invited,
+    /// Friends are in it from the start, and all others invited to it.
+    ByRelation,
 }
 
 /// What a room that people made is set to.

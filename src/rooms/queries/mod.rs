@@ -1,7 +1,7 @@
 //! The SQL of rooms and members; of what happened in them in `events`, of the list of public rooms in `list`, of
 //! direct chats and of what is somebody's own in `direct`, of who belongs to a room in `members`, of invitations in
 //! `invitations`, of links into rooms in `invites`, for administrators in `admin`,
-//! of the end of rooms in `deletion`, of what somebody can go to in `switcher`.
+//! of rooms and people as programs list them in `programs`, of the end of rooms in `deletion`, of what somebody can go to in `switcher`.
 
 mod admin;
 mod deletion;
@@ -11,6 +11,7 @@ mod invitations;
 mod invites;
 mod list;
 mod members;
+mod programs;
 mod receipts;
 mod switcher;
 mod unread;
@@ -31,6 +32,7 @@ pub use invitations::*;
 pub use invites::*;
 pub use list::*;
 pub use members::*;
+pub use programs::*;
 pub use receipts::*;
 pub use switcher::*;
 pub use unread::*;

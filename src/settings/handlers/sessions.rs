@@ -17,6 +17,9 @@ use crate::{App, Error, Result};
 /// Log-ins on one page.
 const PAGE_ROWS: usize = 50;
 
+/// Of the programs' log-ins that ended because a token was copied, the newest so many are shown.
+const SHOWN_REPLAYED: i64 = 3;
+
 /// From where on.
 #[derive(Default, Deserialize)]
 pub struct Page {
@@ -64,7 +67,9 @@ async fn find(app: &App, user: &CurrentUser, page: Page) -> Result<SessionsPage>
     let mut sessions = queries::list_own_sessions(&app.db, user.id, now, before, limit).await?;
     let has_more = sessions.len() > PAGE_ROWS;
     sessions.truncate(PAGE_ROWS);
+    let replayed = queries::list_replayed_sessions(&app.db, user.id, SHOWN_REPLAYED).await?;
     Ok(SessionsPage {
+        replayed,
         current: user.session_id,
         now,
         before: sessions.last().filter(|_| has_more).map(|session| session.id),

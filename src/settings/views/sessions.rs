@@ -5,11 +5,12 @@ use maud::{Markup, html};
 
 use super::heading;
 use crate::accounts::model::Device;
-use crate::accounts::queries::OwnSession;
+use crate::accounts::queries::{OwnSession, ReplayedSession};
 use crate::ids::SessionId;
 use crate::web::Ctx;
 use crate::web::components::{chip, csrf_field, date_and_time};
 use crate::web::icons::icon;
+use crate::web::session::Lifetime;
 use crate::web::words::ago;
 
 /// What the section shows.
@@ -19,6 +20,8 @@ pub struct SessionsPage {
     pub current: SessionId,
     /// A page of them, newest first.
     pub sessions: Vec<OwnSession>,
+    /// Log-ins of programs that ended because a token was used a second time, newest first.
+    pub replayed: Vec<ReplayedSession>,
     /// `?before=` of the next page, if there is one.
     pub before: Option<SessionId>,
     /// When it is looked at.
@@ -30,13 +33,14 @@ pub fn sessions(ctx: &Ctx, page: &SessionsPage) -> Markup {
     let (here, others): (Vec<_>, Vec<_>) = page.sessions.iter().partition(|session| session.id == page.current);
     html! {
         div #sessions class="grid gap-6" {
-            (heading("Sessions", "The devices where you are logged in. Ending one closes it at once."))
+            (heading("Sessions", "The devices and programs where you are logged in. Ending one closes it at once."))
+            @for session in &page.replayed { (replayed(session)) }
             @if !here.is_empty() {
                 ul.card.card-list { @for session in here { (row(ctx, page, session)) } }
             }
             section class="grid gap-3" aria-labelledby="others-title" {
                 div class="flex min-h-9.5 flex-wrap items-center justify-between gap-2.5" {
-                    h2 #others-title tabindex="-1" { "Other devices" }
+                    h2 #others-title tabindex="-1" { "Other devices and programs" }
                     @if !others.is_empty() {
                         form method="post" action="/settings/sessions/end-others" hx-post="/settings/sessions/end-others" hx-target="#sessions" hx-swap="outerHTML" {
                             (csrf_field(ctx))
@@ -58,14 +62,20 @@ pub fn sessions(ctx: &Ctx, page: &SessionsPage) -> Markup {
 }
 
 fn row(ctx: &Ctx, page: &SessionsPage, session: &OwnSession) -> Markup {
+    let is_program = session.lifetime == Lifetime::Program;
     let device = Device::of(&session.device);
+    let (sign, name) = match device.is_mobile {
+        _ if is_program => ("terminal", program_name(&session.device)),
+        true => ("smartphone", device.name.as_str()),
+        false => ("monitor", device.name.as_str()),
+    };
     let path = format!("/settings/sessions/{}/end", session.id);
     let is_current = session.id == page.current;
     html! {
         li id={ "session-" (session.id) } {
-            span.tile { (icon(if device.is_mobile { "smartphone" } else { "monitor" })) }
+            span.tile { (icon(sign)) }
             div class="min-w-0 flex-1" {
-                p class="font-600" { (device.name) }
+                p class="font-600 wrap-anywhere" { (name) }
                 p class="mt-0.5 text-13 wrap-anywhere text-t3" {
                     "Logged in "
                     (date_and_time(&session.created_at))
@@ -73,7 +83,11 @@ fn row(ctx: &Ctx, page: &SessionsPage, session: &OwnSession) -> Markup {
                 }
                 p class="mt-0.5 text-13 text-t3" {
                     @if !is_current { "Last used " (last_use(page, session)) " · " }
-                    @if session.remember { "stays logged in" } @else { "until the browser closes" }
+                    @match session.lifetime {
+                        Lifetime::Program => { "a program" }
+                        Lifetime::Device => { "stays logged in" }
+                        Lifetime::Browser => { "until the browser closes" }
+                    }
                 }
             }
             @if is_current {
@@ -81,11 +95,30 @@ fn row(ctx: &Ctx, page: &SessionsPage, session: &OwnSession) -> Markup {
             } @else {
                 form method="post" action=(path) hx-post=(path) hx-target="#sessions" hx-swap="outerHTML" {
                     (csrf_field(ctx))
-                    button.button.small.secondary type="submit" data-busy="Ending" aria-label={ "End " (device.name) } { span.label { "End" } }
+                    button.button.small.secondary type="submit" data-busy="Ending" aria-label={ "End " (name) } { span.label { "End" } }
                 }
             }
         }
     }
+}
+
+/// What a program calls itself.
+fn program_name(device: &str) -> &str {
+    if device.trim().is_empty() {
+        "A program without a name"
+    } else {
+        device
+    }
+}
+
+/// Says that a program's log-in was ended to be safe.
+fn replayed(session: &ReplayedSession) -> Markup {
+    let text = html! {
+        "The log-in of a program (" (program_name(&session.device)) ") ended on " (date_and_time(&session.replayed_at))
+        ", because a token of it was used a second time: somebody may have copied it. If you do not know why, "
+        a href="/settings/password" { "change your password" } "."
+    };
+    html! { div.alert.warn role="status" { (icon("triangle-alert")) p { (text) } } }
 }
 
 /// The last use is noted once an hour, so nothing finer is said.

@@ -1,0 +1,61 @@
+//! What programs use: JSON in and out at `/api/`, a second way to the actions and queries of the pages. What one changes,
+//! the other sees at once; no rule, limit or query stands here.
+//!
+//! - A program names itself by an access token and by nothing else: cookies are not looked at.
+//! - Every address counts with and without a slash at its end. Whatever is wrong is a problem in JSON (RFC 9457), which
+//!   names the field. What is not open to somebody does not exist for them.
+//! - A person is named by username, a room and a message by their ids.
+//! - Every request counts for its account and its address; the answers say what is left.
+
+mod body;
+mod envelope;
+mod handlers;
+mod limits;
+mod model;
+mod query;
+
+use poem::{Route, get, post};
+
+pub use envelope::wrap_in_envelope;
+pub use limits::limit_requests;
+
+use handlers::{members, messages, rooms, tokens, users};
+
+/// Every address whose body is small, without the slash at its end.
+pub fn routes(route: Route) -> Route {
+    let mut route = route
+        .at("/api/register", post(users::create))
+        .at("/api/token", post(tokens::create))
+        .at("/api/token/refresh", post(tokens::refresh))
+        .at("/api/token/revoke", post(tokens::revoke))
+        .at("/api/users", get(users::index))
+        .at("/api/users/me", get(users::me))
+        .at("/api/users/:id", get(users::show));
+    // One resource under two names.
+    for rooms in ["/api/rooms", "/api/groups"] {
+        route = route
+            .at(rooms, get(rooms::index).post(rooms::create))
+            .at(
+                format!("{rooms}/:id"),
+                get(rooms::show)
+                    .put(rooms::replace)
+                    .patch(rooms::update)
+                    .delete(rooms::destroy),
+            )
+            .at(
+                format!("{rooms}/:id/messages"),
+                get(messages::index).post(messages::create),
+            )
+            .at(
+                format!("{rooms}/:id/messages/:message"),
+                get(messages::show).patch(messages::update).delete(messages::destroy),
+            )
+            .at(
+                format!("{rooms}/:id/members"),
+                get(members::index).post(members::create),
+            )
+            .at(format!("{rooms}/:id/members/:username"), poem::delete(members::destroy))
+            .at(format!("{rooms}/:id/read"), post(members::read));
+    }
+    route
+}
