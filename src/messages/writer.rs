@@ -8,21 +8,24 @@
 //! commit, means running the same batch again, which the client ids make safe. While the database is away every message
 //! that waits, in a batch or in the queue, is answered when its time is over.
 
+mod storing;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use self::storing::store;
 use super::model::{MessageView, NewMessage, Outcome, SendError, Stored, StoredBatch};
-use super::queries::{self, LockedRooms};
+use super::queries::LockedRooms;
 use crate::accounts::model::Author;
 use crate::bus::{Bus, Event};
 use crate::database::HeldConnection;
 use crate::error::{is_away, is_locked};
-use crate::ids::{Change, FileId, Position, RoomId};
+use crate::ids::{Change, Position, RoomId};
 
 /// Messages stored in one transaction at most.
 const BATCH: usize = 500;
@@ -222,72 +225,6 @@ fn answer_late(submissions: &mut Vec<Submission>) {
     for late in submissions.extract_if(.., |submission| submission.is_late()) {
         (late.answer)(Err(SendError::Unavailable));
     }
-}
-
-/// One transaction for the whole batch; the outcomes are in the order of the submissions.
-async fn store(db: &mut PgConnection, batch: &[Submission], locked: LockedRooms) -> sqlx::Result<Vec<Outcome>> {
-    let mut indices = HashMap::with_capacity(batch.len());
-    let mut messages: Vec<&NewMessage> = Vec::with_capacity(batch.len());
-    let mut files = HashSet::<FileId>::new();
-    let index_of = batch.iter().map(|Submission { message, .. }| {
-        let key = (message.author, message.room, message.client_id);
-        if let Some(index) = indices.get(&key) {
-            return Some(*index);
-        }
-        // A file goes with the first message that names it.
-        if message.files.iter().any(|file| files.contains(file)) {
-            return None;
-        }
-        files.extend(&message.files);
-        indices.insert(key, messages.len());
-        messages.push(message);
-        Some(messages.len() - 1)
-    });
-    let index_of: Vec<Option<usize>> = index_of.collect();
-    let mut outcomes = if messages.iter().all(|message| message.names.is_empty()) {
-        queries::store_messages(db, &messages, locked).await?
-    } else {
-        store_naming(db, &messages, locked).await?
-    };
-    let outcome_of = |index: Option<usize>| {
-        let Some(index) = index else {
-            return Outcome::UnknownFile;
-        };
-        let outcome = outcomes[index].clone();
-        // The same client id later in this batch is a duplicate of this one.
-        if let Outcome::Stored(stored, _) = &mut outcomes[index] {
-            stored.is_duplicate = true;
-        }
-        outcome
-    };
-    Ok(index_of.into_iter().map(outcome_of).collect())
-}
-
-/// The same for messages of which some may name people.
-async fn store_naming(
-    db: &mut PgConnection,
-    messages: &[&NewMessage],
-    locked: LockedRooms,
-) -> sqlx::Result<Vec<Outcome>> {
-    let mut tx = db.begin().await?;
-    let outcomes = queries::store_messages(&mut tx, messages, locked).await?;
-    let mut named = Vec::new();
-    for (message, outcome) in messages.iter().zip(&outcomes) {
-        if let Outcome::Stored(
-            Stored {
-                seq,
-                is_duplicate: false,
-                ..
-            },
-            _,
-        ) = outcome
-        {
-            named.extend(message.names.iter().map(|name| (message.room, *seq, name.as_str())));
-        }
-    }
-    queries::insert_mentions(&mut tx, &named).await?;
-    tx.commit().await?;
-    Ok(outcomes)
 }
 
 /// Answers the senders and hands over what is new. Returns the submissions whose rooms were locked, once all is delivered
