@@ -38,7 +38,7 @@ fn show(request: &Request, Path(name): Path<String>) -> Result<Response> {
     if !MANIFEST.values().any(|hashed| *hashed == name) {
         return Err(Error::NotFound);
     }
-    let packed = accepts_brotli(request)
+    let packed = accepts(request, "br")
         .then(|| Dist::get(&format!("{name}.br")))
         .flatten();
     let encoding = packed.is_some().then_some("br");
@@ -56,12 +56,13 @@ fn show(request: &Request, Path(name): Path<String>) -> Result<Response> {
     Ok(response.body(file.data.into_owned()))
 }
 
-/// Whether the browser takes Brotli. `br;q=0` says no, and nobody sends it; it is heeded all the same.
-fn accepts_brotli(request: &Request) -> bool {
+/// Whether the browser takes what is encoded so. `br;q=0` says no, and nobody sends it; it is heeded all the same.
+pub fn accepts(request: &Request, encoding: &str) -> bool {
     request.header(header::ACCEPT_ENCODING).is_some_and(|accepted| {
         accepted.split(',').any(|coding| {
             let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
-            name.trim().eq_ignore_ascii_case("br") && !matches!(quality.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
+            name.trim().eq_ignore_ascii_case(encoding)
+                && !matches!(quality.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
         })
     })
 }

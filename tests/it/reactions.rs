@@ -1,7 +1,11 @@
 //! Reacting to messages.
 
+use std::io::Read;
+
+use flate2::read::GzDecoder;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use sqlx::PgPool;
 
 use crate::nodes::{at, two};
@@ -274,6 +278,38 @@ async fn all_who_react_are_listed_page_by_page(pool: PgPool) {
     let page = bob.page("/chat/room/General").await;
     assert_eq!(shown(&page), [(format!("{seq} 👍"), "121".into())]);
     assert_eq!(attributes(&page, "data-by")[0].split_whitespace().count(), 50);
+}
+
+#[sqlx::test]
+async fn all_emoji_are_small_on_the_wire_for_who_takes_them_compressed(pool: PgPool) {
+    let server = spawn(pool).await;
+    let Cast { alice, .. } = server.cast().await;
+    let ask = async |encodings: &str| {
+        let request = alice.client.get(format!("{}/chat/emoji", alice.address));
+        let answer = request.header(ACCEPT_ENCODING, encodings).send().await.unwrap();
+        assert_eq!(answer.headers()[VARY], "Accept-Encoding");
+        assert!(
+            answer.headers()[CONTENT_TYPE]
+                .to_str()
+                .unwrap()
+                .starts_with("text/html")
+        );
+        let encoding = answer.headers().get(CONTENT_ENCODING).cloned();
+        (encoding, answer.bytes().await.unwrap())
+    };
+    let (encoding, plain) = ask("gzip;q=0, br").await;
+    assert_eq!(encoding, None);
+    let (encoding, packed) = ask("br, gzip").await;
+    assert_eq!(encoding.unwrap(), "gzip");
+    assert!(
+        packed.len() < 45_000 && plain.len() > 4 * packed.len(),
+        "{} of {}",
+        packed.len(),
+        plain.len()
+    );
+    let mut unpacked = Vec::new();
+    GzDecoder::new(&*packed).read_to_end(&mut unpacked).unwrap();
+    assert!(unpacked == plain);
 }
 
 #[sqlx::test]

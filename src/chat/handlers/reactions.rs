@@ -3,7 +3,7 @@
 use maud::Markup;
 use poem::http::header;
 use poem::web::{Data, Form, Path, Query};
-use poem::{IntoResponse, Response, handler};
+use poem::{IntoResponse, Request, Response, handler};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -21,6 +21,7 @@ use crate::messages::reacting::toggle;
 use crate::messages::views::reactions::{self, Reacting};
 use crate::rooms::actions::enter;
 use crate::rooms::model::{Membership, RoomAddress, message_path};
+use crate::web::assets::accepts;
 use crate::web::lists::{limit, page_of};
 use crate::web::{Ctx, see_other};
 use crate::{App, Error, Result};
@@ -145,13 +146,21 @@ pub struct Version {
 
 /// All emoji, as they stand in the form to choose one. They are the same for everybody, and as long as the address is.
 #[handler]
-pub fn show_all(_: CurrentUser, Query(Version { v }): Query<Version>) -> Response {
+pub fn show_all(request: &Request, _: CurrentUser, Query(Version { v }): Query<Version>) -> Response {
     // Another one's is asked of this node while both run.
     let kept = if v == *reactions::VERSION {
         "private, max-age=31536000, immutable"
     } else {
         "no-store"
     };
-    let response = reactions::ALL.clone().into_response();
-    response.with_header(header::CACHE_CONTROL, kept).into_response()
+    let response = Response::builder()
+        .content_type("text/html; charset=utf-8")
+        .header(header::CACHE_CONTROL, kept)
+        .header(header::VARY, "Accept-Encoding");
+    match &*reactions::ALL_PACKED {
+        Some(packed) if accepts(request, "gzip") => response
+            .header(header::CONTENT_ENCODING, "gzip")
+            .body(packed.as_slice()),
+        _ => response.body(reactions::ALL.0.as_str()),
+    }
 }

@@ -1,10 +1,13 @@
 //! Reactions: under a message, in its menu, and the page or dialog to choose any emoji from.
 
+use std::io::Read;
 use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use emojis::{Group, SkinTone};
+use flate2::Compression;
+use flate2::bufread::GzEncoder;
 use maud::{Markup, html};
 use sha2::{Digest, Sha256};
 
@@ -147,6 +150,14 @@ fn tones(emoji: &emojis::Emoji) -> Option<String> {
 #[derive(Debug)]
 pub struct Reacting {
     /// Who.
+/// The same, compressed once. That tells nothing by its length: it is the same for everybody and holds no secret.
+pub static ALL_PACKED: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| {
+    let mut packed = Vec::new();
+    let mut encoder = GzEncoder::new(ALL.0.as_bytes(), Compression::best());
+    encoder.read_to_end(&mut packed).ok()?;
+    Some(packed)
+});
+
     pub author: Author,
     /// With what.
     pub emoji: String,
