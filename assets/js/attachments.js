@@ -5,6 +5,7 @@ import * as choosing from "./choosing.js";
 import { onStatus } from "./connection.js";
 import { find, room, tell } from "./dom.js";
 import { draw, inWords, preview } from "./files.js";
+import { waitWhile } from "./reload.js";
 import { roomPath } from "./roomList.js";
 import * as storage from "./storage.js";
 
@@ -193,6 +194,7 @@ export function start() {
     wasConnected = isConnected;
     if (isBack) entries.filter(({ state, status }) => state === "failed" && status === 0).forEach(retry);
   });
+  waitWhile(isBusy);
   for (const stored of storage.load("files") ?? []) show({ stored, state: "stored" });
   changed();
 }

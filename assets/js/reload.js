@@ -13,7 +13,23 @@ const PATIENCE_MS = 15_000;
 /** Pause before the server is asked once more what became of the room. */
 const ASK_AGAIN_MS = 5_000;
 
+/** Pause before it is asked once more whether anything would be cut off. */
+const BUSY_MS = 500;
+
 let reloading = false;
+let isBusy = () => false;
+
+/** The page is not loaded again while `callback` says that something is on its way that does not survive this. */
+export const waitWhile = (callback) => (isBusy = callback);
+
+function leave(url) {
+  if (isBusy()) {
+    setTimeout(leave, BUSY_MS, url);
+    return;
+  }
+  storage.save("reloaded", Date.now());
+  window.location.assign(url);
+}
 
 function address(path = roomPath()) {
   const url = new URL(path, document.baseURI);
@@ -35,14 +51,11 @@ export function reload(location) {
   }
   const last = storage.load("reloaded") ?? 0;
   const apart = url.pathname === window.location.pathname ? SAME_PAGE_APART_MS : APART_MS;
-  setTimeout(() => {
-    storage.save("reloaded", Date.now());
-    window.location.assign(url);
-  }, Math.max(0, last + apart - Date.now()));
+  setTimeout(leave, Math.max(0, last + apart - Date.now()), url);
 }
 
 /** Loads the page of a room that nobody can write in any more. */
-export const toReadOnly = () => window.location.assign(address());
+export const toReadOnly = () => leave(address());
 
 /** Whether the room can be read. A page that does not come, or not now, says nothing: `later`, it is asked again. */
 export async function isReadable(later) {

@@ -151,6 +151,25 @@ test("the page loads again when it is told to, and keeps the draft", async ({ wi
   await expect(page.locator("#composer textarea")).toHaveValue("a draft");
 });
 
+test("it does not load again while a file is on its way", async ({ wired: { page, wire } }) => {
+  let letGo;
+  const gone = new Promise((done) => (letGo = done));
+  await page.route("**/chat/room/*/files", async (route) => {
+    await gone;
+    await route.continue();
+  });
+  await page.locator("#attach-input").setInputFiles({ name: "slow.txt", mimeType: "text/plain", buffer: Buffer.from("stars") });
+  await expect(page.locator("#attachments progress")).toBeVisible();
+  await page.evaluate(() => (window.old = true));
+  wire.sockets.at(-1).send(JSON.stringify({ reload: true }));
+  await page.waitForTimeout(1_300);
+  expect(await page.evaluate(() => window.old)).toBe(true);
+  letGo();
+  await page.waitForFunction(() => !window.old);
+  await connected(page);
+  await expect(page.locator("#attachments li")).toContainText("slow.txt");
+});
+
 test("a room that is not open loads once more, then says so", async ({ wired: { page, wire } }) => {
   const connections = wire.sockets.length;
   await page.evaluate(() => (window.old = true));
