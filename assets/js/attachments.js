@@ -19,6 +19,9 @@ const tray = find("#attachments");
 const note = find("#attaching");
 const LARGEST = Number(find("#attach-input")?.dataset.max) || Infinity;
 
+/** Without a connection: nobody has to do anything. */
+const OFFLINE = "The server could not be reached. It is tried again when you are back.";
+
 /** What the server says of these is not meant for people, or knows less than this page. */
 const PROBLEMS = {
   0: "The server could not be reached.",
@@ -97,6 +100,7 @@ function add(chosen) {
     draw(entry);
   }
   changed();
+  tray.lastElementChild.scrollIntoView({ block: "nearest" });
   pump();
   text.focus();
 }
@@ -138,6 +142,8 @@ function answered(entry, request) {
     fail(entry, status, response?.error?.message);
   }
   draw(entry);
+  // Among many it may be out of sight.
+  if (entry.state === "failed") entry.item.scrollIntoView({ block: "nearest" });
   changed();
   pump();
 }
@@ -148,7 +154,8 @@ function pause(ms) {
 }
 
 function fail(entry, status, sentence) {
-  const problem = PROBLEMS[status] ?? sentence ?? "The server did not take it.";
+  const known = status === 0 && !wasConnected ? OFFLINE : PROBLEMS[status];
+  const problem = known ?? sentence ?? "The server did not take it.";
   Object.assign(entry, { state: "failed", status, problem });
   announce(`${entry.file.name}: ${problem}`);
 }
@@ -187,6 +194,7 @@ export function start() {
   choosing.start(add);
   tray.addEventListener("click", onClick);
   // What is on its way does not survive the page.
+  waitWhile(isBusy);
   window.addEventListener("beforeunload", (event) => isBusy() && event.preventDefault());
   onStatus(({ kind }) => {
     const isConnected = kind === "open" || kind === "polling";
@@ -194,7 +202,6 @@ export function start() {
     wasConnected = isConnected;
     if (isBack) entries.filter(({ state, status }) => state === "failed" && status === 0).forEach(retry);
   });
-  waitWhile(isBusy);
   for (const stored of storage.load("files") ?? []) show({ stored, state: "stored" });
   changed();
 }
