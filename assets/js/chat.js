@@ -19,6 +19,7 @@
 //   form#composer > textarea[data-max]      .has-text while there is something to send; .counter near the limit;
 //                                           #composer-error says why something was not sent
 //   a#attach, #attach-input[data-max]       choose files: see choosing.js; #drop-hint is shown while some are dragged
+//   button#add-emoji                        opens a form[method=dialog] of all emoji: see reactions.js
 //   #attachments, template#attachment > li  the files of the next message: [data-name], [data-size], [data-problem],
 //                                           canvas, progress, [data-retry], [data-remove]; #attaching says how they are
 //   a[data-picture][data-name] > img        a picture in a message, shown in dialog#lightbox: see lightbox.js

@@ -1,5 +1,6 @@
 // Reactions: which of them are the reader's, and the choice among all emoji. That is a form with a button for each, which
-// works by itself; here they are searched, take on a skin, and those used last stand first.
+// works by itself; here they are searched, take on a skin, and those used last stand first. The form of the composer's
+// button sends nothing: what is chosen there is put into the text.
 
 import { find, me } from "./dom.js";
 import * as storage from "./storage.js";
@@ -18,6 +19,19 @@ export function press(items) {
       reaction.ariaPressed = isMine || by.length === Number(reaction.textContent.match(/\d+$/)) ? String(isMine) : null;
     }
   }
+}
+
+/** Puts what is chosen where the cursor of the composer is. */
+function insert(event) {
+  event.preventDefault();
+  const emoji = event.submitter.value;
+  event.target.closest("dialog").close();
+  // By then the dialog has given the focus back to the button.
+  queueMicrotask(() => {
+    find("#composer-body").focus();
+    // Unlike `setRangeText` it can be undone.
+    document.execCommand("insertText", false, emoji);
+  });
 }
 
 export function emojiPicker() {
@@ -62,9 +76,11 @@ export function emojiPicker() {
         storage.saveMine("emoji", kept);
         tone();
       });
-      form.addEventListener("submit", ({ submitter }) => {
+      form.addEventListener("submit", (event) => {
+        const { submitter } = event;
         kept.last = [...new Set([submitter.dataset.plain ?? submitter.value, ...kept.last])].slice(0, USED_LAST);
         storage.saveMine("emoji", kept);
+        if (form.method === "dialog") insert(event);
       });
       if (buttons().length > 0) draw();
       else form.addEventListener("htmx:after:swap", draw, { once: true });

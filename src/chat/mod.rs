@@ -35,6 +35,7 @@ pub fn routes(route: Route) -> Route {
         .at("/chat/", get(handlers::rooms::index))
         .at("/chat/switch", get(handlers::switcher::show))
         .at("/chat/emoji", get(handlers::reactions::show_all))
+        .at("/chat/emoji/choose", get(handlers::reactions::choose))
         .at("/chat/me.css", get(handlers::style::show))
         .at("/@:username", get(handlers::profile::show))
         .at("/friends", get(handlers::friends::index))

@@ -304,6 +304,7 @@ pub fn composer(ctx: &Ctx, slug: &str, title: &str, draft: Draft<'_>, max_upload
                 @if let Some(max_upload) = max_upload {
                     (attaching::tray(max_upload))
                     (attaching::attach_button(slug))
+                    (reactions::emoji_button())
                 }
                 label.visually-hidden for="composer-body" { "Message " (title) }
                 textarea #composer-body name="body" rows="1" required dir="auto" data-max=(MAX_CHARS)

@@ -31,7 +31,7 @@ const PUBLIC = [
 ];
 const CHAT = [
   ["/chat/", INSIDE, 96_300],
-  ["/chat/room/General", INSIDE, 114_000],
+  ["/chat/room/General", INSIDE, 115_000],
 ];
 const SIZES = { phone: PHONE, desktop: {} };
 

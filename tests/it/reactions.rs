@@ -333,5 +333,12 @@ async fn all_emoji_stand_in_one_form(pool: PgPool) {
     assert_eq!(kept(&alice.get("/chat/emoji?v=another").await), "no-store");
     let text = answer.text().await.unwrap();
     assert!(page.contains(&text) && dialog.len() < 8_000, "{}", dialog.len());
+    // The same for the text in the composer, where the script puts what is chosen.
+    let for_text = alice.fragment("/chat/emoji/choose").await.text().await.unwrap();
+    assert!(attributes(&for_text, "hx-get").contains(&all) && !for_text.contains("csrf_token"));
+    assert_eq!(
+        server.visitor().get("/chat/emoji/choose").await.status(),
+        StatusCode::SEE_OTHER
+    );
     assert_eq!(server.visitor().get(&all).await.status(), StatusCode::SEE_OTHER);
 }

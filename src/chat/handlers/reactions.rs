@@ -137,6 +137,12 @@ async fn on_page(
     Ok(about_message(&shell, title, &content))
 }
 
+/// All emoji to choose one for the text in the composer.
+#[handler]
+pub fn choose(_: CurrentUser) -> Markup {
+    reactions::picker_for_text()
+}
+
 /// Which of them are asked for.
 #[derive(Default, Deserialize)]
 #[serde(default)]

@@ -9,7 +9,7 @@ use crate::web::icons::icon;
 /// Chooses files; without script it leads to a page with a form for them.
 pub(super) fn attach_button(slug: &str) -> Markup {
     html! {
-        a #attach class="icon-button -ms-2.5" href={ (path(slug)) "/files" } aria-label="Attach files" title="Attach files" { (icon("paperclip")) }
+        a #attach class="icon-button -ms-2.5 touch:-my-0.75" href={ (path(slug)) "/files" } aria-label="Attach files" title="Attach files" { (icon("paperclip")) }
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) fn usual(ctx: &Ctx, slug: &str, seq: Seq) -> Markup {
     }
 }
 
-/// Chooses a reaction among all emoji; in a dialog they are loaded from their own address, which browsers keep.
+/// Chooses a reaction among all emoji.
 pub fn picker(ctx: &Ctx, slug: &str, seq: Seq) -> Markup {
     let action = format!("{}/messages/{seq}/reactions", path(slug));
     let in_dialog = ctx.htmx.then_some(&action);
@@ -80,26 +80,55 @@ pub fn picker(ctx: &Ctx, slug: &str, seq: Seq) -> Markup {
         &html! {
             form class="mt-4" method="post" action=(action) hx-post=[in_dialog] hx-swap="none" x-data="emojiPicker" {
                 (csrf_field(ctx))
-                div class="mb-3 flex gap-2 [@media(scripting:none)]:hidden" {
-                    input.input class="min-w-0 flex-1" type="search" placeholder="Search" aria-label="Search emoji" autocomplete="off" autofocus;
-                    select.input class="w-auto" aria-label="Skin" {
-                        option value="" { "Any skin" }
-                        @for (place, (_, label)) in TONES.iter().enumerate() { option value=(place) { (label) } }
-                    }
-                }
-                div class="max-h-[50dvh] overflow-y-auto overscroll-contain" tabindex="-1" {
-                    section class="mb-3" data-recent hidden { h3 class="text-13 text-t3" { "Used last" } div class=(GRID) {} }
-                    @if ctx.htmx {
-                        div hx-get={ "/chat/emoji?v=" (*VERSION) } hx-trigger="load" aria-busy="true" { p class="py-6 text-center text-t3" { "Loading" } }
-                    } @else {
-                        (*ALL)
-                    }
-                    p class="py-6 text-center text-t3" data-none hidden { "No emoji has such a name." }
-                }
+                (searched_emoji(ctx.htmx))
                 (choices(&html! { a.button.ghost href=(message_path(slug, seq)) data-close { "Cancel" } }))
             }
         },
     )
+}
+
+/// Opens `picker_for_text`, which can do nothing without script.
+pub(super) fn emoji_button() -> Markup {
+    html! {
+        button #add-emoji class="icon-button -mx-2 touch:-my-0.75 [@media(scripting:none)]:hidden" type="button" hx-get="/chat/emoji/choose" hx-target="#dialog" aria-label="Add an emoji" title="Add an emoji" { (icon("smile")) }
+    }
+}
+
+/// Chooses an emoji for the text in the composer; the script puts it there.
+pub fn picker_for_text() -> Markup {
+    ask(
+        "choose-emoji",
+        "Emoji",
+        "It is put into your message, where the cursor is.",
+        &html! {
+            form class="mt-4" method="dialog" x-data="emojiPicker" {
+                (searched_emoji(true))
+                (choices(&html! { button.button.ghost type="button" data-close { "Cancel" } }))
+            }
+        },
+    )
+}
+
+/// All emoji, with the fields that find one; in a dialog they are loaded from their own address, which browsers keep.
+fn searched_emoji(in_dialog: bool) -> Markup {
+    html! {
+        div class="mb-3 flex gap-2 [@media(scripting:none)]:hidden" {
+            input.input class="min-w-0 flex-1" type="search" placeholder="Search" aria-label="Search emoji" autocomplete="off" autofocus;
+            select.input class="w-auto" aria-label="Skin" {
+                option value="" { "Any skin" }
+                @for (place, (_, label)) in TONES.iter().enumerate() { option value=(place) { (label) } }
+            }
+        }
+        div class="max-h-[50dvh] overflow-y-auto overscroll-contain" tabindex="-1" {
+            section class="mb-3" data-recent hidden { h3 class="text-13 text-t3" { "Used last" } div class=(GRID) {} }
+            @if in_dialog {
+                div hx-get={ "/chat/emoji?v=" (*VERSION) } hx-trigger="load" aria-busy="true" { p class="py-6 text-center text-t3" { "Loading" } }
+            } @else {
+                (*ALL)
+            }
+            p class="py-6 text-center text-t3" data-none hidden { "No emoji has such a name." }
+        }
+    }
 }
 
 const GRID: &str = "grid grid-cols-[repeat(auto-fill,minmax(40px,1fr))] *:flex *:h-10 *:items-center *:justify-center *:rounded-field *:text-[1.375rem] *:hover:bg-hover [&>[hidden]]:hidden";
@@ -119,6 +148,14 @@ pub static ALL: LazyLock<Markup> = LazyLock::new(|| {
             }
         }
     }
+});
+
+/// The same, compressed once. That tells nothing by its length: it is the same for everybody and holds no secret.
+pub static ALL_PACKED: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| {
+    let mut packed = Vec::new();
+    let mut encoder = GzEncoder::new(ALL.0.as_bytes(), Compression::best());
+    encoder.read_to_end(&mut packed).ok()?;
+    Some(packed)
 });
 
 /// Names that text: what a browser has kept of another one is not asked for.
@@ -150,14 +187,6 @@ fn tones(emoji: &emojis::Emoji) -> Option<String> {
 #[derive(Debug)]
 pub struct Reacting {
     /// Who.
-/// The same, compressed once. That tells nothing by its length: it is the same for everybody and holds no secret.
-pub static ALL_PACKED: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| {
-    let mut packed = Vec::new();
-    let mut encoder = GzEncoder::new(ALL.0.as_bytes(), Compression::best());
-    encoder.read_to_end(&mut packed).ok()?;
-    Some(packed)
-});
-
     pub author: Author,
     /// With what.
     pub emoji: String,
