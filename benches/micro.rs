@@ -29,7 +29,6 @@ fn body() -> String {
 fn view(seq: i64) -> MessageView {
     MessageView {
         seq: Seq(seq),
-        id: MessageId::new(),
         version: 1,
         change: Change(seq),
         client_id: ClientId::new(),

@@ -126,6 +126,16 @@ pub async fn recognise_program<E: Endpoint>(inner: Arc<E>, mut request: Request)
     inner.call(request).await.map(IntoResponse::into_response)
 }
 
+/// Finds out who makes a request that pages and programs make alike: by its access token where it has one, by its cookie
+/// where it has none.
+pub async fn recognise_anybody<E: Endpoint>(inner: Arc<E>, request: Request) -> poem::Result<Response> {
+    if request.headers().contains_key(header::AUTHORIZATION) {
+        recognise_program(inner, request).await
+    } else {
+        recognise_user(inner, request).await
+    }
+}
+
 /// Stands in a request whose access token is no good.
 #[derive(Clone)]
 struct BadToken;

@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(wrong(r#"{"plaintext": 1}"#).0, "plaintext");
         assert_eq!(wrong(r#"{"names": ["a", 2]}"#).0, "names[1]");
         assert_eq!(wrong(r#"{"seq": "x"}"#).0, "seq");
-        assert_eq!(wrong("[1]").0, "plaintext");
+        assert_eq!(wrong("[1]").0, "[0]");
         assert_eq!(wrong("7").0, "body");
         let (field, sentence) = wrong(r#"{"plain": "a"}"#);
         assert_eq!(field, "plain");

@@ -19,7 +19,27 @@ use poem::{Route, get, post};
 pub use envelope::wrap_in_envelope;
 pub use limits::limit_requests;
 
-use handlers::{members, messages, rooms, tokens, users};
+use handlers::{members, messages, rooms, tokens, uploads, users};
+
+/// Both names of the one resource.
+const ROOMS: [&str; 2] = ["/api/rooms", "/api/groups"];
+
+/// The addresses that take files, as they come.
+pub fn uploads(route: Route) -> Route {
+    ROOMS.into_iter().fold(route, |route, rooms| {
+        route.at(format!("{rooms}/:id/upload"), post(uploads::create))
+    })
+}
+
+/// Whether that is one of them, with or without a slash at its end.
+pub fn is_upload(path: &str) -> bool {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let room = ROOMS
+        .into_iter()
+        .find_map(|rooms| path.strip_prefix(rooms)?.strip_prefix('/'));
+    room.and_then(|room| room.strip_suffix("/upload"))
+        .is_some_and(|id| !id.contains('/'))
+}
 
 /// Every address whose body is small, without the slash at its end.
 pub fn routes(route: Route) -> Route {
@@ -31,8 +51,7 @@ pub fn routes(route: Route) -> Route {
         .at("/api/users", get(users::index))
         .at("/api/users/me", get(users::me))
         .at("/api/users/:id", get(users::show));
-    // One resource under two names.
-    for rooms in ["/api/rooms", "/api/groups"] {
+    for rooms in ROOMS {
         route = route
             .at(rooms, get(rooms::index).post(rooms::create))
             .at(

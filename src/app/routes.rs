@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use poem::endpoint::{BoxEndpoint, make};
 use poem::http::{Method, StatusCode};
+use poem::middleware::Cors;
 use poem::web::Data;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler};
 
 use crate::accounts::model::MAX_PICTURE;
 use crate::accounts::{
-    admit_upload, ask_for_consent, ask_to_log_in, lead_to_setup, recognise_program, recognise_user, refuse_before_setup,
+    admit_upload, ask_for_consent, ask_to_log_in, lead_to_setup, recognise_anybody, recognise_program, recognise_user,
+    refuse_before_setup,
 };
 use crate::admin::confirm_administrator;
 use crate::api::{limit_requests, wrap_in_envelope};
@@ -62,7 +64,8 @@ macro_rules! stack {
 pub(super) fn routes(app: App, live: Arc<Live>, sockets: Arc<Sockets>) -> impl Endpoint<Output = Response> {
     let groups = Arc::new(Groups {
         pages: pages(live),
-        programs: programs(),
+        programs: programs(&app),
+        program_uploads: program_uploads(&app),
         pictures: pictures(),
         uploads: uploads(),
         transfers: transfers(),
@@ -83,6 +86,7 @@ pub(super) fn routes(app: App, live: Arc<Live>, sockets: Arc<Sockets>) -> impl E
 struct Groups {
     pages: Group,
     programs: Group,
+    program_uploads: Group,
     pictures: Group,
     uploads: Group,
     transfers: Group,
@@ -95,6 +99,7 @@ impl Groups {
         match path.split('/').nth(1) {
             _ if path == "/settings/picture" => &self.pictures,
             _ if request.method() == Method::POST && is_upload(path) => &self.uploads,
+            _ if api::is_upload(path) => &self.program_uploads,
             Some("pictures") => &self.pictures,
             Some("api") => &self.programs,
             Some("files") => &self.transfers,
@@ -147,9 +152,9 @@ fn pages(live: Arc<Live>) -> Group {
 
 /// What programs use: no cookie is a way in, and every error is a problem in JSON (RFC 9457). Addresses count with and
 /// without a slash at their end, because programs lose method, body or authorisation on a redirect.
-fn programs() -> Group {
+fn programs(app: &App) -> Group {
     let routes = api::routes(Route::new()).boxed();
-    stack!(
+    let programs = stack!(
         answer_errors_as_problems,
         |inner, request| within_deadline(inner, request, PROGRAMS),
         recognise_program,
@@ -160,7 +165,48 @@ fn programs() -> Group {
         wrap_in_envelope,
         drop_last_slash;
         routes
-    )
+    );
+    with_cors(app, programs)
+}
+
+/// Files of programs on their way in.
+fn program_uploads(app: &App) -> Group {
+    let routes = api::uploads(Route::new()).boxed();
+    let uploads = stack!(
+        answer_errors_as_problems,
+        recognise_program,
+        limit_requests,
+        answer_errors_as_problems,
+        refuse_before_setup,
+        wrap_in_envelope,
+        drop_last_slash;
+        routes
+    );
+    with_cors(app, uploads)
+}
+
+/// Lets pages of other sites, where some are named, use what programs use, with a token: nothing that their visitors' browsers keep for this site
+/// comes along. Pages of this site count as well, because an origin that is not in the list is refused.
+fn with_cors(app: &App, programs: Group) -> Group {
+    if app.config.cors_origins.is_empty() {
+        return programs;
+    }
+    let methods = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let answered = [
+        "link",
+        "location",
+        "retry-after",
+        "ratelimit",
+        "ratelimit-policy",
+        "www-authenticate",
+    ];
+    let cors = Cors::new()
+        .allow_origins(app.origins.iter().chain(&app.config.cors_origins))
+        .allow_methods(methods)
+        .allow_headers(["authorization", "content-type", "accept", "umbra-key"])
+        .expose_headers(answered)
+        .max_age(600);
+    stack!(answer_errors_as_problems; programs.with(cors))
 }
 
 /// People's pictures on their way in and out: as for pages, but a larger body is read, of people with an account alone.
@@ -171,7 +217,7 @@ fn pictures() -> Group {
         answer_errors,
         |inner, request| within_deadline(inner, request, PICTURES),
         lead_to_setup,
-        recognise_user,
+        recognise_anybody,
         ask_to_log_in,
         |inner, request| admit_upload(inner, request, &accounts::PICTURES),
         |inner, request| buffer_large_body(inner, request, PICTURE_BODY),
@@ -206,7 +252,7 @@ fn transfers() -> Group {
         |inner, request| within_deadline(inner, request, PAGES),
         check_token_in_header,
         lead_to_setup,
-        recognise_user,
+        recognise_anybody,
         ask_to_log_in;
         routes
     )

@@ -155,6 +155,33 @@ fn origins_follow_the_public_address_or_the_port() {
 }
 
 #[test]
+fn origins_are_written_as_browsers_write_them() {
+    let check = |list: &str| {
+        let options = Options {
+            cors_origins: Some(list.into()),
+            ..Options::default()
+        };
+        Config::check(&options).map(|config| config.cors_origins).ok()
+    };
+    let known = vec!["https://app.example.org".to_owned(), "http://localhost:3000".to_owned()];
+    assert_eq!(
+        check("https://App.Example.org:443/ , http://localhost:3000,"),
+        Some(known)
+    );
+    assert_eq!(check(""), Some(Vec::new()));
+    for wrong in [
+        "*",
+        "null",
+        "app.example.org",
+        "https://a.test/path",
+        "ftp://a.test",
+        "https://u:p@a.test",
+    ] {
+        assert_eq!(check(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
 fn proxies_are_addresses_or_networks() {
     let list = trusted_proxies(Some(OsStr::new("127.0.0.1, 10.0.0.0/8,::1"))).unwrap();
     assert_eq!(

@@ -12,6 +12,7 @@
 
 mod model;
 mod picture;
+pub mod form;
 pub mod queries;
 pub mod receiving;
 pub mod removing;

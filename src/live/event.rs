@@ -215,12 +215,11 @@ impl Changes<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{ClientId, MessageId};
+    use crate::ids::ClientId;
 
     fn view(seq: i64, change: i64, body: &str) -> MessageView {
         MessageView {
             seq: Seq(seq),
-            id: MessageId::new(),
             version: 1,
             change: Change(change),
             client_id: ClientId::new(),

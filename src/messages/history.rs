@@ -325,7 +325,6 @@ fn view(row: MessageRow, body: Option<String>, quote: Option<Quote>, reactions: 
     }
     MessageView {
         seq: row.seq,
-        id: row.id,
         version: row.version,
         change: row.change,
         client_id: row.client_id,

@@ -76,8 +76,6 @@ pub enum Outcome {
 pub struct MessageView {
     /// Its number.
     pub seq: Seq,
-    /// Its id.
-    pub id: MessageId,
     /// How often it was written, the first time included.
     pub version: i32,
     /// Its latest change.

@@ -102,17 +102,6 @@ pub async fn list_before(
     .await
 }
 
-/// The number of the message of that id in the room.
-pub async fn find_seq(db: impl PgExecutor<'_>, room: RoomId, message: MessageId) -> sqlx::Result<Option<Seq>> {
-    sqlx::query_scalar!(
-        r#"SELECT seq AS "seq: Seq" FROM messages WHERE id = $1 AND room_id = $2"#,
-        message.0,
-        room.0
-    )
-    .fetch_optional(db)
-    .await
-}
-
 /// The messages of each span, by room and latest change, at most `limit` of each room.
 pub async fn list_changed(
     db: impl PgExecutor<'_>,

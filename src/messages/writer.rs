@@ -308,7 +308,6 @@ async fn answer_and_hand_over(
 fn view(message: NewMessage, stored: Stored, author: Author) -> MessageView {
     MessageView {
         seq: stored.seq,
-        id: message.id,
         version: 1,
         change: stored.change,
         client_id: message.client_id,

@@ -6,6 +6,7 @@ mod moderation;
 mod privacy;
 mod profile;
 mod programs;
+mod revocations;
 mod sessions;
 mod tokens;
 
@@ -21,6 +22,7 @@ pub use moderation::*;
 pub use privacy::*;
 pub use profile::*;
 pub use programs::*;
+pub use revocations::*;
 pub use sessions::*;
 pub use tokens::*;
 

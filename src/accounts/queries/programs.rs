@@ -112,8 +112,9 @@ pub async fn has_program_like(
 ) -> sqlx::Result<bool> {
     sqlx::query_scalar!(
         r#"SELECT EXISTS (
-               SELECT FROM user_sessions
-               WHERE user_id = $1 AND ended_at IS NULL AND kind = 'program' AND device = $2 AND address = $3 AND expires_at > $4
+               -- The person's log-ins are looked up first, whatever the others are like.
+               SELECT FROM (SELECT * FROM user_sessions WHERE user_id = $1 AND ended_at IS NULL OFFSET 0) s
+               WHERE kind = 'program' AND device = $2 AND address = $3 AND expires_at > $4
            ) AS "exists!""#,
         user.0,
         device,

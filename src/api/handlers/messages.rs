@@ -7,13 +7,13 @@ use poem::{Request, Response, handler};
 use super::{enter_by_id, parse_id};
 use crate::accounts::CurrentUser;
 use crate::api::body::{Typed, answer, created, page};
-use crate::api::model::{Message, MessageChange, NewMessage};
+use crate::api::model::{Message, MessageChange, NewMessage, message_seq};
 use crate::api::query::Query;
 use crate::error::FieldErrors;
-use crate::ids::{ClientId, MessageId, Seq};
+use crate::ids::{ClientId, Seq};
 use crate::messages::model::{Body, SendError};
 use crate::messages::sending::{Sender, Sent, send_and_wait};
-use crate::messages::{editing, history, queries};
+use crate::messages::{editing, history};
 use crate::rooms::model::Membership;
 use crate::{App, Error, Result};
 
@@ -61,7 +61,8 @@ pub async fn index(
         let next = first.map(|message| format!("before={}&limit={limit}", message.seq));
         (messages, next)
     };
-    let messages: Vec<_> = messages.into_iter().map(Message::from).collect();
+    let room = membership.room.id;
+    let messages: Vec<_> = messages.into_iter().map(|message| Message::of(room, message)).collect();
     page(request.original_uri().path(), next.as_deref(), &messages)
 }
 
@@ -153,19 +154,18 @@ pub async fn destroy(
 /// The room, and the number of the message of that id in it.
 async fn open(app: &App, user: &CurrentUser, id: &str, message: &str) -> Result<(Membership, Seq)> {
     let membership = enter_by_id(app, user, id).await?;
-    let message = MessageId(parse_id(message)?);
-    let seq = queries::find_seq(&app.db, membership.room.id, message).await?;
-    let seq = seq.filter(|seq| *seq > membership.begins.seq);
+    let seq = message_seq(membership.room.id, parse_id(message)?);
     Ok((membership, seq.ok_or(Error::NotFound)?))
 }
 
-async fn find(app: &App, membership: &Membership, seq: Seq) -> Result<Message> {
+pub(super) async fn find(app: &App, membership: &Membership, seq: Seq) -> Result<Message> {
     let mut db = app.db.acquire().await?;
-    Ok(history::find(app, &mut db, membership, seq).await?.into())
+    let message = history::find(app, &mut db, membership, seq).await?;
+    Ok(Message::of(membership.room.id, message))
 }
 
 /// Why a message was not taken, by the field that caused it.
-fn refused(error: SendError) -> Error {
+pub(super) fn refused(error: SendError) -> Error {
     let field = match error {
         SendError::TooFast(retry_after) => return Error::TooMany { retry_after },
         SendError::NotAMember | SendError::NotFriends => return Error::Conflict(error.message().into()),

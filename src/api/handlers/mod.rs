@@ -4,6 +4,7 @@ pub mod members;
 pub mod messages;
 pub mod rooms;
 pub mod tokens;
+pub mod uploads;
 pub mod users;
 
 use uuid::Uuid;

@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use crate::files::File;
+use crate::ids::{RoomId, Seq};
 use crate::messages::model::MessageView;
 use crate::messages::views::files::file_path;
 
@@ -116,11 +118,28 @@ impl From<&File> for Attachment {
     }
 }
 
-impl From<MessageView> for Message {
-    fn from(view: MessageView) -> Self {
+/// The id by which programs name a message: a UUID of version 8 (RFC 9562) made of its room and its number, so that it is
+/// found by those.
+pub fn message_id(room: RoomId, seq: Seq) -> Uuid {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&Sha256::digest(room.0.as_bytes())[..8]);
+    bytes[8..].copy_from_slice(&seq.0.to_be_bytes());
+    Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// The number of the message of that id, if it is one of that room.
+pub fn message_seq(room: RoomId, id: Uuid) -> Option<Seq> {
+    // Above the number stand the two bits of the variant.
+    let seq = Seq(i64::from_be_bytes(id.as_u64_pair().1.to_be_bytes()) & (i64::MAX >> 1));
+    (message_id(room, seq) == id).then_some(seq)
+}
+
+impl Message {
+    /// That message of that room.
+    pub fn of(room: RoomId, view: MessageView) -> Self {
         let attachments: Vec<_> = view.files.iter().map(Attachment::from).collect();
         Self {
-            id: view.id.0,
+            id: message_id(room, view.seq),
             seq: view.seq.0,
             sender: Some(view.author.username).filter(|name| !name.is_empty()),
             plaintext: view.body,
@@ -141,6 +160,24 @@ impl From<MessageView> for Message {
                     count: reaction.count,
                 })
                 .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_found_by_its_id_in_its_own_room_alone() {
+        let (room, other) = (RoomId::new(), RoomId::new());
+        for seq in [1, 2, 77_000, i64::MAX >> 1].map(Seq) {
+            let id = message_id(room, seq);
+            assert_eq!((id.get_version_num(), message_seq(room, id)), (8, Some(seq)));
+            assert_eq!(message_seq(other, id), None);
+        }
+        for id in [Uuid::nil(), Uuid::max(), Uuid::now_v7()] {
+            assert_eq!(message_seq(room, id), None);
         }
     }
 }

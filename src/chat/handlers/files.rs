@@ -1,8 +1,5 @@
 //! Sending files that go with messages.
 
-use std::time::Duration;
-
-use futures_util::TryStreamExt;
 use poem::error::ResponseError;
 use poem::http::StatusCode;
 use poem::web::{Data, Path};
@@ -14,28 +11,18 @@ use super::messages::{NewMessageForm, store};
 use crate::accounts::CurrentUser;
 use crate::chat::views::about_message;
 use crate::chat::{Open, Shell};
-use crate::error::FieldErrors;
+use crate::files::form::{ReceivedForm, refused};
 use crate::files::queries::find_unsent;
-use crate::files::receiving::{ReceiveError, receive};
-use crate::files::{File, FileName, MOST, Size, removing};
+use crate::files::{File, removing};
 use crate::ids::{ClientId, FileId};
 use crate::messages::views::files::{FilesForm, files_form};
 use crate::rooms::actions::enter;
 use crate::rooms::model::{Membership, RoomAddress, path};
 use crate::web::csrf::{OUT_OF_DATE, TokenChecked, is_token};
 use crate::web::form_data::FormStream;
-use crate::web::limits::{Pace, paced};
 use crate::web::{Ctx, see_other};
 use crate::{App, Error, Result};
 
-/// How slowly files may come: a minute, and so many bytes a second on the whole. A connection on which nothing comes for a
-/// minute is ended besides.
-const PACE: Pace = Pace {
-    least_rate: 16_384.0,
-    grace: Duration::from_secs(60),
-};
-/// Bytes of a form beside its files.
-const FIELDS: u64 = 64 << 10;
 /// The form to send files without script.
 #[handler]
 pub async fn new(app: Data<&App>, ctx: Ctx, user: CurrentUser, Path(slug): Path<String>) -> Result<Response> {
@@ -56,8 +43,7 @@ pub async fn create(
     body: Body,
 ) -> Result<Response> {
     let is_checked = request.data::<TokenChecked>().is_some();
-    let most = MOST as u64 * app.config.max_upload + FIELDS + (FIELDS * MOST as u64);
-    let Some(mut parts) = FormStream::new(request.content_type(), paced(body, PACE), most) else {
+    let Some(mut parts) = ReceivedForm::open(&app, request, body) else {
         return Err(if is_checked {
             refused("Choose a file.")
         } else {
@@ -72,14 +58,15 @@ pub async fn create(
     if !matches!(error, Error::Forbidden(_)) {
         parts.drain().await;
     }
-    form.remove(&app, &user).await;
-    if !form.is_message {
+    form.0.remove(&app, user.id).await;
+    if !form.is_message() {
         return Err(error);
     }
     let membership = open_room(&app, &user, &slug).await?;
     let typed = FilesForm {
-        body: form.value("body"),
+        body: form.0.value("body").to_owned(),
         client_id: form
+            .0
             .value("client_id")
             .parse()
             .map_or_else(|_| ClientId::new(), ClientId),
@@ -114,12 +101,7 @@ pub async fn destroy_in_room(
 
 /// A form with files, as far as it has come.
 #[derive(Default)]
-struct SentForm {
-    fields: Vec<(String, String)>,
-    files: Vec<File>,
-    /// Whether all of it is a message.
-    is_message: bool,
-}
+struct SentForm(ReceivedForm);
 
 impl SentForm {
     /// Takes the form, and answers it.
@@ -136,15 +118,15 @@ impl SentForm {
             .check_message(user.id)
             .map_err(|retry_after| Error::TooMany { retry_after })?;
         self.take(app, ctx, user, &membership, (parts, is_checked)).await?;
-        match self.files.as_slice() {
+        match self.0.files.as_slice() {
             [] => Err(refused("Choose a file.")),
-            _ if self.is_message => self.send(app, user, &membership).await,
+            _ if self.is_message() => self.send(app, user, &membership).await,
             [file] => Ok(described(file)),
             _ => Err(refused("Send one file after the other.")),
         }
     }
 
-    /// Takes part after part. The token comes first, where it was not in the header.
+    /// Takes the parts. The token comes first, where it was not in the header.
     async fn take(
         &mut self,
         app: &App,
@@ -153,78 +135,42 @@ impl SentForm {
         membership: &Membership,
         (parts, mut is_checked): (&mut FormStream, bool),
     ) -> Result<()> {
-        let broken = |_| Error::Conflict("The form did not arrive whole. Send it again.".into());
-        let mut left = FIELDS;
-        while let Some(part) = parts.next().await.map_err(broken)? {
-            let (name, progress) = (part.name().unwrap_or_default().to_owned(), parts.used());
-            if name != "file" {
-                let value = part.text().await.map_err(broken)?;
-                progress.add(value.len());
-                // Each counts somewhat more than it has, so that there cannot be very many.
-                let length = (name.len() + value.len()) as u64 + 1024;
-                left = left
-                    .checked_sub(length)
-                    .ok_or_else(|| refused("This form has too much text."))?;
-                is_checked |= name == "csrf_token" && is_token(ctx, &value);
-                if !is_checked {
-                    return Err(Error::Forbidden(OUT_OF_DATE));
-                }
-                self.is_message |= name == "send";
-                self.fields.push((name, value));
-                continue;
+        let check = |field: Option<(&str, &str)>| {
+            is_checked |= field.is_some_and(|(name, value)| name == "csrf_token" && is_token(ctx, value));
+            if is_checked {
+                Ok(())
+            } else {
+                Err(Error::Forbidden(OUT_OF_DATE))
             }
-            if !is_checked {
-                return Err(Error::Forbidden(OUT_OF_DATE));
-            }
-            // A field in which no file was chosen.
-            let Some(name) = part.file_name().filter(|name| !name.is_empty()) else {
-                continue;
-            };
-            if self.files.len() == MOST {
-                return Err(refused("A message has at most 10 files."));
-            }
-            // Browsers write a quotation mark in a name like this.
-            let name = FileName::of(&name.replace("%22", "\""));
-            let part = part.inspect_ok(move |piece| progress.add(piece.len()));
-            let file = receive(app, membership, user.key, name, part).await;
-            self.files.push(file.map_err(|error| explained(app, error))?);
-        }
-        if is_checked {
-            Ok(())
-        } else {
-            Err(Error::Forbidden(OUT_OF_DATE))
-        }
+        };
+        self.0.take(app, membership, user.key, parts, check).await
+    }
+
+    /// Whether all of it is a message.
+    fn is_message(&self) -> bool {
+        self.0.fields.iter().any(|(name, _)| name == "send")
     }
 
     /// Sends the message.
     async fn send(&self, app: &App, user: &CurrentUser, membership: &Membership) -> Result<Response> {
-        let mut fields = self.fields.clone();
-        fields.extend(self.files.iter().map(|file| ("files".to_owned(), file.id.to_string())));
+        let mut fields = self.0.fields.clone();
+        fields.extend(
+            self.0
+                .files
+                .iter()
+                .map(|file| ("files".to_owned(), file.id.to_string())),
+        );
         let form = NewMessageForm::from(fields).with_client_id();
         match store(app, user, membership, &form).await? {
             Ok(stored) => {
                 if stored.is_duplicate {
                     // It has the files of the first time.
-                    self.remove(app, user).await;
+                    self.0.remove(app, user.id).await;
                 }
                 Ok(see_other(&format!("{}#m-{}", path(&membership.room.slug), stored.seq)))
             }
             Err(refusal) => Err(Error::Conflict(refusal.page_message().to_owned())),
         }
-    }
-
-    /// Removes the files, which are not sent. What stays is removed within an hour.
-    async fn remove(&self, app: &App, user: &CurrentUser) {
-        for file in &self.files {
-            if let Err(error) = removing::remove(app, user.id, file.id).await {
-                tracing::debug!(%error, file = %file.id, "a file that is not sent is removed later");
-            }
-        }
-    }
-
-    fn value(&self, name: &str) -> String {
-        let found = self.fields.iter().find(|(field, _)| field == name);
-        found.map(|(_, value)| value.clone()).unwrap_or_default()
     }
 }
 
@@ -264,26 +210,6 @@ fn described(file: &File) -> Response {
         .status(StatusCode::CREATED)
         .content_type("application/json")
         .body(described.to_string())
-}
-
-fn refused(sentence: &str) -> Error {
-    Error::Invalid(FieldErrors::one("file", sentence))
-}
-
-fn explained(app: &App, error: ReceiveError) -> Error {
-    match error {
-        ReceiveError::TooLarge => {
-            let most = Size(app.config.max_upload);
-            Error::TooLarge(format!("This file is too large: a file has at most {most}."))
-        }
-        ReceiveError::OverQuota => Error::Conflict(format!(
-            "You have used up your space for files, {}. Delete messages with files to make room.",
-            Size(app.config.upload_quota)
-        )),
-        ReceiveError::Refused(sentence) => refused(&sentence),
-        ReceiveError::CutOff => Error::Conflict("The file did not arrive whole. Send it again.".into()),
-        ReceiveError::Other(error) => error,
-    }
 }
 
 /// What an error says about the form to whoever filled it in.

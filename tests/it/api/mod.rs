@@ -1,6 +1,7 @@
 //! What programs use: the JSON API.
 
 mod messages;
+mod origins;
 mod rooms;
 mod strangers;
 mod tokens;
