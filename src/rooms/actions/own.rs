@@ -19,31 +19,7 @@ const MOST_CHOSEN: usize = 100;
 /// Makes a room, of which `owner` is the owner.
 pub async fn create(app: &App, owner: UserId, new: NewRoom) -> Result<Room> {
     app.throttle.check_membership(owner)?;
-    let mut names: Vec<_> = new.chosen.iter().map(|name| fold(name)).collect();
-    names.sort_unstable();
-    names.dedup();
-    if names.len() > MOST_CHOSEN {
-        let sentence = format!("Choose at most {MOST_CHOSEN} people. You can add others later.");
-        return Err(Error::Invalid(FieldErrors::one("members", sentence)));
-    }
-    let (mut members, mut invited) = (Vec::new(), Vec::new());
-    for username in &names {
-        let found = friends::actions::find(app, owner, username).await;
-        match (found, new.entry) {
-            (Ok((person, Relation::Friend)), Entry::Added | Entry::ByRelation) => members.push(person),
-            (Ok((person, Relation::Friend)), Entry::Invited) => invited.push(person.id),
-            (Ok((person, Relation::Blocked)), Entry::ByRelation) => {
-                return Err(wrong(format!("You blocked {}. Unblock them first.", person.name)));
-            }
-            (Ok((person, _)), Entry::ByRelation) => invited.push(person.id),
-            (Err(Error::NotFound), Entry::ByRelation) => {
-                return Err(wrong(format!("There is nobody else of the name {username}.")));
-            }
-            // Whether there is such a person makes no difference.
-            (Ok(_) | Err(Error::NotFound), _) => return Err(wrong("Choose people among your friends.".into())),
-            (Err(error), _) => return Err(error),
-        }
-    }
+    let (members, invited) = choose(app, owner, &new).await?;
     let mut tx = app.db.begin().await?;
     bounds::check_own(&mut tx, owner).await?;
     for person in &members {
@@ -81,10 +57,41 @@ pub async fn create(app: &App, owner: UserId, new: NewRoom) -> Result<Room> {
     }
     tx.commit().await?;
     publish_change(app, id, change);
-    members.append(&mut invited);
+    members.extend(invited);
     members.push(owner);
     app.bus.publish(Event::SideBarChanged { people: members });
     Ok(room)
+}
+
+/// Who of those who were chosen is in the room from the start, and who is invited to it.
+async fn choose(app: &App, owner: UserId, new: &NewRoom) -> Result<(Vec<Author>, Vec<UserId>)> {
+    let mut names: Vec<_> = new.chosen.iter().map(|name| fold(name)).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() > MOST_CHOSEN {
+        return Err(wrong(format!(
+            "Choose at most {MOST_CHOSEN} people. You can add others later."
+        )));
+    }
+    let (mut members, mut invited) = (Vec::new(), Vec::new());
+    for username in &names {
+        match (friends::actions::find(app, owner, username).await, new.entry) {
+            (Ok((person, Relation::Friend)), Entry::Added | Entry::ByRelation) => members.push(person),
+            (Ok((person, Relation::Blocked)), Entry::ByRelation) => {
+                return Err(wrong(format!("You blocked {}. Unblock them first.", person.name)));
+            }
+            (Ok((person, Relation::Friend)), Entry::Invited) | (Ok((person, _)), Entry::ByRelation) => {
+                invited.push(person.id);
+            }
+            (Err(Error::NotFound), Entry::ByRelation) => {
+                return Err(wrong(format!("There is nobody else of the name {username}.")));
+            }
+            // Whether there is such a person makes no difference.
+            (Ok(_) | Err(Error::NotFound), _) => return Err(wrong("Choose people among your friends.".into())),
+            (Err(error), _) => return Err(error),
+        }
+    }
+    Ok((members, invited))
 }
 
 /// The place of the direct chat with the person of that username, which is made if there is none: only friends have one.

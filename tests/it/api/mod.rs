@@ -5,6 +5,7 @@ mod origins;
 mod rooms;
 mod strangers;
 mod tokens;
+mod uploads;
 
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
