@@ -72,8 +72,10 @@ function heard(data) {
     // What has been added up beyond this count stays added.
     const later = known?.version === version ? Math.max(0, known.seq - seq) : 0;
     const waiting = count + Math.min(later, known?.count ?? 0);
+    const isNew = !data.all && known && count > 0 && seq > known.seq;
     rooms.set(id, { count: waiting, seq: seq + later, version, read, mentions, level: level ?? known?.level });
     draw(id);
+    if (isNew) moveUp(id);
   }
   for (const [id, [count, from, seq]] of Object.entries(data.active ?? {})) {
     const known = rooms.get(id);

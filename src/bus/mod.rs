@@ -77,8 +77,9 @@ pub enum Event {
         /// Its `last_change` after the commit.
         change: Change,
     },
-    /// Messages were deleted: fewer wait for whoever had not read them.
-    MessagesDeleted {
+    /// Other than by new messages: messages were deleted, or one calls everybody now or does not any more. For all of the
+    /// room's members it is counted anew what waits for them.
+    WaitingChanged {
         /// Where.
         room: RoomId,
     },

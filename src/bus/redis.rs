@@ -105,7 +105,7 @@ impl RedisTask {
                     *last = (*last).max(change);
                 }
                 Event::RoomListChanged
-                | Event::MessagesDeleted { .. }
+                | Event::WaitingChanged { .. }
                 | Event::Mentioned { .. }
                 | Event::AuthorChanged { .. }
                 | Event::SideBarChanged { .. }

@@ -94,11 +94,9 @@ pub(super) async fn run(app: &App, active: &ActiveRooms) {
             }
             received = bus.next() => match received {
                 Some(BusEvent::Event(Event::RoomChanged { room, .. })) => active.note(room),
-                Some(BusEvent::Event(Event::MessagesDeleted { room })) => {
-                    // What was added up is too much: it is counted anew.
-                    if let Some(known) = known.rooms.get_mut(&room) {
-                        known.told = None;
-                    }
+                Some(BusEvent::Event(Event::WaitingChanged { room })) => {
+                    // What was added up is not true any more.
+                    known.count_anew(room);
                     active.note(room);
                 }
                 Some(BusEvent::Event(Event::Mentioned { room, people })) => {
@@ -132,10 +130,18 @@ async fn publish(
     let load = async |db: &mut PgConnection| {
         let states = list_room_states(&mut *db, rooms).await?;
         let came = known.update(db, &states, &people).await?;
+        let told = known.of(&states).filter_map(|(id, room)| Some((id, room.told?)));
+        let mut named = Vec::new();
+        for (room, user) in list_named_since(&mut *db, &told.collect::<Vec<_>>()).await? {
+            match user {
+                Some(user) => named.push((room, user)),
+                // For everybody more is told than what pages add up.
+                None => known.count_anew(room),
+            }
+        }
         let (active, new): (Vec<_>, Vec<_>) = known.of(&states).partition(|(_, room)| room.told.is_some());
         let added_up: Vec<_> = active.iter().filter_map(|(id, room)| Some((*id, room.told?))).collect();
-        let written = count_written(&mut *db, &added_up).await?;
-        let named = list_named_since(db, &added_up).await?;
+        let written = count_written(db, &added_up).await?;
         let ids = |rooms: &[(RoomId, &Room)]| rooms.iter().map(|(id, _)| *id).collect::<Vec<_>>();
         let (new, active) = (ids(&new), ids(&active));
         Ok::<_, Error>((states, came, written, named, new, active))
@@ -179,6 +185,13 @@ async fn publish_counts(app: &App, rooms: &[RoomId], people: &[UserId]) -> Resul
 }
 
 impl Known {
+    /// Has it counted what waits in the room for everybody here.
+    fn count_anew(&mut self, room: RoomId) {
+        if let Some(room) = self.rooms.get_mut(&room) {
+            room.told = None;
+        }
+    }
+
     /// Those of the rooms that have members here and in which something was written.
     fn of<'a>(&'a self, states: &'a [RoomState]) -> impl Iterator<Item = (RoomId, &'a Room)> {
         let room = |state: &'a RoomState| Some((state, self.rooms.get(&state.id)?));

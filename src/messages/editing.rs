@@ -5,6 +5,7 @@
 use sqlx::{PgConnection, Postgres, Transaction};
 
 use super::erasing::erase_locked;
+use super::mentioning;
 use super::model::Body;
 use super::queries::{self, Standing};
 use super::views::markdown::names;
@@ -57,9 +58,14 @@ pub async fn edit(
     let keys = names(body.as_str());
     let named: Vec<_> = keys.iter().map(|key| (room, seq, key.as_str())).collect();
     let mut people = queries::delete_mentions(&mut tx, room, seq).await?;
-    people.extend(queries::insert_mentions(&mut tx, &named).await?);
+    let called = queries::delete_room_mention(&mut tx, room, seq).await?;
+    let named = mentioning::store(&mut tx, &named).await?;
+    people.extend(named.people);
     tx.commit().await?;
     app.bus.publish(Event::RoomChanged { room, change });
+    if called == named.rooms.is_empty() {
+        app.bus.publish(Event::WaitingChanged { room });
+    }
     if !people.is_empty() {
         app.bus.publish(Event::Mentioned { room, people });
     }

@@ -100,6 +100,6 @@ pub(super) async fn erase_locked(
     let change = queries::update_deleted(&mut tx, room, seqs, app.now()).await?;
     tx.commit().await?;
     app.bus.publish(Event::RoomChanged { room, change });
-    app.bus.publish(Event::MessagesDeleted { room });
+    app.bus.publish(Event::WaitingChanged { room });
     Ok(())
 }

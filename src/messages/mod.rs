@@ -9,7 +9,8 @@
 //! - What a message answers is kept as a number. The quote is drawn when the message is, from what may be seen by all for
 //!   whom it is drawn; where the quoted message changes, pages put the new text wherever it is quoted.
 //! - Whom a message names is found in its text and stored in the transaction that stores the message: other members who see
-//!   it. They are told what waits for them, and the message is drawn with links to them.
+//!   it. They are told what waits for them, and the message is drawn with links to them. `@room` names everybody in the
+//!   room where its author keeps order as it is sent or changed; that is one row, and who it is for is asked when it is counted.
 //! - Reactions are changes of the room like edits. A message is drawn with the 50 who gave each emoji last, so that it is
 //!   the same for all and a page still shows which are its reader's; whoever gave one before 50 others did is not marked.
 //! - One [`Writer`] per node stores in batches, and publishes only after the commit.
@@ -17,6 +18,7 @@
 pub mod editing;
 pub mod erasing;
 pub mod history;
+mod mentioning;
 pub mod model;
 pub mod queries;
 pub mod reacting;

@@ -106,13 +106,18 @@ pub struct MessageView {
     pub new_day: bool,
 }
 
-/// Somebody whom a message names: another member of its room.
+/// Whom a message names.
 #[derive(Debug, Clone)]
-pub struct Mention {
-    /// Who.
-    pub user: UserId,
-    /// Their username.
-    pub username: String,
+pub enum Mention {
+    /// Another member of its room.
+    Person {
+        /// Who.
+        user: UserId,
+        /// Their username.
+        username: String,
+    },
+    /// Everybody in the room.
+    Everybody,
 }
 
 /// Messages that this node has just stored in one room, at hand for those who are subscribed to it.

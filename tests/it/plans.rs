@@ -13,6 +13,7 @@ const LARGE: &[&str] = &[
     "messages",
     "reactions",
     "mentions",
+    "room_mentions",
     "members",
     "room_events",
     "users",
@@ -166,6 +167,8 @@ async fn fill(db: &mut PgConnection, rooms: (i32, i32), people: (i32, i32), mess
              SELECT room_id, seq, chr(128512 + e), author_id, now() FROM messages, generate_series(0, 1) e WHERE seq % 5 = 0
              ON CONFLICT DO NOTHING;
          INSERT INTO mentions (user_id, room_id, seq) SELECT author_id, room_id, seq FROM messages WHERE seq % 5 = 0
+             ON CONFLICT DO NOTHING;
+         INSERT INTO room_mentions (room_id, seq) SELECT room_id, seq FROM messages WHERE seq % 5 = 1
              ON CONFLICT DO NOTHING;"
     );
     sqlx::raw_sql(&sql).execute(db).await.unwrap();
@@ -265,13 +268,37 @@ async fn messages_are_stored_by_index_though_it_was_planned_on_small_tables(
     for wait in [true, false] {
         let mut tx = db.begin().await.unwrap();
         store(&mut tx, wait).await;
-        let read_whole: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT relname::text, seq_tup_read FROM pg_stat_xact_user_tables WHERE seq_scan > 0 ORDER BY relname",
-        )
-        .fetch_all(&mut *tx)
-        .await
-        .unwrap();
-        assert_eq!(read_whole, []);
+        assert_eq!(read_whole(&mut tx).await, []);
+        tx.commit().await.unwrap();
+    }
+}
+
+/// The tables that this transaction has read whole, with how many rows that were.
+async fn read_whole(tx: &mut PgConnection) -> Vec<(String, i64)> {
+    sqlx::query_as(
+        "SELECT relname::text, seq_tup_read FROM pg_stat_xact_user_tables WHERE seq_scan > 0 ORDER BY relname",
+    )
+    .fetch_all(tx)
+    .await
+    .unwrap()
+}
+
+#[sqlx::test]
+async fn what_names_the_members_of_a_large_room_is_counted_and_deleted_by_index(
+    _: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let mut filler = options.connect().await.unwrap();
+    let mut db = planner(&options).await;
+    fill(&mut filler, (1, 2), (1, 3000), 1500).await;
+    gather_statistics(&mut filler).await;
+    for statement in [
+        "SELECT FROM members CROSS JOIN LATERAL (SELECT count_mentions(room_id, user_id, 1000)) c WHERE room_id = md5('room1')::uuid",
+        "SELECT delete_messages(md5('room1')::uuid, ARRAY[1, 5, 6, 7]::bigint[], now())",
+    ] {
+        let mut tx = db.begin().await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut *tx).await.unwrap();
+        assert_eq!(read_whole(&mut tx).await, [], "{statement}");
         tx.commit().await.unwrap();
     }
 }

@@ -11,6 +11,9 @@ use crate::text::{check_identifier, fold, is_hidden, is_mark, is_visible, skelet
 pub struct Username(String);
 
 impl Username {
+    /// What stands after an `@` that calls everybody in a room: nobody is called so, or anything that looks like it.
+    pub const EVERYBODY: &str = "room";
+
     /// Checks a username; it is kept in NFKC.
     pub fn parse(text: &str) -> Result<Self, String> {
         let name: String = text.trim().nfkc().collect();
@@ -23,6 +26,10 @@ impl Username {
         check_identifier(&name, ['_', '.'])?;
         if !name.starts_with(char::is_alphabetic) {
             return Err("Begin with a letter.".into());
+        }
+        let taken = skeletons(Self::EVERYBODY);
+        if skeletons(&name).iter().any(|skeleton| taken.contains(skeleton)) {
+            return Err("This name calls everybody in a room. Choose another one.".into());
         }
         Ok(Self(name))
     }
@@ -186,6 +193,9 @@ mod tests {
             "\u{1160}\u{1160}\u{1160}",
             "ािी",
             "2ะ์",
+            "room",
+            "ROOM",
+            "r00m",
             &"x".repeat(33),
         ] {
             assert!(Username::parse(bad).is_err(), "{bad:?}");

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::invitations;
 use crate::accounts::CurrentUser;
+use crate::accounts::model::Username;
 use crate::chat::views::{MembersPage, members, members_page, suggestions};
 use crate::chat::{Open, Shell};
 use crate::error::FieldErrors;
@@ -51,7 +52,8 @@ pub async fn index(
     Ok(members_page(&shell, &shown))
 }
 
-/// Others in the room whose names begin like what is typed, to be named in a message.
+/// Others in the room whose names begin like what is typed, to be named in a message; and everybody, for those who may call
+/// them.
 #[handler]
 pub async fn suggest(
     app: Data<&App>,
@@ -59,10 +61,14 @@ pub async fn suggest(
     Path(slug): Path<String>,
     Query(listed): Query<Listed>,
 ) -> Result<Markup> {
-    let room = actions::enter(&app, user.id, RoomAddress::Slug(&slug)).await?.room;
-    let mut found = queries::list_members(&app.db, room.id, &fold(&listed.q), "", SUGGESTED).await?;
-    found.retain(|member| member.person.id != user.id);
-    Ok(suggestions(&found))
+    let membership = actions::enter(&app, user.id, RoomAddress::Slug(&slug)).await?;
+    let typed = fold(&listed.q);
+    let mut found = queries::list_members(&app.db, membership.room.id, &typed, "", SUGGESTED).await?;
+    let keeps_order = membership.keeps_order(user.viewer.is_admin);
+    let is_shadowed = |username: &str| keeps_order && fold(username) == Username::EVERYBODY;
+    found.retain(|member| member.person.id != user.id && !is_shadowed(&member.person.username));
+    let may_call = keeps_order && Username::EVERYBODY.starts_with(&typed);
+    Ok(suggestions(&found, may_call, typed == Username::EVERYBODY))
 }
 
 /// Whom to take in.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use maud::{Markup, html};
 
 use super::page;
-use crate::accounts::model::Author;
+use crate::accounts::model::{Author, Username};
 use crate::accounts::views::names;
 use crate::chat::Shell;
 use crate::error::FieldErrors;
@@ -57,16 +57,28 @@ pub fn members_page(shell: &Shell<'_>, shown: &MembersPage) -> Markup {
     page(shell, &format!("Members · {}", room.title), &sheet)
 }
 
-/// People to be named in a message.
-pub fn suggestions(found: &[Member]) -> Markup {
-    html! {
-        @for (place, Member { person, .. }) in found.iter().enumerate() {
-            li #{ "name-" (place) } role="option" aria-selected="false" data-username=(person.username)
+/// People to be named in a message, and everybody, who come first only where they are typed in full: they are not called by
+/// mistake.
+pub fn suggestions(found: &[Member], may_call: bool, is_call: bool) -> Markup {
+    let everybody = html! {
+        span class="grid size-6 flex-none place-items-center text-t2" { (icon("users")) }
+        span class="min-w-0 truncate" { "Everybody in this room " span.username { "@" (Username::EVERYBODY) } }
+    };
+    let option = |username: &str, shown: &Markup| {
+        html! {
+            li id={ "name-" (username) } role="option" aria-selected="false" data-username=(username)
                 class="flex min-h-9 cursor-pointer items-center gap-2.5 rounded-row px-2.5 hover:bg-hover aria-selected:bg-selected max-md:min-h-11"
             {
-                (avatar(person.face(), 24)) span class="min-w-0 truncate" { (names(person)) }
+                (shown)
             }
         }
+    };
+    html! {
+        @if may_call && is_call { (option(Username::EVERYBODY, &everybody)) }
+        @for Member { person, .. } in found {
+            (option(&person.username, &html! { (avatar(person.face(), 24)) span class="min-w-0 truncate" { (names(person)) } }))
+        }
+        @if may_call && !is_call { (option(Username::EVERYBODY, &everybody)) }
     }
 }
 

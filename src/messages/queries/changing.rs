@@ -103,7 +103,7 @@ pub async fn list_to_erase(
 }
 
 /// Takes the texts of these messages out of a room that is locked, each with a change of its own; the last of them. See
-/// `delete_messages` in `migrations/0039_files.sql`.
+/// `delete_messages` in `migrations/0040_room_mentions.sql`.
 pub async fn update_deleted(
     connection: &mut PgConnection,
     room: RoomId,

@@ -6,6 +6,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::Submission;
 use crate::ids::FileId;
+use crate::messages::mentioning;
 use crate::messages::model::{NewMessage, Outcome, Stored};
 use crate::messages::queries::{self, LockedRooms};
 
@@ -74,7 +75,7 @@ async fn store_naming(
             named.extend(message.names.iter().map(|name| (message.room, *seq, name.as_str())));
         }
     }
-    queries::insert_mentions(&mut tx, &named).await?;
+    mentioning::store(&mut tx, &named).await?;
     tx.commit().await?;
     Ok(outcomes)
 }

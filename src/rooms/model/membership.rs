@@ -48,6 +48,16 @@ impl Kind {
         matches!(self, Self::Private | Self::Group)
     }
 
+    /// Whether somebody who belongs to such a room, with that role, keeps it in order. Public rooms are the
+    /// administrators'.
+    pub fn is_kept_by(self, role: MemberRole, is_admin: bool) -> bool {
+        match self {
+            Self::Public => is_admin,
+            Self::Private | Self::Group => role.may_manage(),
+            Self::Direct => false,
+        }
+    }
+
     /// What new members may read, unless the room is set otherwise: in a group what comes from then on, everywhere else
     /// what was ever written.
     pub fn usual_history(self) -> History {
@@ -175,15 +185,14 @@ impl Membership {
         self.may_write && author == self.user
     }
 
-    /// Whether they may delete what this author wrote: their own, and in a room that they keep in order everybody's. Public
-    /// rooms are the administrators'.
+    /// Whether they keep the room in order: they delete what others wrote there, and may call everybody in it.
+    pub fn keeps_order(&self, is_admin: bool) -> bool {
+        self.room.kind.is_kept_by(self.role, is_admin)
+    }
+
+    /// Whether they may delete what this author wrote: their own, and in a room that they keep in order everybody's.
     pub fn may_delete(&self, author: UserId, is_admin: bool) -> bool {
-        let keeps_order = match self.room.kind {
-            Kind::Public => is_admin,
-            Kind::Private | Kind::Group => self.role.may_manage(),
-            Kind::Direct => false,
-        };
-        keeps_order || author == self.user
+        author == self.user || self.keeps_order(is_admin)
     }
 }
 
@@ -223,6 +232,19 @@ mod tests {
         );
         assert_eq!(all.map(MemberRole::may_manage), [false, true, true]);
         assert_eq!(all.map(MemberRole::may_decide), [false, false, true]);
+    }
+
+    #[test]
+    fn public_rooms_are_kept_by_administrators_and_others_by_their_own() {
+        use MemberRole::{Member, Moderator, Owner};
+        let kept = |kind: Kind, is_admin| [Member, Moderator, Owner].map(|role| kind.is_kept_by(role, is_admin));
+        for is_admin in [false, true] {
+            assert_eq!(kept(Kind::Public, is_admin), [is_admin; 3]);
+            assert_eq!(kept(Kind::Direct, is_admin), [false; 3]);
+            for kind in [Kind::Private, Kind::Group] {
+                assert_eq!(kept(kind, is_admin), [false, true, true]);
+            }
+        }
     }
 
     #[test]

@@ -7,14 +7,21 @@ use crate::bus::{ReadMove, Receipt, Shown};
 use crate::ids::{RoomId, Seq, UserId};
 use crate::rooms::model::{Level, MOST_ROOMS, Read, Unread};
 
-/// Whom messages after those name, each of a room.
-pub async fn list_named_since(db: impl PgExecutor<'_>, rooms: &[(RoomId, Seq)]) -> sqlx::Result<Vec<(RoomId, UserId)>> {
+/// Whom messages after those name, each of a room; None for everybody.
+pub async fn list_named_since(
+    db: impl PgExecutor<'_>,
+    rooms: &[(RoomId, Seq)],
+) -> sqlx::Result<Vec<(RoomId, Option<UserId>)>> {
     let ids: Vec<_> = rooms.iter().map(|(room, _)| room.0).collect();
     let after: Vec<_> = rooms.iter().map(|(_, seq)| seq.0).collect();
     let rows = sqlx::query!(
-        r#"SELECT DISTINCT q.room_id AS "room!: RoomId", n.user_id AS "user: UserId"
+        r#"SELECT DISTINCT q.room_id AS "room!: RoomId", n.user_id AS "user?: UserId"
            FROM UNNEST((SELECT $1::uuid[]), (SELECT $2::bigint[])) AS q (room_id, after)
-           CROSS JOIN LATERAL (SELECT user_id FROM mentions WHERE room_id = q.room_id AND seq > q.after OFFSET 0) n"#,
+           CROSS JOIN LATERAL (
+               SELECT user_id FROM mentions WHERE room_id = q.room_id AND seq > q.after
+               UNION ALL
+               SELECT NULL FROM room_mentions WHERE room_id = q.room_id AND seq > q.after OFFSET 0
+           ) n"#,
         &ids,
         &after
     )

@@ -299,7 +299,7 @@ fn hostile_texts_are_drawn_too() {
 #[test]
 fn who_is_named_is_linked_to() {
     let user = UserId::new();
-    let mention = |username: &str| Mention {
+    let mention = |username: &str| Mention::Person {
         user,
         username: username.into(),
     };
@@ -327,8 +327,33 @@ fn who_is_named_is_linked_to() {
             .collect();
         assert_eq!(found, linked, "{text}: {html}");
     }
+    assert!(
+        super::render("@room", &bob).html.0 == "@room",
+        "nobody who may called it"
+    );
     assert_eq!(names("@Bob and @ana.b. and a@b.c `@x.y`"), ["bob", "ana.b.", "ana.b"]);
     assert!(names(&"@abc ".repeat(800)).len() == 1 && names("no sign").is_empty());
     let many: Vec<_> = (0..500).map(|n| format!("@name{n}")).collect();
     assert_eq!(names(&many.join(" ")).len(), 20);
+}
+
+#[test]
+fn a_call_to_the_room_is_marked_and_leads_nowhere() {
+    for (text, marked) in [
+        ("@room: tea", vec!["@room"]),
+        ("tea, @ROOM. (@Room)", vec!["@ROOM", "@Room"]),
+        ("`@room` @roomy @room1 a@room ~@room", vec!["@room"]),
+        ("```\n@room\n```", vec![]),
+        ("[@room](https://example.org)", vec![]),
+    ] {
+        let html = super::render(text, &[Mention::Everybody]).html.0;
+        let found: Vec<_> = html
+            .split(" data-mention=\"room\">")
+            .skip(1)
+            .map(|rest| rest.split("</span>").next().unwrap())
+            .collect();
+        assert_eq!(found, marked, "{text}: {html}");
+        assert!(!html.contains("href=\"/@"), "{html}");
+    }
+    assert_eq!(names("@Room, @room. `@room`"), ["room", "room."]);
 }

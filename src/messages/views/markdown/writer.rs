@@ -5,14 +5,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use linkify::{LinkFinder, LinkKind};
-use maud::html;
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Tag, TagEnd};
 use url::Url;
 
 use super::{Kind, Rendered, mentions};
 use crate::messages::model::Mention;
-use crate::text::{fold, is_visible};
-use crate::web::components::profile_path;
+use crate::text::is_visible;
 use crate::web::html::HtmlWriter;
 use crate::web::icons::icon;
 
@@ -53,7 +51,7 @@ impl<'a> Writer<'a> {
         Self {
             source,
             escapes,
-            mentioned: mentioned.iter().map(|one| (fold(&one.username), one)).collect(),
+            mentioned: mentioned.iter().map(|one| (mentions::key(one), one)).collect(),
             names,
             out: HtmlWriter::with_capacity(source.len() + 64),
             text: 0..0,
@@ -356,14 +354,12 @@ impl<'a> Writer<'a> {
                 if self.names.len() < mentions::MOST && !self.names.contains(&key) {
                     self.names.push(key);
                 }
-                let Some(Mention { user, username }) = mention else {
+                let Some(mention) = mention else {
                     continue;
                 };
                 self.out.text(&text[end..at]);
                 end = at + 1 + name.len();
-                self.out.markup(&html! {
-                    a class="rounded-chip bg-soft px-1 py-px font-550 text-accent no-underline hover:underline" href=(profile_path(username)) data-mention=(user) { (text[at..end]) }
-                });
+                self.out.markup(&mentions::mark(mention, &text[at..end]));
                 break;
             }
         }
