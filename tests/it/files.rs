@@ -23,7 +23,9 @@ use crate::nodes::{at, two_with};
 use crate::own_rooms::make_room;
 use crate::pictures::picture;
 use crate::services::{new_bucket, shared_redis};
-use crate::support::{BOUNDARY, Cast, PASSWORD, Person, attributes, config, done, multipart, spawn, spawn_with};
+use crate::support::{
+    BOUNDARY, Cast, PASSWORD, PATIENCE, Person, attributes, config, done, multipart, spawn, spawn_with,
+};
 
 const CANARY: &str = "canary-file-51 the tide turns at noon";
 
@@ -61,7 +63,7 @@ async fn emptied(folder: &PathBuf) {
 }
 
 /// Sends a file as the page does; the answer.
-async fn send_file(person: &Person, room: &str, name: &str, content: &[u8]) -> Response {
+pub async fn send_file(person: &Person, room: &str, name: &str, content: &[u8]) -> Response {
     let request = person.client.post(format!("{}/chat/room/{room}/files", person.address));
     let request = request
         .header("Origin", &person.address)
@@ -69,6 +71,8 @@ async fn send_file(person: &Person, room: &str, name: &str, content: &[u8]) -> R
         .header("X-CSRF-Token", person.csrf_token().await)
         .header("Content-Type", format!("multipart/form-data; boundary={BOUNDARY}"));
     request
+        // Large ones take a while without optimisation.
+        .timeout(PATIENCE)
         .body(multipart(&[], &[("file", name, content)]))
         .send()
         .await
@@ -112,7 +116,7 @@ fn addresses(html: &str) -> Vec<String> {
 }
 
 /// Bytes of which no part looks like another.
-fn noise(length: usize) -> Vec<u8> {
+pub fn noise(length: usize) -> Vec<u8> {
     let mut state = 1_u64;
     let step = |_| {
         state = state

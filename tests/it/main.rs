@@ -61,6 +61,7 @@ mod setup;
 mod unfit;
 mod unread;
 mod typing;
+mod uploads;
 mod storms;
 mod switcher;
 mod subscriptions;
