@@ -18,7 +18,7 @@ use umbrachat::ids::{Change, ClientId, MessageId, Position, RoomId, Seq, Session
 use umbrachat::messages::model::{Cursor, History, Item, MessageView};
 use umbrachat::messages::views;
 use umbrachat::messages::views::markdown::render;
-use umbrachat::realtime::{Audience, Covers, Frame, Hub, Queue, Subscriber};
+use umbrachat::realtime::{Audience, Covers, Frame, Hub, Listener, Queue, Subscriber};
 use umbrachat::vault::{DataKey, MessageCipher};
 
 /// A message of 200 characters.
@@ -144,7 +144,13 @@ async fn crowd(hub: &Hub, room: RoomId, count: usize) -> Vec<std::net::TcpStream
         let queue = Arc::new(Queue::new(Arc::new(listener.accept().await.unwrap().0)));
         queue.resume().await.unwrap();
         let (user, session) = (UserId::new(), SessionId::new());
-        hub.subscribe(room, &Subscriber { user, session, queue }, Position::default());
+        let subscriber = Subscriber {
+            user,
+            session,
+            listener: Listener::Page,
+            queue,
+        };
+        hub.subscribe(room, &subscriber, Position::default());
     }
     crowd
 }

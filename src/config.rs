@@ -90,6 +90,8 @@ pub struct Config {
     pub auth_rate: NonZeroU32,
     /// Requests of programs a minute and account; an address may send three times as many.
     pub api_rate: NonZeroU32,
+    /// Whether a program may name its access token in the address of its socket.
+    pub ws_query_token: bool,
     /// Sites whose pages may use the JSON API, with tokens.
     pub cors_origins: Vec<String>,
     /// Where the PostgreSQL programs are; None means to search.
@@ -118,6 +120,7 @@ impl Default for Config {
             sockets_per_user: number(20),
             auth_rate: number(20),
             api_rate: number(600),
+            ws_query_token: true,
             cors_origins: Vec::new(),
             pg_bin: None,
         }
@@ -156,6 +159,8 @@ impl Config {
                 .unwrap_or(default.sockets_per_user),
             auth_rate: values::rate("AUTH_RATE", "20", options.auth_rate.as_deref())?.unwrap_or(default.auth_rate),
             api_rate: values::rate("API_RATE", "600", options.api_rate.as_deref())?.unwrap_or(default.api_rate),
+            ws_query_token: values::switch("WS_QUERY_TOKEN", options.ws_query_token.as_deref())?
+                .unwrap_or(default.ws_query_token),
             cors_origins: values::origins(options.cors_origins.as_deref())?,
             pg_bin: values::pg_bin(options.pg_bin.as_deref())?,
         })

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use poem::http::{HeaderMap, Method, header};
 use poem::web::Data;
 use poem::{Endpoint, FromRequest, IntoResponse, Request, RequestBody, Response};
@@ -141,7 +142,7 @@ pub async fn recognise_anybody<E: Endpoint>(inner: Arc<E>, request: Request) -> 
 struct BadToken;
 
 /// The token of `Authorization: Bearer`; of another scheme an empty one, which is no good.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
+pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -167,6 +168,15 @@ pub async fn find_bearer(app: &App, token: &str) -> Result<Option<CurrentUser>> 
     }
     let found = find_login(app, key, token.session).await?;
     Ok(found.and_then(|(user, found)| (found.lifetime == Lifetime::Program).then_some(user)))
+}
+
+/// The same, and until when the token is good.
+pub async fn find_token(app: &App, token: &str) -> Result<Option<(CurrentUser, DateTime<Utc>)>> {
+    let Some(read) = access_token::read(app, token) else {
+        return Ok(None);
+    };
+    let user = find_bearer(app, token).await?;
+    Ok(user.map(|user| (user, read.expires_at)))
 }
 
 /// Asks whoever has not agreed to the privacy page as it is now, before they see another page. What is sent from a page that

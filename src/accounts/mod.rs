@@ -55,8 +55,8 @@ pub mod views;
 use poem::{Route, get, post};
 
 pub use current_user::{
-    Administrator, CurrentUser, MaybeUser, ask_for_consent, lead_to_setup, recognise_anybody, recognise_program,
-    recognise_user, refuse_before_setup,
+    Administrator, CurrentUser, MaybeUser, ask_for_consent, bearer, find_token, lead_to_setup, recognise_anybody,
+    recognise_program, recognise_user, refuse_before_setup,
 };
 pub use handlers::ask_to_log_in;
 pub use handlers::users::SignedUpByInvite;

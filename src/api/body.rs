@@ -27,7 +27,8 @@ impl<'a, T: DeserializeOwned> FromRequest<'a> for Typed<T> {
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+/// JSON of the form of `T`. What is wrong with it is told as of a body.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

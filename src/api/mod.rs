@@ -11,11 +11,12 @@ mod body;
 mod envelope;
 mod handlers;
 mod limits;
-mod model;
+pub mod model;
 mod query;
 
 use poem::{Route, get, post};
 
+pub use body::parse as parse_json;
 pub use envelope::wrap_in_envelope;
 pub use limits::limit_requests;
 

@@ -99,6 +99,9 @@ pub struct Options {
     /// Requests of programs a minute and account, and a third of those of an address [default: 600]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "NUMBER")]
     pub(super) api_rate: Option<OsString>,
+    /// Whether programs may name their token in the address of their socket, 1 or 0 [default: 1]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "SWITCH")]
+    pub(super) ws_query_token: Option<OsString>,
     /// Sites whose pages may use the JSON API, comma-separated origins [default: none]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "LIST")]
     pub(super) cors_origins: Option<OsString>,

@@ -60,6 +60,20 @@ pub(super) fn text<'a>(
     Ok(Some(text.trim()).filter(|text| !text.is_empty()))
 }
 
+/// A setting that is on or off.
+pub(super) fn switch(name: &'static str, raw: Option<&OsStr>) -> Result<Option<bool>, ConfigError> {
+    match text(name, "1", raw)? {
+        None => Ok(None),
+        Some("1") => Ok(Some(true)),
+        Some("0") => Ok(Some(false)),
+        Some(_) => Err(ConfigError {
+            name,
+            problem: "is neither 1 nor 0".into(),
+            example: "1",
+        }),
+    }
+}
+
 pub(super) fn folder(raw: Option<&OsStr>) -> Option<PathBuf> {
     raw.filter(|raw| !raw.is_empty()).map(PathBuf::from)
 }

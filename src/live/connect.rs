@@ -12,12 +12,13 @@ use uuid::Uuid;
 
 use super::Live;
 use super::command::MAX_FRAME;
-use super::socket::{Entry, Socket, close_code};
+use super::room::Entry;
+use super::socket::{Socket, close_code};
 use crate::accounts::CurrentUser;
 use crate::database::HeldConnection;
 use crate::ids::{Change, Position, RoomId, Seq};
 use crate::messages::sending::Sender;
-use crate::realtime::{CloseCode, Connection, Sockets, Subscriber};
+use crate::realtime::{CloseCode, Connection, Listener, Sockets, Subscriber};
 use crate::rooms::model::{Membership, RoomAddress};
 use crate::rooms::queries::find_membership;
 use crate::{App, Error, Result};
@@ -76,17 +77,7 @@ fn connect(
     slug: Option<String>,
     shown: Shown,
 ) -> Result<Response> {
-    let origin = request.header(header::ORIGIN);
-    if !origin.is_some_and(|origin| app.origins.iter().any(|own| own == origin)) {
-        if let Some(origin) = origin
-            && live.origin_warnings.may_warn()
-        {
-            tracing::warn!(?origin, own = ?app.origins, "{FOREIGN}");
-        }
-        return Err(Error::Forbidden(
-            "This address is not one of the server's own. Set PUBLIC_URL to the one you use.",
-        ));
-    }
+    check_origin(request, app, live)?;
     let user = CurrentUser::of(request);
     // As fast as somebody may send the longest frames.
     let bytes_per_second = u64::from(app.config.message_rate.get()) * MAX_FRAME as u64;
@@ -108,7 +99,23 @@ fn connect(
     Ok(response)
 }
 
-fn refuse(status: StatusCode) -> Response {
+/// Refuses pages of other origins, and whoever does not say of which they are.
+pub(super) fn check_origin(request: &Request, app: &App, live: &Live) -> Result<()> {
+    let origin = request.header(header::ORIGIN);
+    if !origin.is_some_and(|origin| app.origins.iter().any(|own| own == origin)) {
+        if let Some(origin) = origin
+            && live.origin_warnings.may_warn()
+        {
+            tracing::warn!(?origin, own = ?app.origins, "{FOREIGN}");
+        }
+        return Err(Error::Forbidden(
+            "This address is not one of the server's own. Set PUBLIC_URL to the one you use.",
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn refuse(status: StatusCode) -> Response {
     let text = "This address is a WebSocket (RFC 6455, version 13).";
     text.with_status(status)
         .with_header(header::UPGRADE, "websocket")
@@ -137,6 +144,7 @@ async fn open(
     let subscriber = Subscriber {
         user: user.id,
         session: user.session_id,
+        listener: Listener::Page,
         queue: connection.queue().clone(),
     };
     let Some(person) = app.hub.connect(&subscriber, app.config.sockets_per_user.get()) else {
@@ -176,12 +184,7 @@ async fn find(
     };
     let (membership, sender) = held.run(enter).await?;
     let position = shown.position(&membership);
-    let entry = Entry {
-        membership,
-        sender,
-        position,
-    };
-    Ok((user, Some(entry)))
+    Ok((user, Some(Entry::new(membership, sender, position))))
 }
 
 impl Shown {

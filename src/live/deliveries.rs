@@ -10,7 +10,7 @@ use super::event::{Changes, Placement};
 use crate::App;
 use crate::ids::{Change, KeyId, Position, RoomId};
 use crate::messages::model::{Item, MessageView, PreviousMessage, StoredBatch, group};
-use crate::realtime::{Audience, Frame};
+use crate::realtime::{Audience, Frame, Listener};
 use crate::rooms::model::RoomState;
 
 /// The deliveries of every room with subscribers. What this node has stored itself is delivered as it comes; rooms that
@@ -122,12 +122,18 @@ impl DeliveryGuard {
             items,
             placement: Placement::AtEnd,
         };
-        for frame in changes.frames() {
-            self.publish_frame(app, &frame).await;
+        for listener in [Listener::Page, Listener::Program] {
+            // Each is made once, and only where somebody listens.
+            if app.hub.has(self.room, listener) {
+                for frame in changes.frames_for(listener, self.room) {
+                    let audience = Audience::Room(self.room);
+                    app.hub.publish_to(audience, listener, &frame).await;
+                }
+            }
         }
     }
 
-    /// Publishes a frame to the room's subscribers.
+    /// Publishes a frame to the room's pages.
     pub(super) async fn publish_frame(&self, app: &App, frame: &Frame) {
         app.hub.publish(Audience::Room(self.room), frame).await;
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::command::CommandError;
+use super::programs::event as programs;
 use super::views;
 use crate::accounts::model::Author;
 use crate::bus::ReadMove;
@@ -15,7 +16,7 @@ use crate::chat::mine::Mine;
 use crate::ids::{Change, Position, RoomId, Seq, UserId};
 use crate::messages::model::{Item, MessageView};
 use crate::messages::views::item;
-use crate::realtime::{Covers, Frame};
+use crate::realtime::{Covers, Frame, Listener};
 use crate::rooms::model::{ListedRoom, RoomList, Unread, path};
 
 /// A frame takes no further line once its fragments have this many bytes, so that a slow reader gets on frame by frame.
@@ -146,15 +147,22 @@ fn counts(unread: &HashMap<RoomId, Unread>) -> HashMap<RoomId, impl Serialize> {
 }
 
 /// What one of several frames holds.
-enum Part<'a> {
-    Lines(Vec<Markup>),
+pub(super) enum Part<'a, L> {
+    Lines(Vec<L>),
     Altered(&'a MessageView),
 }
 
-impl Changes<'_> {
-    /// The frames for pages, which follow on each other.
-    pub(super) fn frames(self) -> Vec<Frame> {
-        let parts = self.parts().into_iter();
+impl<'a> Changes<'a> {
+    /// The frames for those listeners in the room, which follow on each other.
+    pub(super) fn frames_for(self, listener: Listener, room: RoomId) -> Vec<Frame> {
+        match listener {
+            Listener::Page => self.frames(),
+            Listener::Program => programs::frames(room, self),
+        }
+    }
+
+    fn frames(self) -> Vec<Frame> {
+        let parts = self.fragments().into_iter();
         parts
             .map(|(covers, markup)| Frame::covering(covers, &markup.0))
             .collect()
@@ -162,13 +170,28 @@ impl Changes<'_> {
 
     /// All of it at once.
     pub(super) fn fragment(self) -> Markup {
-        views::joined(&self.parts())
+        views::joined(&self.fragments())
     }
 
-    /// As many parts as the lines need, and one for each altered message, because not everybody may see every old
-    /// message.
-    fn parts(self) -> Vec<(Covers, Markup)> {
-        let mut parts: Vec<(Position, Part<'_>)> = Vec::with_capacity(1);
+    /// What pages are told, with what each part of it covers.
+    fn fragments(self) -> Vec<(Covers, Markup)> {
+        let placement = self.placement;
+        let parts = self.parts(item, |line| line.0.len()).into_iter();
+        let fragment = |(covers, part): (Covers, Part<'_, Markup>)| {
+            let (after, to) = (covers.after, covers.to.change);
+            let markup = match part {
+                Part::Lines(lines) => views::lines(placement, after, to, &lines),
+                Part::Altered(message) => views::altered(message, after, to),
+            };
+            (covers, markup)
+        };
+        parts.map(fragment).collect()
+    }
+
+    /// As many parts as the lines need, each as long as `size` says, and one for each altered message, because not everybody
+    /// may see every old message.
+    pub(super) fn parts<L>(self, line: impl Fn(&Item) -> L, size: impl Fn(&L) -> usize) -> Vec<(Covers, Part<'a, L>)> {
+        let mut parts: Vec<(Position, Part<'a, L>)> = Vec::with_capacity(1);
         let (mut lines, mut bytes, mut at) = (Vec::new(), 0, self.after);
         for one in self.items {
             if let Item::Altered(message) = one {
@@ -184,8 +207,8 @@ impl Changes<'_> {
                 at.seq = at.seq.max(message.seq);
             }
             at.change = one.change();
-            let line = item(one);
-            bytes += line.0.len();
+            let line = line(one);
+            bytes += size(&line);
             lines.push(line);
             if bytes >= FRAME_BYTES {
                 parts.push((at, Part::Lines(std::mem::take(&mut lines))));
@@ -199,14 +222,14 @@ impl Changes<'_> {
             *end = self.to;
         }
         let mut after = self.after.change;
-        let cover = |(to, part): (Position, Part<'_>)| {
-            let (markup, altered) = match part {
-                Part::Lines(lines) => (views::lines(self.placement, after, to.change, &lines), None),
-                Part::Altered(message) => (views::altered(message, after, to.change), Some(message.seq)),
+        let cover = |(to, part): (Position, Part<'a, L>)| {
+            let altered = match part {
+                Part::Lines(_) => None,
+                Part::Altered(message) => Some(message.seq),
             };
             let covers = Covers { after, to, altered };
             after = to.change;
-            (covers, markup)
+            (covers, part)
         };
         parts.into_iter().map(cover).collect()
     }

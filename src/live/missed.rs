@@ -6,11 +6,13 @@ use poem::{IntoResponse, Response, handler};
 use sqlx::PgConnection;
 
 use super::connect::Shown;
-use super::event::{Changes, Placement};
+use super::event::{Changes, Event, Placement};
+use super::programs::event as programs;
 use crate::accounts::CurrentUser;
-use crate::ids::Position;
+use crate::ids::{Position, RoomId};
 use crate::messages::history;
 use crate::messages::model::Item;
+use crate::realtime::{Frame, Listener};
 use crate::rooms::actions::enter;
 use crate::rooms::model::{Membership, Span, path};
 use crate::text::fold;
@@ -27,6 +29,14 @@ const CHANGES_PER_LOAD: i64 = 100;
 /// database was set back.
 pub(super) fn is_outdated(at: Position, end: Position) -> bool {
     at.change > end.change || end.change.0.saturating_sub(at.change.0) > MAX_MISSED
+}
+
+/// Tells the other side of a room's socket that it missed too much to be told it: the room is at `end` now.
+pub(super) fn outdated(listener: Listener, room: RoomId, end: Position) -> Frame {
+    match listener {
+        Listener::Page => Event::PageOutdated.frame(),
+        Listener::Program => programs::outdated(room, end),
+    }
 }
 
 /// What comes next after that position, as that member may see it, and the position up to which it goes.

@@ -1,7 +1,9 @@
-//! The sockets of the pages: from a change in the database to the fragment on the screen.
+//! The sockets of pages and programs: from a change in the database to the fragment on the screen, or to JSON.
 //!
 //! - [`connect`](self): the handshake. [`socket`](self): one page's connection, with a subscription to its person and,
 //!   on the page of a room, one to the room. It sends what the page missed, then carries out [`command`](self)s.
+//! - `room`: the subscription to a room, what was missed of it, and what is sent there.
+//! - [`programs`](self): the sockets of programs, with subscriptions to many rooms.
 //! - `event`: everything that may be said to a page, and the frames that carry it.
 //! - `deliveries`: how far each room has been delivered. What this node has stored itself is delivered as it comes, what
 //!   others have stored is loaded by `loading`. Either renders once and publishes shared frames.
@@ -50,9 +52,11 @@ mod event;
 mod loading;
 mod missed;
 mod online;
+mod programs;
 mod reads;
 mod replies;
 mod revocations;
+mod room;
 mod room_list;
 mod side_bars;
 mod socket;
@@ -69,6 +73,7 @@ pub use command::{Command, CommandError};
 use self::activity::ActiveRooms;
 use self::comings::Comings;
 use self::deliveries::Deliveries;
+use self::programs::tokens::Tokens;
 use self::reads::Reads;
 use self::room_list::RoomListVersion;
 use crate::App;
@@ -83,6 +88,7 @@ pub struct Live {
     reads: Reads,
     comings: Comings,
     active_rooms: ActiveRooms,
+    tokens: Tokens,
     /// About pages that come from elsewhere.
     origin_warnings: Warnings,
 }
@@ -94,12 +100,13 @@ impl Live {
     }
 }
 
-/// The sockets of the pages, and the way for pages that no socket reaches.
+/// The sockets of pages and programs, and the way for pages that no socket reaches.
 pub fn routes(route: Route) -> Route {
     route
         .at("/chat/room/:name/changes", get(missed::index))
         .at("/ws/chatroom/:name", get(connect::room))
         .at("/ws/inbox", get(connect::inbox))
+        .at("/ws/rooms/", get(programs::connect))
 }
 
 /// Serves the sockets of this node until the program ends: receives what other nodes publish, checks every few seconds
@@ -118,6 +125,7 @@ pub async fn run(app: App, live: Arc<Live>) {
         reads::run(&app, &live.reads),
         reads::publish(&app),
         typing::run(&app),
+        programs::tokens::run(&app, &live.tokens),
     );
 }
 

@@ -10,12 +10,13 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use super::event::Event as PageEvent;
+use super::programs::event as programs;
 use crate::accounts::model::Author;
 use crate::accounts::queries::list_authors;
 use crate::bus::{BusEvent, Event, ReadMove, Shown};
 use crate::database::within_limit;
 use crate::ids::{RoomId, Seq, UserId};
-use crate::realtime::Audience;
+use crate::realtime::{Audience, Listener};
 use crate::rooms::actions::note_read;
 use crate::rooms::model::Read;
 use crate::rooms::queries::list_receipt_hiders;
@@ -104,13 +105,17 @@ pub(super) async fn publish(app: &App) {
 
 /// Shows the others in each room who has read up to where, or how many have.
 async fn publish_receipts(app: &App, moves: &[ReadMove], hiders: &mut Hiders) {
-    let (mut named, mut counted) = (Vec::new(), Counted::new());
+    let (mut named, mut ticked, mut counted) = (Vec::new(), Vec::new(), Counted::new());
     for moved in moves.iter().filter(|moved| app.hub.is_open(moved.room)) {
         let Some(receipt) = moved.receipt else { continue };
         match receipt.shown {
             Shown::Ticked => {
                 let frame = PageEvent::ReceiptMoved(moved.room, moved.user, receipt.seq).frame();
                 app.hub.publish(Audience::Room(moved.room), &frame).await;
+                // Programs know people by their names.
+                if app.hub.has(moved.room, Listener::Program) {
+                    ticked.push((moved.room, moved.user, receipt.seq));
+                }
             }
             Shown::Named => named.push((moved.room, moved.user, receipt.seq)),
             Shown::Counted => {
@@ -122,10 +127,15 @@ async fn publish_receipts(app: &App, moves: &[ReadMove], hiders: &mut Hiders) {
     if !counted.is_empty() {
         publish_counted(app, counted, hiders).await;
     }
-    if !named.is_empty()
-        && let Err(error) = publish_named(app, &named).await
-    {
-        tracing::debug!(%error, "it could not be shown who has read");
+    for (of, listeners) in [
+        (&named, &[Listener::Page, Listener::Program][..]),
+        (&ticked, &[Listener::Program]),
+    ] {
+        if !of.is_empty()
+            && let Err(error) = publish_named(app, of, listeners).await
+        {
+            tracing::debug!(%error, "it could not be shown who has read");
+        }
     }
 }
 
@@ -154,11 +164,11 @@ async fn publish_counted(app: &App, counted: Counted, hiders: &mut Hiders) {
         let spans: Vec<_> = spans.into_iter().collect();
         let frame = PageEvent::ReceiptsCounted(room, &spans).frame();
         let except = hiders.get(&room).map_or(&nobody, |(_, people)| people);
-        app.hub.publish_except(room, &frame, except).await;
+        app.hub.publish_except(room, Listener::Page, &frame, except).await;
     }
 }
 
-async fn publish_named(app: &App, named: &[(RoomId, UserId, Seq)]) -> Result<()> {
+async fn publish_named(app: &App, named: &[(RoomId, UserId, Seq)], listeners: &[Listener]) -> Result<()> {
     let people: Vec<_> = named.iter().map(|(_, user, _)| *user).collect();
     let mut by_room: HashMap<RoomId, Vec<(&Author, Seq)>> = HashMap::new();
     let rooms: HashSet<_> = named.iter().map(|(room, ..)| *room).collect();
@@ -176,8 +186,20 @@ async fn publish_named(app: &App, named: &[(RoomId, UserId, Seq)]) -> Result<()>
     for (room, readers) in by_room {
         let hiders = hiders.iter().filter(|(of, _)| *of == room);
         let hiders = hiders.map(|(_, user)| *user).collect();
-        let frame = PageEvent::ReadersMoved(&readers).frame();
-        app.hub.publish_except(room, &frame, &hiders).await;
+        for listener in listeners {
+            let frames: Vec<_> = match listener {
+                Listener::Page => vec![PageEvent::ReadersMoved(&readers).frame()],
+                Listener::Program => {
+                    let readers = readers.iter();
+                    readers
+                        .map(|(reader, seq)| programs::read(room, &reader.username, *seq))
+                        .collect()
+                }
+            };
+            for frame in &frames {
+                app.hub.publish_except(room, *listener, frame, &hiders).await;
+            }
+        }
     }
     Ok(())
 }

@@ -8,11 +8,13 @@ use sqlx::PgConnection;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::event::Event as PageEvent;
+use super::programs::event as programs;
 use crate::accounts::queries::list_authors;
 use crate::bus::{BusEvent, Event};
 use crate::database::within_limit;
 use crate::friends::queries::list_blocks_between;
 use crate::ids::{RoomId, UserId};
+use crate::realtime::Listener;
 use crate::rooms::queries::list_members_of;
 use crate::{App, Error, Result};
 
@@ -77,9 +79,12 @@ async fn publish(app: &App, typing: Vec<(RoomId, UserId)>) -> Result<()> {
             .filter(|(one, _)| *one == author.id)
             .map(|(_, other)| *other);
         let except: HashSet<_> = blocked.chain([author.id]).collect();
-        app.hub
-            .publish_except(place.0, &PageEvent::Typing(author).frame(), &except)
-            .await;
+        for (listener, frame) in [
+            (Listener::Page, PageEvent::Typing(author).frame()),
+            (Listener::Program, programs::typing(place.0, author)),
+        ] {
+            app.hub.publish_except(place.0, listener, &frame, &except).await;
+        }
     }
     Ok(())
 }

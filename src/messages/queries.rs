@@ -102,6 +102,17 @@ pub async fn list_before(
     .await
 }
 
+/// The number of the newest message that stands as it did at that change. One that was altered since is not known to have
+/// been there.
+pub async fn find_newest_seq_at(db: impl PgExecutor<'_>, room: RoomId, change: Change) -> sqlx::Result<Seq> {
+    let found = sqlx::query_scalar!(
+        r#"SELECT seq AS "seq: Seq" FROM messages WHERE room_id = $1 AND change <= $2 ORDER BY seq DESC LIMIT 1"#,
+        room.0,
+        change.0
+    );
+    Ok(found.fetch_optional(db).await?.unwrap_or_default())
+}
+
 /// The messages of each span, by room and latest change, at most `limit` of each room.
 pub async fn list_changed(
     db: impl PgExecutor<'_>,

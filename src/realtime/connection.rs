@@ -232,8 +232,8 @@ impl Connection {
         }
     }
 
-    /// Sends frames before everything that is pushed. Only before the first [`Connection::next`] and after
-    /// [`Step::Behind`]: then pushes wait.
+    /// Sends frames before everything that is pushed. Only before the first [`Connection::next`], after
+    /// [`Step::Behind`] and after [`Queue::pause`]: then pushes wait.
     pub async fn send(&self, frames: impl IntoIterator<Item = Frame>) -> Result<(), Disconnected> {
         for frame in frames {
             self.queue.send(&frame).await?;

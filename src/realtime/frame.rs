@@ -4,6 +4,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::ids::{Change, Position, Seq};
 
+/// Bytes that stand before the text of a frame at most.
+const HEADER_BYTES: usize = 10;
+
 /// A WebSocket text frame, encoded once and shared by all its recipients: what a server sends is not masked, so the
 /// same bytes serve everybody.
 #[derive(Debug, Clone)]
@@ -41,6 +44,20 @@ impl Frame {
         }
     }
 
+    /// Frames that cover these changes together and go out as one: each of the texts is a message of its own. Without any,
+    /// its readers are told nothing, and only get on.
+    pub fn several(covers: Covers, texts: &[String]) -> Self {
+        let bytes = texts.iter().map(|text| text.len() + HEADER_BYTES).sum();
+        let mut encoded = BytesMut::with_capacity(bytes);
+        for text in texts {
+            encode_into(&mut encoded, text);
+        }
+        Self {
+            covers: Some(covers),
+            encoded: encoded.freeze(),
+        }
+    }
+
     /// The frame as it goes over the wire.
     pub fn encoded(&self) -> &Bytes {
         &self.encoded
@@ -49,8 +66,13 @@ impl Frame {
 
 /// One final, unmasked text frame (RFC 6455, section 5.2).
 fn encode(text: &str) -> Bytes {
+    let mut frame = BytesMut::with_capacity(text.len() + HEADER_BYTES);
+    encode_into(&mut frame, text);
+    frame.freeze()
+}
+
+fn encode_into(frame: &mut BytesMut, text: &str) {
     const FINAL_TEXT: u8 = 0x81;
-    let mut frame = BytesMut::with_capacity(text.len() + 10);
     frame.put_u8(FINAL_TEXT);
     match (u8::try_from(text.len()), u16::try_from(text.len())) {
         (Ok(length), _) if length < 126 => frame.put_u8(length),
@@ -64,7 +86,6 @@ fn encode(text: &str) -> Bytes {
         }
     }
     frame.put_slice(text.as_bytes());
-    frame.freeze()
 }
 
 /// Why the server ends a socket: the closing codes that pages understand.
@@ -109,5 +130,21 @@ mod tests {
             let message = WebSocket::from_raw_socket(wire, Role::Client, None).read().unwrap();
             assert_eq!(message.into_text().unwrap().as_str(), text);
         }
+    }
+
+    #[test]
+    fn several_frames_are_read_one_by_one() {
+        let covers = Covers {
+            after: Change(0),
+            to: Position::default(),
+            altered: None,
+        };
+        let texts = ["one".to_owned(), "x".repeat(300)];
+        let wire = Cursor::new(Frame::several(covers, &texts).encoded().to_vec());
+        let mut socket = WebSocket::from_raw_socket(wire, Role::Client, None);
+        for text in texts {
+            assert_eq!(socket.read().unwrap().into_text().unwrap().as_str(), text);
+        }
+        assert!(Frame::several(covers, &[]).encoded().is_empty());
     }
 }

@@ -8,7 +8,7 @@ use crate::own_rooms::{befriend, make_room, open_direct};
 use crate::support::{Cast, Person, Server, spawn};
 
 /// Puts somebody into so many rooms of strangers, or makes them their owner.
-async fn fill(server: &Server, username: &str, role: &str, rooms: i32) {
+pub async fn fill(server: &Server, username: &str, role: &str, rooms: i32) {
     let sql = format!(
         "WITH made AS (
              INSERT INTO rooms (id, slug, slug_key, title, topic, kind, data_key_id)

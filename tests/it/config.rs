@@ -24,6 +24,7 @@ fn every_wrong_value_ends_the_start_with_one_line() {
         ("SOCKETS_PER_USER", "many"),
         ("AUTH_RATE", "-3"),
         ("API_RATE", "0"),
+        ("WS_QUERY_TOKEN", "maybe"),
         ("CORS_ORIGINS", "*"),
         ("CORS_ORIGINS", "https://app.example.org,app.example.org"),
         ("CORS_ORIGINS", "https://app.example.org/path"),

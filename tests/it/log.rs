@@ -17,6 +17,40 @@ fn is_alive(folder: &Folder, server: &Server) -> bool {
     finish(health.env("LISTEN", server.socket())).status.success()
 }
 
+/// The socket of programs takes a token in its address, if it must be.
+#[tokio::test]
+async fn a_token_in_the_address_of_a_socket_is_not_logged() {
+    let folder = Folder::new();
+    let log = File::create(folder.path("log")).unwrap();
+    let server = Server::spawn_logged(command(&folder, &[]).stderr(log), &folder.path("data"));
+    let address = server.line();
+    let code = address.rsplit_once("code=").expect("the setup address").1.to_owned();
+    let admin = Person::new(&server.address);
+    admin.post("/setup", &account("ada", &[("code", &code)])).await;
+    // One with everything, one that is no WebSocket, one at a wrong address, and what cannot be read.
+    for path in [
+        "/ws/rooms/?token=",
+        "/ws/rooms/?x&token=",
+        "/ws/room/?token=",
+        "/ws/rooms/?token=%ff&token=",
+    ] {
+        for upgrade in ["Connection: Upgrade\r\nUpgrade: websocket\r\n", ""] {
+            let mut stream = TcpStream::connect(server.socket()).unwrap();
+            let request = format!(
+                "GET {path}the-token-itself HTTP/1.1\r\nHost: {}\r\n{upgrade}Sec-WebSocket-Version: 13\r\n\
+                 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                server.socket()
+            );
+            stream.write_all(request.as_bytes()).unwrap();
+            assert!(stream.read(&mut [0; 1]).unwrap() > 0);
+        }
+    }
+    server.stop();
+    let log = std::fs::read_to_string(folder.path("log")).unwrap();
+    assert!(log.contains("proxy_http_version"), "{log}");
+    assert!(!log.contains("the-token-itself"), "{log}");
+}
+
 #[tokio::test]
 async fn handshakes_that_lost_their_upgrade_on_the_way_are_logged_once_with_the_lines_that_are_missing() {
     let folder = Folder::new();

@@ -7,21 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
-use sqlx::PgConnection;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::Live;
 use super::connect::Shown;
-use super::event::{Changes, Event, Placement};
-use super::missed::{self, is_outdated};
-use super::replies::Replies;
+use super::event::{Event, Placement};
+use super::room::{Entry, Room};
 use crate::chat::{mine, views};
 use crate::database::HeldConnection;
-use crate::ids::{Position, RoomId};
-use crate::messages::sending::Sender;
 use crate::realtime::{Audience, CloseCode, Connection, Disconnected, Slot, Step, Subscriber};
-use crate::rooms::model::{Membership, RoomAddress};
 use crate::state::LookUp;
 use crate::{App, Error, Result, accounts, rooms};
 
@@ -41,9 +35,9 @@ pub(super) fn close_code(error: &Error) -> CloseCode {
 }
 
 /// How a socket ends.
-#[derive(Clone, Copy)]
-enum End {
-    /// The page has gone.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End {
+    /// The other side has gone.
     Disconnected,
     /// The server closes it.
     Close(CloseCode),
@@ -74,36 +68,17 @@ pub(super) struct Socket {
     login_checked_at: Instant,
     /// When the page was last told that it sends too much that cannot be read.
     told_too_fast_at: Option<Instant>,
-    /// When the person was last shown as typing.
-    typed_at: Option<Instant>,
-}
-
-/// A room that a page enters.
-pub(super) struct Entry {
-    pub(super) membership: Membership,
-    pub(super) sender: Sender,
-    /// How far the page knows the room.
-    pub(super) position: Position,
-}
-
-/// The room that the page shows.
-struct Room {
-    replies: Arc<Replies>,
-    sender: Sender,
-    /// The subscription to it.
-    slot: Slot,
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
         let Self { app, subscriber, .. } = self;
         let user = subscriber.user;
-        let room = self.room.as_ref().map(Room::id);
-        if let Some(room) = room {
-            app.hub.unsubscribe(Audience::Room(room), subscriber);
-        }
         app.hub.unsubscribe(Audience::User(user), subscriber);
-        app.presence.leave(room, user);
+        match &self.room {
+            Some(room) => room.leave(),
+            None => app.presence.leave(None, user),
+        }
     }
 }
 
@@ -129,7 +104,6 @@ impl Socket {
             room,
             login_checked_at: Instant::now(),
             told_too_fast_at: None,
-            typed_at: None,
         }
     }
 
@@ -186,13 +160,7 @@ impl Socket {
 
     /// Checks that the log-in is alive, now that its end would close the socket, and sends what the page missed.
     async fn let_in(&mut self, shown: Shown, look_up: LookUp, mut held: HeldConnection) -> Result<(), End> {
-        if !self.app.logins.is_current(look_up) {
-            let (login, now) = (self.subscriber.session, self.app.now());
-            let alive = held.run(async |db| accounts::queries::find_session_alive(db, login, now).await);
-            let alive = alive.await?.ok_or(Error::Unauthenticated)?;
-            // What they chose since the look-up reached this node before the socket was there.
-            self.app.presence.set_hidden(self.subscriber.user, alive.hides_presence);
-        }
+        check_alive(&self.app, &mut held, &self.subscriber, look_up).await?;
         if shown
             .rooms
             .is_some_and(|version| self.live.room_list.is_newer_than(version))
@@ -224,55 +192,11 @@ impl Socket {
         Ok(())
     }
 
-    /// Sends everything in the room that the page has not been given, in parts, while pushes wait. Membership is checked
-    /// again, now that the hub's frames are waiting for us.
-    async fn catch_up(&mut self, mut held: HeldConnection, placement: Placement) -> Result<(), End> {
-        let Self {
-            app, live, subscriber, ..
-        } = self;
-        let Some(Room { replies, slot, .. }) = &self.room else {
-            return Ok(());
-        };
-        let (user, room, queue) = (subscriber.user, replies.membership.room.id, &subscriber.queue);
-        let find = async |db: &mut PgConnection| {
-            let found = rooms::queries::find_membership(db, user, RoomAddress::Id(room)).await?;
-            found.filter(|membership| membership.may_write).ok_or(Error::NotFound)
-        };
-        let mut membership = held.run(find).await?;
-        if !live.deliveries.start(&membership.room.state()) {
-            membership = held.run(find).await?;
-            if !live.deliveries.start(&membership.room.state()) {
-                // The database is behind what was delivered: it is another one now, which the regular check will see.
-                return Err(End::Close(CloseCode::TryAgain));
-            }
+    async fn catch_up(&self, held: HeldConnection, placement: Placement) -> Result<(), End> {
+        match &self.room {
+            Some(room) => room.catch_up(&self.live, &self.connection, held, placement).await,
+            None => Ok(()),
         }
-        if membership.begins != replies.membership.begins {
-            // They left and came back: the page begins anew with what they may see now.
-            return Err(End::Close(CloseCode::TryAgain));
-        }
-        let end = membership.room.state().position();
-        let mut at = queue.position(*slot).unwrap_or(end);
-        if is_outdated(at, end) {
-            held.release();
-            queue.set_position(*slot, end);
-            return Ok(self.connection.send([Event::PageOutdated.frame()]).await?);
-        }
-        while at.change < end.change {
-            let load = async |db: &mut PgConnection| missed::load(app, db, &membership, at).await;
-            let (items, to) = held.run(load).await?;
-            // Never kept over the sending: a slow page would hold it.
-            held.release();
-            let changes = Changes {
-                after: at,
-                to,
-                items: &items,
-                placement,
-            };
-            self.connection.send(changes.frames()).await?;
-            queue.set_position(*slot, to);
-            at = to;
-        }
-        Ok(())
     }
 
     /// Pushes how many are online. Looked at again afterwards, because a newer count may have been published in between.
@@ -293,16 +217,9 @@ impl Socket {
         self.subscriber.queue.push(self.person, &event.frame());
     }
 
-    /// Tells the page that the connection lives, and how far the room is. Now and then, notes that the log-in is in use;
-    /// one that is over ends the socket, because it would not open another.
+    /// Tells the page that the connection lives, and how far the room is.
     async fn beat(&mut self) {
-        if self.login_checked_at.elapsed() >= LOGIN_CHECK_INTERVAL {
-            match accounts::actions::note_use(&self.app, self.subscriber.session).await {
-                Ok(true) => self.login_checked_at = Instant::now(),
-                Ok(false) => self.subscriber.queue.close(CloseCode::SignedOut),
-                Err(error) => tracing::warn!(%error, "the use of a log-in could not be noted"),
-            }
-        }
+        note_use(&self.app, &self.subscriber, &mut self.login_checked_at).await;
         let position = |room: &Room| {
             let target = self.live.deliveries.target(room.id());
             target.or_else(|| Some(self.subscriber.queue.position(room.slot)?.change))
@@ -311,29 +228,31 @@ impl Socket {
     }
 }
 
-impl Room {
-    /// Subscribes to a room.
-    fn enter(app: &App, live: &Live, subscriber: &Subscriber, entry: Entry) -> Self {
-        let Entry {
-            membership,
-            sender,
-            position,
-        } = entry;
-        let room = membership.room.id;
-        let slot = app.hub.subscribe(room, subscriber, membership.begins);
-        subscriber.queue.set_position(slot, position);
-        live.deliveries.track(room);
-        let replies = Arc::new(Replies {
-            app: app.clone(),
-            membership,
-            subscriber: subscriber.clone(),
-            slot,
-            resending: Mutex::default(),
-        });
-        Self { replies, sender, slot }
+/// Checks that a log-in, which was looked up then, is alive, now that its end would close the socket.
+pub(super) async fn check_alive(
+    app: &App,
+    held: &mut HeldConnection,
+    subscriber: &Subscriber,
+    look_up: LookUp,
+) -> Result<()> {
+    if !app.logins.is_current(look_up) {
+        let (login, now) = (subscriber.session, app.now());
+        let alive = held.run(async |db| accounts::queries::find_session_alive(db, login, now).await);
+        let alive = alive.await?.ok_or(Error::Unauthenticated)?;
+        // What they chose since the look-up reached this node before the socket was there.
+        app.presence.set_hidden(subscriber.user, alive.hides_presence);
     }
+    Ok(())
+}
 
-    fn id(&self) -> RoomId {
-        self.replies.membership.room.id
+/// Notes now and then that a socket's log-in is in use. One that is over ends the socket, because it would not open
+/// another.
+pub(super) async fn note_use(app: &App, subscriber: &Subscriber, checked_at: &mut Instant) {
+    if checked_at.elapsed() >= LOGIN_CHECK_INTERVAL {
+        match accounts::actions::note_use(app, subscriber.session).await {
+            Ok(true) => *checked_at = Instant::now(),
+            Ok(false) => subscriber.queue.close(CloseCode::SignedOut),
+            Err(error) => tracing::warn!(%error, "the use of a log-in could not be noted"),
+        }
     }
 }

@@ -33,6 +33,19 @@ pub enum Audience {
     User(UserId),
 }
 
+/// What reads at the other end of a connection. Each has frames of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Listener {
+    /// A page, which is sent fragments of HTML.
+    Page,
+    /// A program, which is sent JSON.
+    Program,
+}
+
+impl Listener {
+    const ALL: [Self; 2] = [Self::Page, Self::Program];
+}
+
 /// One connection, as the hub knows it.
 #[derive(Debug, Clone)]
 pub struct Subscriber {
@@ -40,6 +53,8 @@ pub struct Subscriber {
     pub user: UserId,
     /// By which login.
     pub session: SessionId,
+    /// What reads there.
+    pub listener: Listener,
     /// Where its frames go.
     pub queue: Arc<Queue>,
 }
@@ -54,7 +69,8 @@ struct Subscription {
 /// The subscriptions are shared with the pushes under way, so that nobody waits for those.
 type Subscriptions = Arc<Vec<Subscription>>;
 
-type Shard = HashMap<Audience, Subscriptions>;
+/// Pages and programs of one audience stand apart, in the same shard, so that neither is looked at for the other.
+type Shard = HashMap<(Audience, Listener), Subscriptions>;
 
 /// The subscriptions to every audience on this node. No method waits for a socket.
 #[derive(Debug)]
@@ -81,9 +97,9 @@ impl Hub {
         let audience = Audience::User(subscriber.user);
         let slot = self.add(audience, subscriber, Position::default());
         let open = self
-            .shard(audience)
-            .get(&audience)
-            .map_or(0, |connections| connections.len());
+            .listeners(audience)
+            .map(|connections| connections.len())
+            .sum::<usize>();
         if open > limit as usize {
             self.unsubscribe(audience, subscriber);
             return None;
@@ -105,45 +121,52 @@ impl Hub {
         let subscriber = subscriber.clone();
         let mut shard = self.shard(audience);
         // Room for just one: most people have one connection.
-        let subscriptions = shard.entry(audience).or_insert_with(|| Arc::new(Vec::with_capacity(1)));
+        let subscriptions = shard
+            .entry((audience, subscriber.listener))
+            .or_insert_with(|| Arc::new(Vec::with_capacity(1)));
         Arc::make_mut(subscriptions).push(Subscription { subscriber, slot });
         slot
     }
 
     /// Removes a connection's subscription to an audience.
     pub fn unsubscribe(&self, audience: Audience, subscriber: &Subscriber) {
-        let mut shard = self.shard(audience);
-        if let Some(subscriptions) = shard.get_mut(&audience) {
+        let (mut shard, key) = (self.shard(audience), (audience, subscriber.listener));
+        if let Some(subscriptions) = shard.get_mut(&key) {
             Arc::make_mut(subscriptions).retain(|other| !Arc::ptr_eq(&other.subscriber.queue, &subscriber.queue));
             if subscriptions.is_empty() {
-                shard.remove(&audience);
+                shard.remove(&key);
             }
         }
     }
 
-    /// Sends the frame to everybody in the audience. Pushes that cover changes of one audience must follow each other.
+    /// Sends the frame to the audience's pages. Pushes that cover changes of one audience must follow each other.
     pub async fn publish(&self, audience: Audience, frame: &Frame) {
-        let subscriptions = self.shard(audience).get(&audience).cloned();
+        self.publish_to(audience, Listener::Page, frame).await;
+    }
+
+    /// Sends the frame to those listeners of the audience.
+    pub async fn publish_to(&self, audience: Audience, listener: Listener, frame: &Frame) {
+        let subscriptions = self.shard(audience).get(&(audience, listener)).cloned();
         if let Some(subscriptions) = subscriptions {
             push_to_all(subscriptions.iter(), frame, 0).await;
         }
     }
 
-    /// Sends the frame to everybody in the room but those people.
-    pub async fn publish_except(&self, room: RoomId, frame: &Frame, except: &HashSet<UserId>) {
+    /// Sends the frame to those listeners in the room, but not to those people.
+    pub async fn publish_except(&self, room: RoomId, listener: Listener, frame: &Frame, except: &HashSet<UserId>) {
         let audience = Audience::Room(room);
-        let subscriptions = self.shard(audience).get(&audience).cloned();
+        let subscriptions = self.shard(audience).get(&(audience, listener)).cloned();
         let subscriptions = subscriptions.iter().flat_map(|subscriptions| subscriptions.iter());
         let others = subscriptions.filter(|subscription| !except.contains(&subscription.subscriber.user));
         push_to_all(others, frame, 0).await;
     }
 
-    /// Sends everybody who is connected the frame that is for them, if there is one.
+    /// Sends the pages of everybody who is connected the frame that is for them, if there is one.
     pub async fn publish_to_people<'a>(&self, frame_for: impl Fn(UserId) -> Option<&'a Frame>) {
         let mut pushed = 0;
         for shard in &self.shards {
-            let people = people_in(&lock(shard));
-            for (user, subscriptions) in people {
+            let pages = pages_in(&lock(shard));
+            for (user, subscriptions) in pages {
                 if let Some(frame) = frame_for(user) {
                     pushed = push_to_all(subscriptions.iter(), frame, pushed).await;
                 }
@@ -151,65 +174,65 @@ impl Hub {
         }
     }
 
-    /// Everybody who is connected.
+    /// Everybody who has a page.
     pub fn connected_people(&self) -> Vec<UserId> {
-        let people = self.shards.iter().flat_map(|shard| people_in(&lock(shard)));
-        people.map(|(user, _)| user).collect()
+        let pages = self.shards.iter().flat_map(|shard| pages_in(&lock(shard)));
+        pages.map(|(user, _)| user).collect()
     }
 
-    /// Whether the person has a connection.
+    /// Whether the person has a page.
     pub fn is_connected(&self, user: UserId) -> bool {
         let audience = Audience::User(user);
-        self.shard(audience).contains_key(&audience)
+        self.shard(audience).contains_key(&(audience, Listener::Page))
     }
 
     /// Everybody who is subscribed to the room.
     pub fn people(&self, room: RoomId) -> HashSet<UserId> {
-        let audience = Audience::Room(room);
-        let shard = self.shard(audience);
-        let subscriptions = shard
-            .get(&audience)
-            .into_iter()
-            .flat_map(|subscriptions| subscriptions.iter());
-        subscriptions.map(|subscription| subscription.subscriber.user).collect()
+        let mut people = HashSet::new();
+        for subscriptions in self.listeners(Audience::Room(room)) {
+            people.extend(subscriptions.iter().map(|subscription| subscription.subscriber.user));
+        }
+        people
     }
 
     /// Whether somebody is subscribed to the room.
     pub fn is_open(&self, room: RoomId) -> bool {
+        Listener::ALL.into_iter().any(|listener| self.has(room, listener))
+    }
+
+    /// Whether one of those listeners is subscribed to the room.
+    pub fn has(&self, room: RoomId, listener: Listener) -> bool {
         let audience = Audience::Room(room);
-        self.shard(audience).contains_key(&audience)
+        self.shard(audience).contains_key(&(audience, listener))
     }
 
     /// The rooms that somebody is subscribed to.
     pub fn rooms(&self) -> Vec<RoomId> {
-        let audiences = self
-            .shards
-            .iter()
-            .flat_map(|shard| lock(shard).keys().copied().collect::<Vec<_>>());
-        let room = |audience| match audience {
-            Audience::Room(room) => Some(room),
-            Audience::User(_) => None,
-        };
-        audiences.filter_map(room).collect()
+        let mut rooms = HashSet::new();
+        for shard in &self.shards {
+            rooms.extend(lock(shard).keys().filter_map(|(audience, _)| match audience {
+                Audience::Room(room) => Some(*room),
+                Audience::User(_) => None,
+            }));
+        }
+        rooms.into_iter().collect()
     }
 
     /// Open connections on this node.
     pub fn connections(&self) -> usize {
-        let counts = self.shards.iter().flat_map(|shard| people_in(&lock(shard)));
-        counts.map(|(_, subscriptions)| subscriptions.len()).sum()
+        let counts = self.shards.iter().flat_map(|shard| connections_in(&lock(shard)));
+        counts.map(|connections| connections.len()).sum()
     }
 
     /// Ends the subscriptions to the room for which there is a reason. A subscriber is known by who they are, and by
     /// where their membership began when they subscribed.
     pub fn end_where(&self, room: RoomId, reason: impl Fn(UserId, Position) -> Option<CloseCode>) {
-        let audience = Audience::Room(room);
-        let Some(subscriptions) = self.shard(audience).get(&audience).cloned() else {
-            return;
-        };
-        for Subscription { subscriber, slot } in subscriptions.iter() {
-            let begins = subscriber.queue.begins(*slot);
-            if let Some(code) = begins.and_then(|begins| reason(subscriber.user, begins)) {
-                subscriber.queue.end(*slot, code);
+        for subscriptions in self.listeners(Audience::Room(room)) {
+            for Subscription { subscriber, slot } in subscriptions.iter() {
+                let begins = subscriber.queue.begins(*slot);
+                if let Some(code) = begins.and_then(|begins| reason(subscriber.user, begins)) {
+                    subscriber.queue.end(*slot, code);
+                }
             }
         }
     }
@@ -217,8 +240,8 @@ impl Hub {
     /// Closes every connection of these logins.
     pub fn close_sessions(&self, sessions: &[SessionId]) {
         for shard in &self.shards {
-            let people = people_in(&lock(shard));
-            for (_, subscriptions) in people {
+            let connections = connections_in(&lock(shard));
+            for subscriptions in connections {
                 let ended = |subscription: &&Subscription| sessions.contains(&subscription.subscriber.session);
                 for subscription in subscriptions.iter().filter(ended) {
                     subscription.subscriber.queue.close(CloseCode::SignedOut);
@@ -233,7 +256,7 @@ impl Hub {
         self.ending.store(true, Ordering::SeqCst);
         let mut open: Vec<Arc<Queue>> = Vec::new();
         for shard in &self.shards {
-            for (_, subscriptions) in people_in(&lock(shard)) {
+            for subscriptions in connections_in(&lock(shard)) {
                 let queues = subscriptions
                     .iter()
                     .map(|subscription| subscription.subscriber.queue.clone());
@@ -251,6 +274,13 @@ impl Hub {
             }
             sleep(CLOSING_PAUSE).await;
         }
+    }
+
+    /// Pages and programs of an audience.
+    fn listeners(&self, audience: Audience) -> impl Iterator<Item = Subscriptions> {
+        let shard = self.shard(audience);
+        let found = Listener::ALL.map(|listener| shard.get(&(audience, listener)).cloned());
+        found.into_iter().flatten()
     }
 
     fn shard(&self, audience: Audience) -> MutexGuard<'_, Shard> {
@@ -276,13 +306,21 @@ async fn push_to_all<'a>(
     pushed
 }
 
-/// Whoever is connected and known to this shard, with their connections.
-fn people_in(shard: &Shard) -> Vec<(UserId, Subscriptions)> {
-    let person = |(audience, subscriptions): (&Audience, &Subscriptions)| match audience {
-        Audience::User(user) => Some((*user, subscriptions.clone())),
-        Audience::Room(_) => None,
+/// Whoever has a page and is known to this shard, with their pages' connections.
+fn pages_in(shard: &Shard) -> Vec<(UserId, Subscriptions)> {
+    let person = |(key, subscriptions): (&(Audience, Listener), &Subscriptions)| match key {
+        (Audience::User(user), Listener::Page) => Some((*user, subscriptions.clone())),
+        _ => None,
     };
     shard.iter().filter_map(person).collect()
+}
+
+/// The connections of the people who are known to this shard.
+fn connections_in(shard: &Shard) -> Vec<Subscriptions> {
+    let of_people = shard
+        .iter()
+        .filter(|((audience, _), _)| matches!(audience, Audience::User(_)));
+    of_people.map(|(_, subscriptions)| subscriptions.clone()).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

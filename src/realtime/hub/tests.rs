@@ -5,9 +5,18 @@ use super::super::queue::tests::{closed_with, open, received};
 use super::*;
 
 async fn connect(hub: &Hub, user: UserId, limit: u32) -> Option<(Subscriber, TcpStream)> {
+    connect_as(hub, user, Listener::Page, limit).await
+}
+
+async fn connect_as(hub: &Hub, user: UserId, listener: Listener, limit: u32) -> Option<(Subscriber, TcpStream)> {
     let (queue, reader) = open().await;
     let session = SessionId::new();
-    let subscriber = Subscriber { user, session, queue };
+    let subscriber = Subscriber {
+        user,
+        session,
+        listener,
+        queue,
+    };
     hub.connect(&subscriber, limit)?;
     Some((subscriber, reader))
 }
@@ -48,6 +57,43 @@ async fn everybody_who_is_connected_is_sent_the_frame_that_is_for_them() {
     assert_eq!(received(&mut alice_reads).await, ["one"]);
     assert_eq!(received(&mut bob_reads).await, ["other"]);
     assert!(received(&mut charlie_reads).await.is_empty());
+}
+
+#[tokio::test]
+async fn pages_and_programs_have_frames_of_their_own_and_share_what_their_person_may() {
+    let hub = Hub::default();
+    let (room, user) = (RoomId::new(), UserId::new());
+    let (page, mut page_reads) = connect(&hub, user, 2).await.unwrap();
+    let (program, mut program_reads) = connect_as(&hub, user, Listener::Program, 2).await.unwrap();
+    assert!(connect(&hub, user, 2).await.is_none());
+    let slot = hub.subscribe(room, &program, Position::default());
+    assert!(hub.is_open(room) && !hub.has(room, Listener::Page));
+    hub.subscribe(room, &page, Position::default());
+    assert_eq!(
+        (hub.rooms(), hub.people(room).len(), hub.connections()),
+        (vec![room], 1, 2)
+    );
+    let (html, json) = (Frame::ephemeral("html"), Frame::ephemeral("json"));
+    for audience in [Audience::Room(room), Audience::User(user)] {
+        hub.publish(audience, &html).await;
+    }
+    hub.publish_to(Audience::Room(room), Listener::Program, &json).await;
+    assert_eq!(received(&mut page_reads).await, ["html", "html"]);
+    assert_eq!(received(&mut program_reads).await, ["json"]);
+
+    // One room of a program ends, and the connection goes on.
+    hub.end_where(room, |_, _| Some(CloseCode::NotOpen));
+    assert_eq!(
+        program.queue.resume().await,
+        Ok(Some(Wake::Ended(slot, CloseCode::NotOpen)))
+    );
+    hub.unsubscribe(Audience::Room(room), &program);
+    assert!(!hub.has(room, Listener::Program) && hub.has(room, Listener::Page));
+    hub.close_sessions(&[program.session]);
+    assert_eq!(
+        program.queue.resume().await,
+        Ok(Some(Wake::Close(CloseCode::SignedOut)))
+    );
 }
 
 #[tokio::test]

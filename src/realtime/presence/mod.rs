@@ -102,15 +102,15 @@ impl Presence {
 
     /// A connection of `user` opened, in the room or on a page without one; they hide, or do not.
     pub fn enter(&self, room: Option<RoomId>, user: UserId, hides: bool) {
-        let (mut state, place) = (self.lock(), (room, user));
-        // A visit begins unseen, and is then shown.
-        let visit = state.here.entry(place).or_insert(Visit {
-            is_hidden: true,
-            ..Visit::default()
-        });
-        visit.sockets += 1;
-        visit.left = None;
-        state.hide(place, hides);
+        self.lock().enter((room, user), hides);
+    }
+
+    /// A connection of `user` that entered without a room is in that room too; they hide as they do without one.
+    pub fn enter_another(&self, room: RoomId, user: UserId) {
+        let mut state = self.lock();
+        let elsewhere = state.here.get(&(None, user));
+        let hides = elsewhere.is_none_or(|visit| visit.is_hidden);
+        state.enter((Some(room), user), hides);
     }
 
     /// `user` hides from now on, or does not any more, wherever they are on this node. It looks at everybody here.
@@ -261,6 +261,17 @@ impl Presence {
 }
 
 impl State {
+    fn enter(&mut self, place: Place, hides: bool) {
+        // A visit begins unseen, and is then shown.
+        let visit = self.here.entry(place).or_insert(Visit {
+            is_hidden: true,
+            ..Visit::default()
+        });
+        visit.sockets += 1;
+        visit.left = None;
+        self.hide(place, hides);
+    }
+
     /// Whether a visit here is to be seen changes, or stays as it is.
     fn hide(&mut self, place: Place, hides: bool) {
         let Some(visit) = self.here.get_mut(&place).filter(|visit| visit.is_hidden != hides) else {

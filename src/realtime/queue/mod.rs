@@ -113,13 +113,21 @@ impl Queue {
     /// Ends one subscription: nothing more of it goes out, and the connection's task is told why.
     pub fn end(&self, slot: Slot, code: CloseCode) {
         let mut state = self.lock();
-        let subscription = state.subscriptions.get_mut(slot.0 as usize);
-        if subscription.and_then(Option::take).is_none() {
-            return;
+        if state.remove(slot) {
+            state.ended.push((slot, code));
+            self.wake_task(state);
         }
-        state.drop_waiting(slot);
-        state.ended.push((slot, code));
-        self.wake_task(state);
+    }
+
+    /// Ends one subscription, as its reader wants it: pushes that are under way find nobody.
+    pub fn remove(&self, slot: Slot) {
+        self.lock().remove(slot);
+    }
+
+    /// Lets pushes wait until the connection's task looks at the queue, which it has to do then. So a subscription can be
+    /// caught up with before its first push goes out.
+    pub fn pause(&self) {
+        self.lock().direct = false;
     }
 
     /// Closes the connection; the first reason stays. Frames that wait are dropped, because the reader may not hear them
@@ -186,8 +194,8 @@ impl Queue {
         Ok(Some(Wake::More))
     }
 
-    /// Writes a frame before all that waits. Only while pushes wait: before the first [`Queue::resume`], and after it
-    /// returned [`Wake::Behind`].
+    /// Writes a frame before all that waits. Only while pushes wait: before the first [`Queue::resume`], after it
+    /// returned [`Wake::Behind`], and after [`Queue::pause`].
     pub(super) async fn send(&self, frame: &Frame) -> Result<(), Disconnected> {
         self.lock().unsent.extend_from_slice(frame.encoded());
         self.flush().await

@@ -97,9 +97,15 @@ impl State {
         self.waiting_bytes = 0;
     }
 
-    pub(super) fn drop_waiting(&mut self, slot: Slot) {
-        self.waiting.retain(|(other, _)| *other != slot);
-        self.waiting_bytes = self.waiting.iter().map(|(_, frame)| frame.encoded().len()).sum();
+    /// Ends a subscription and drops what waits of it. Returns whether there was one.
+    pub(super) fn remove(&mut self, slot: Slot) -> bool {
+        let subscription = self.subscriptions.get_mut(slot.0 as usize);
+        let is_there = subscription.and_then(Option::take).is_some();
+        if is_there {
+            self.waiting.retain(|(other, _)| *other != slot);
+            self.waiting_bytes = self.waiting.iter().map(|(_, frame)| frame.encoded().len()).sum();
+        }
+        is_there
     }
 
     /// Holds a frame back until the socket takes it, within bounds: past them the connection is to be closed.

@@ -3,6 +3,7 @@
 mod messages;
 mod origins;
 mod rooms;
+mod socket;
 mod strangers;
 mod tokens;
 mod uploads;
