@@ -82,6 +82,9 @@ pub enum Error {
     /// It is not in the form that is asked for: the sentence says what is wrong with it.
     #[error("malformed: {0}")]
     Malformed(String),
+    /// A program's encrypted body is not to be opened. Why is not told.
+    #[error("undecryptable")]
+    Undecryptable,
     /// It is of a type that is not read here: the sentence says which is.
     #[error("unsupported type: {0}")]
     UnsupportedType(&'static str),
@@ -158,7 +161,7 @@ impl ResponseError for Error {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unauthenticated | Self::BadToken => StatusCode::UNAUTHORIZED,
-            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Malformed(_) | Self::Undecryptable => StatusCode::BAD_REQUEST,
             Self::UnsupportedType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,

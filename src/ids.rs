@@ -42,6 +42,8 @@ uuid_id! {
     FileId,
     /// A link by which people get into a room (a row of `invites`).
     InviteId,
+    /// A key for the encrypted bodies of programs (a row of `api_keys`).
+    ApiKeyId,
     /// A data key (a row of `data_keys`).
     KeyId,
     /// One run of this program, beside others on one database.

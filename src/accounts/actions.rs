@@ -12,7 +12,7 @@ use super::password::{self, Verdict};
 use super::queries::{self, Credentials, NewUser};
 pub use super::sessions::{LoggedIn, end_other_sessions, end_session, end_sessions, expiry, log_out, note_use};
 pub(super) use super::sessions::{OpenedSession, start_session};
-use super::{emails, erasure, mails, moderation};
+use super::{api_keys, emails, erasure, mails, moderation};
 use crate::database::HeldConnection;
 use crate::error::{FieldErrors, ResultExt};
 use crate::ids::{SessionId, UserId};
@@ -278,6 +278,7 @@ pub async fn tidy(app: &App) -> Result<()> {
         queries::delete_sessions_expired(&mut *db, before).await?;
         queries::delete_tokens_expired(&mut *db, now).await?;
         queries::delete_refresh_tokens_expired(&mut *db, now).await?;
+        queries::delete_api_bodies_seen(&mut *db, now - api_keys::REMEMBERED).await?;
         queries::forget_addresses(&mut *db, now - ADDRESS_KEPT).await?;
         queries::delete_reserved(&mut *db, now).await?;
         queries::delete_revocations(db, before).await

@@ -31,6 +31,7 @@
 
 mod access_token;
 pub mod actions;
+pub mod api_keys;
 mod current_user;
 mod device_cookie;
 pub mod emails;

@@ -13,12 +13,14 @@ mod handlers;
 mod limits;
 pub mod model;
 mod query;
+mod sealed;
 
 use poem::{Route, get, post};
 
 pub use body::parse as parse_json;
 pub use envelope::wrap_in_envelope;
 pub use limits::limit_requests;
+pub use sealed::exchange_sealed;
 
 use handlers::{members, messages, rooms, tokens, uploads, users};
 

@@ -16,7 +16,7 @@ use crate::accounts::{
     refuse_before_setup,
 };
 use crate::admin::confirm_administrator;
-use crate::api::{limit_requests, wrap_in_envelope};
+use crate::api::{exchange_sealed, limit_requests, wrap_in_envelope};
 use crate::chat::{join_invited, show_unsent};
 use crate::live::Live;
 use crate::realtime::{Sockets, note_request};
@@ -159,6 +159,7 @@ fn programs(app: &App) -> Group {
         |inner, request| within_deadline(inner, request, PROGRAMS),
         recognise_program,
         limit_requests,
+        |inner, request| exchange_sealed(inner, request, BODY),
         answer_errors_as_problems,
         |inner, request| buffer_body(inner, request, BODY),
         refuse_before_setup,

@@ -6,14 +6,14 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::files::FileName;
-use crate::ids::{ClientId, FileId, KeyId, MessageId, RoomId, Seq, SessionId, UserId};
+use crate::ids::{ApiKeyId, ClientId, FileId, KeyId, MessageId, RoomId, Seq, SessionId, UserId};
 
 /// What the file calls itself.
 pub const FORMAT: &str = "umbrachat export";
 /// Which version of the format it has.
 pub const VERSION: u32 = 1;
 /// How often something was added to that version.
-pub const MINOR: u32 = 4;
+pub const MINOR: u32 = 5;
 
 /// What the file begins with; the lists follow in the same object.
 #[derive(Serialize)]
@@ -81,6 +81,15 @@ pub struct Session {
     pub last_used_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// A key for the encrypted bodies of programs, without the key.
+#[derive(Serialize)]
+pub struct ApiKey {
+    pub id: ApiKeyId,
+    pub name: String,
+    pub created_at: DateTime<Utc>,
+    pub last_used_at: Option<DateTime<Utc>>,
 }
 
 /// Somebody who is something to the person.

@@ -8,7 +8,7 @@ pub mod views;
 
 use poem::{Route, get, post};
 
-use handlers::{appearance, blocks, data, email, password, picture, profile, sessions};
+use handlers::{api, appearance, blocks, data, email, password, picture, profile, sessions};
 
 /// Every page of the settings.
 pub fn routes(route: Route) -> Route {
@@ -28,6 +28,10 @@ pub fn routes(route: Route) -> Route {
         .at("/settings/sessions", get(sessions::index))
         .at("/settings/sessions/end-others", post(sessions::destroy_others))
         .at("/settings/sessions/:id/end", post(sessions::destroy))
+        .at("/settings/api", get(api::index))
+        .at("/settings/api/keys", post(api::create))
+        .at("/settings/api/keys/:id/revoke", post(api::revoke))
+        .at("/settings/api/families/:id/end", post(api::end))
 }
 
 /// The one address that takes a file.

@@ -1,6 +1,7 @@
 //! Sealing and opening of message bodies.
 
 use fernet::Fernet;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{derive, fernet_of};
@@ -8,6 +9,8 @@ use crate::ids::MessageId;
 
 /// The HKDF info of message keys: names the purpose, so that no other key can ever be the same.
 const MESSAGE_INFO: &[u8] = b"umbrachat message v1";
+/// The same of what belongs to one person and to no room.
+const PERSON_INFO: &[u8] = b"umbrachat person v1";
 /// Message id (16 bytes) and version (4 bytes, big-endian) before the body.
 const HEADER: usize = 20;
 
@@ -64,6 +67,30 @@ impl MessageCipher {
     }
 }
 
+/// Seals and opens what belongs to one person and to no room.
+pub struct PersonCipher(Fernet);
+
+impl PersonCipher {
+    /// HKDF-SHA256 over the person's data key.
+    pub fn derive(person: &DataKey) -> Self {
+        Self(fernet_of(&derive(person.0.as_slice(), PERSON_INFO)))
+    }
+
+    /// A Fernet token of the row's id and the text.
+    pub fn seal(&self, row: Uuid, text: &str) -> String {
+        let plain = Zeroizing::new([row.as_bytes(), text.as_bytes()].concat());
+        self.0.encrypt(&plain)
+    }
+
+    /// What was sealed for that row.
+    pub fn open(&self, row: Uuid, token: &str) -> Result<Zeroizing<String>, TokenError> {
+        let plain = Zeroizing::new(self.0.decrypt(token).map_err(|_| TokenError)?);
+        let text = plain.strip_prefix(row.as_bytes()).ok_or(TokenError)?;
+        let text = std::str::from_utf8(text).map_err(|_| TokenError)?;
+        Ok(Zeroizing::new(text.to_owned()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use base64::Engine;
@@ -102,5 +129,14 @@ mod tests {
         assert_eq!(cipher.open(id, 3, &token), Err(TokenError));
         assert_eq!(cipher.open(id, 2, "nonsense"), Err(TokenError));
         assert_eq!(cipher.open(id, 2, &token).unwrap(), "old text");
+    }
+
+    #[test]
+    fn what_belongs_to_a_person_opens_with_their_key_in_its_row_only() {
+        let row = Uuid::now_v7();
+        let token = PersonCipher::derive(&key(1)).seal(row, "secret");
+        assert_eq!(*PersonCipher::derive(&key(1)).open(row, &token).unwrap(), "secret");
+        assert!(PersonCipher::derive(&key(2)).open(row, &token).is_err());
+        assert!(PersonCipher::derive(&key(1)).open(Uuid::now_v7(), &token).is_err());
     }
 }

@@ -23,7 +23,7 @@ use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-pub use cipher::{DataKey, MessageCipher, TokenError};
+pub use cipher::{DataKey, MessageCipher, PersonCipher, TokenError};
 pub use file_cipher::{CHUNK, FileCipher, FilePart, SEALED_CHUNK};
 
 use crate::config::master_keys;
@@ -212,6 +212,15 @@ impl Vault {
             (Some(room), Some(author)) => Ok(MessageCipher::derive(room, author)),
             _ => Err(Error::internal("a data key is missing")),
         }
+    }
+
+    /// The cipher for what belongs to the person with that key and to no room.
+    pub async fn person_cipher(&self, db: impl PgExecutor<'_>, person: KeyId) -> Result<PersonCipher> {
+        let keys = self.data_keys(db, &[person]).await?;
+        let key = keys
+            .get(&person)
+            .ok_or_else(|| Error::internal("a data key is missing"))?;
+        Ok(PersonCipher::derive(key))
     }
 
     /// Seals what is personal and belongs to no room, for one row.

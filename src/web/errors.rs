@@ -26,6 +26,9 @@ const UNAVAILABLE: Duration = Duration::from_secs(5);
 /// What a program reads whose token is not good.
 const BAD_TOKEN: &str = "This access token is not good, or is over. Get a new one with the refresh token, or log in.";
 
+/// What a program reads whose encrypted body was refused, whatever the reason.
+const UNDECRYPTABLE: &str = "This body is undecryptable: seal a new one with one of your keys, named by Umbra-Key.";
+
 /// Where the log-in is: the one address of a feature that errors lead to.
 const LOG_IN: &str = "/accounts/login";
 
@@ -99,8 +102,12 @@ pub fn problem(error: &poem::Error, About { id, path }: &About) -> Response {
         Some(Error::Invalid(fields)) => fields.iter().map(|(field, sentence)| (field, vec![sentence])).collect(),
         _ => BTreeMap::new(),
     };
+    let kind = match error.downcast_ref::<Error>() {
+        Some(Error::Undecryptable) => "urn:umbrachat:undecryptable",
+        _ => "about:blank",
+    };
     let problem = json!({
-        "type": "about:blank",
+        "type": kind,
         "title": title,
         "status": answer.status.as_u16(),
         "error": title,
@@ -291,6 +298,7 @@ fn answer(error: &poem::Error) -> Answer {
         Some(Error::Unauthenticated) => ("unauthenticated", None, None),
         Some(Error::BadToken) => ("invalid_token", Some(BAD_TOKEN.to_owned()), None),
         Some(Error::Malformed(sentence)) => ("malformed", Some(sentence.clone()), None),
+        Some(Error::Undecryptable) => ("undecryptable", Some(UNDECRYPTABLE.to_owned()), None),
         Some(Error::UnsupportedType(sentence)) => ("unsupported_type", Some((*sentence).to_owned()), None),
         Some(Error::Forbidden(sentence)) => ("forbidden", Some((*sentence).to_owned()), None),
         Some(Error::NotFound) => ("not_found", None, None),

@@ -63,6 +63,7 @@ async fn of_a_deleted_account_nothing_can_be_read_on_any_node(pool: PgPool) {
     .await
     .unwrap();
     give(&alice, &picture(ImageFormat::Png)).await;
+    alice.post("/settings/api/keys", &[("name", "Zorillakey")]).await;
     befriend(&alice, &bob).await;
     let direct = open_direct(&alice, "bob").await;
     let group = make_room(&alice, "Night watch", &[("kind", "group"), ("members", "bob")]).await;
@@ -144,6 +145,7 @@ async fn of_a_deleted_account_nothing_can_be_read_on_any_node(pool: PgPool) {
         ("user_sessions", "user_id"),
         ("login_tokens", "user_id"),
         ("pictures", "user_id"),
+        ("api_keys", "user_id"),
         ("reactions", "user_id"),
         ("mentions", "user_id"),
         ("friendships", "requester_id"),

@@ -98,6 +98,7 @@ async fn an_export_holds_what_is_mine_and_nothing_of_others(pool: PgPool) {
     alice.post("/settings/privacy", &[("presence", "off")]).await;
     give(&alice, &picture(ImageFormat::Png)).await;
 
+    alice.post("/settings/api/keys", &[("name", "Backup")]).await;
     let answer = ask(&alice, PASSWORD).await;
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(answer.headers()["content-type"], "application/zip");
@@ -130,6 +131,8 @@ async fn an_export_holds_what_is_mine_and_nothing_of_others(pool: PgPool) {
         serde_json::json!({"presence": false, "receipts": true})
     );
     assert_eq!(data["sessions"][0]["address"], "127.0.0.1");
+    let keys = data["api_keys"].as_array().unwrap();
+    assert_eq!((keys.len(), &keys[0]["name"]), (1, &"Backup".into()));
     let rooms = data["rooms"].as_array().unwrap();
     for name in ["General", "Grüße_山"] {
         assert!(

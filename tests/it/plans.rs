@@ -20,6 +20,7 @@ const LARGE: &[&str] = &[
     "username_skeletons",
     "user_sessions",
     "session",
+    "api_keys",
 ];
 
 /// Statements that may read a large table whole: the statement, the table, and why.

@@ -40,9 +40,12 @@ pub async fn erase_user(
     .await
 }
 
-/// Deletes what stands beside a person's account: log-ins, which are returned, links, the picture, what the name looks like.
+/// Deletes what stands beside a person's account: log-ins, which are returned, links, keys, the picture, what the name looks like.
 pub async fn delete_belongings(connection: &mut PgConnection, user: UserId) -> sqlx::Result<Vec<EndedSession>> {
     sqlx::query!("DELETE FROM login_tokens WHERE user_id = $1", user.0)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query!("DELETE FROM api_keys WHERE user_id = $1", user.0)
         .execute(&mut *connection)
         .await?;
     sqlx::query!("DELETE FROM pictures WHERE user_id = $1", user.0)

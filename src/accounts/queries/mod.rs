@@ -1,5 +1,6 @@
 //! The SQL of accounts, sessions and one-time codes.
 
+mod api_keys;
 mod confirmations;
 mod erasure;
 mod moderation;
@@ -16,6 +17,7 @@ use sqlx::{PgConnection, PgExecutor};
 use crate::accounts::model::{NewAccount, Role};
 use crate::ids::{KeyId, UserId};
 
+pub use api_keys::*;
 pub use confirmations::*;
 pub use erasure::*;
 pub use moderation::*;

@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor};
 
-use super::EndedSession;
+use super::{EndedSession, OwnSession};
 use crate::ids::{SessionId, UserId};
+use crate::web::session::Lifetime;
 
 /// Stores a refresh token.
 pub async fn insert_refresh_token(
@@ -123,6 +124,27 @@ pub async fn has_program_like(
     )
     .fetch_one(db)
     .await
+}
+
+/// The log-ins of a person's programs that are alive, newest first. There are at most 50.
+pub async fn list_programs(db: impl PgExecutor<'_>, user: UserId, now: DateTime<Utc>) -> sqlx::Result<Vec<OwnSession>> {
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id: SessionId", device, address, created_at AS "created_at: DateTime<Utc>",
+                  last_used_at AS "last_used_at: DateTime<Utc>"
+           FROM user_sessions WHERE user_id = $1 AND kind = 'program' AND ended_at IS NULL AND expires_at > $2
+           ORDER BY created_at DESC, id DESC"#,
+        user.0,
+        now as _
+    );
+    let sessions = rows.fetch_all(db).await?.into_iter().map(|row| OwnSession {
+        id: row.id,
+        device: row.device,
+        address: row.address,
+        lifetime: Lifetime::Program,
+        created_at: row.created_at,
+        last_used_at: row.last_used_at,
+    });
+    Ok(sessions.collect())
 }
 
 /// A log-in of a program that ended because a token of it was used twice.

@@ -17,16 +17,17 @@ use uuid::Uuid;
 
 use super::archive::{Archive, List, Sender};
 use super::attachments;
+use crate::accounts::queries::list_api_keys;
 use crate::friends::model::{Contact, Contacts};
 use crate::friends::queries::list_contacts;
 use crate::ids::{ClientId, KeyId, RoomId, Seq, SessionId, UserId};
-use crate::privacy::model::{FORMAT, Head, InvitedTo, Lease, MINOR, Message, SealedMessage, Tie, VERSION};
+use crate::privacy::model::{ApiKey, FORMAT, Head, InvitedTo, Lease, MINOR, Message, SealedMessage, Tie, VERSION};
 use crate::privacy::queries;
 use crate::rooms::model::Invitation;
 use crate::rooms::queries::list_invitations;
 use crate::text::fold;
 use crate::vault::MessageCipher;
-use crate::{App, Error, Result};
+use crate::{App, Error, Result, accounts};
 
 /// Rows that are read together.
 const PAGE_ROWS: i64 = 250;
@@ -111,6 +112,14 @@ async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
         archive = archive.add(list.page(&rows)?).await?;
         let Some(row) = rows.last() else { break };
         after = row.id;
+    }
+    // So few that one page holds them all.
+    let mut list = List::begin("api_keys");
+    let keys = in_time(list_api_keys(&app.db, user)).await?;
+    let keys: Vec<_> = keys.into_iter().map(api_key).collect();
+    archive = archive.add(list.page(&keys)?).await?;
+    if !keys.is_empty() {
+        archive = archive.add(list.page::<ApiKey>(&[])?).await?;
     }
     let (mut list, mut after, mut direct) = (List::begin("rooms"), RoomId(Uuid::nil()), Vec::new());
     loop {
@@ -266,6 +275,15 @@ fn tie(contacts: Contacts, contact: Contact) -> Tie {
         name: contact.person.name,
         relation: contacts.as_str(),
         since: contact.since,
+    }
+}
+
+fn api_key(key: accounts::queries::ApiKey) -> ApiKey {
+    ApiKey {
+        id: key.id,
+        name: key.name,
+        created_at: key.created_at,
+        last_used_at: key.last_used_at,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The pages of the settings: one file per resource.
 
+pub(super) mod api;
 pub(super) mod appearance;
 pub(super) mod blocks;
 pub(super) mod data;

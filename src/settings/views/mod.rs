@@ -1,5 +1,6 @@
 //! The pages of the settings: a list of sections, and beside it (on a phone: after it) the one that is open.
 
+mod api;
 mod appearance;
 mod blocks;
 mod data;
@@ -10,6 +11,7 @@ mod sessions;
 
 use maud::{Markup, html};
 
+pub use api::{ApiPage, api, api_key_made};
 pub use appearance::appearance;
 pub use blocks::blocks;
 pub use data::{DataForm, DataPage, data, switches};
@@ -36,6 +38,8 @@ pub enum Section {
     Password,
     /// Where I am logged in.
     Sessions,
+    /// The programs that act for me, and their keys.
+    Api,
     /// Whom I block.
     Blocks,
     /// What others see of me, and what is stored about me.
@@ -43,12 +47,13 @@ pub enum Section {
 }
 
 /// Each section with its address, its icon and its name.
-const SECTIONS: [(Section, &str, &str, &str); 7] = [
+const SECTIONS: [(Section, &str, &str, &str); 8] = [
     (Section::Profile, "/settings/profile", "user", "Profile"),
     (Section::Appearance, "/settings/appearance", "palette", "Appearance"),
     (Section::Email, "/settings/email", "at-sign", "E-mail"),
     (Section::Password, "/settings/password", "key-round", "Password"),
     (Section::Sessions, "/settings/sessions", "monitor", "Sessions"),
+    (Section::Api, "/settings/api", "terminal", "Programs"),
     (Section::Blocks, "/settings/blocks", "user-x", "Blocked people"),
     (Section::Data, "/settings/data", "shield", "Privacy and data"),
 ];

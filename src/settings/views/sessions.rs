@@ -36,7 +36,7 @@ pub fn sessions(ctx: &Ctx, page: &SessionsPage) -> Markup {
             (heading("Sessions", "The devices and programs where you are logged in. Ending one closes it at once."))
             @for session in &page.replayed { (replayed(session)) }
             @if !here.is_empty() {
-                ul.card.card-list { @for session in here { (row(ctx, page, session)) } }
+                ul.card.card-list { @for session in here { (row(ctx, session, page.now, (session.id == page.current, "/settings/sessions", "#sessions"))) } }
             }
             section class="grid gap-3" aria-labelledby="others-title" {
                 div class="flex min-h-9.5 flex-wrap items-center justify-between gap-2.5" {
@@ -51,7 +51,7 @@ pub fn sessions(ctx: &Ctx, page: &SessionsPage) -> Markup {
                 @if others.is_empty() {
                     p class="text-t2" { "You are logged in nowhere else." }
                 } @else {
-                    ul.card.card-list { @for session in others { (row(ctx, page, session)) } }
+                    ul.card.card-list { @for session in others { (row(ctx, session, page.now, (session.id == page.current, "/settings/sessions", "#sessions"))) } }
                 }
                 @if let Some(before) = page.before {
                     p class="mt-1 text-center" { a.button.secondary href={ "/settings/sessions?before=" (before) } { "Show more" } }
@@ -61,7 +61,14 @@ pub fn sessions(ctx: &Ctx, page: &SessionsPage) -> Markup {
     }
 }
 
-fn row(ctx: &Ctx, page: &SessionsPage, session: &OwnSession) -> Markup {
+/// A log-in, with a button that ends it: `(is_current, path, target)` are whether it is this one, what its address begins with,
+/// and the element that the answer replaces.
+pub(super) fn row(
+    ctx: &Ctx,
+    session: &OwnSession,
+    now: DateTime<Utc>,
+    (is_current, path, target): (bool, &str, &str),
+) -> Markup {
     let is_program = session.lifetime == Lifetime::Program;
     let device = Device::of(&session.device);
     let (sign, name) = match device.is_mobile {
@@ -69,8 +76,7 @@ fn row(ctx: &Ctx, page: &SessionsPage, session: &OwnSession) -> Markup {
         true => ("smartphone", device.name.as_str()),
         false => ("monitor", device.name.as_str()),
     };
-    let path = format!("/settings/sessions/{}/end", session.id);
-    let is_current = session.id == page.current;
+    let path = format!("{path}/{}/end", session.id);
     html! {
         li id={ "session-" (session.id) } {
             span.tile { (icon(sign)) }
@@ -82,7 +88,7 @@ fn row(ctx: &Ctx, page: &SessionsPage, session: &OwnSession) -> Markup {
                     @if let Some(address) = &session.address { " from " (address) }
                 }
                 p class="mt-0.5 text-13 text-t3" {
-                    @if !is_current { "Last used " (last_use(page, session)) " · " }
+                    @if !is_current { "Last used " (last_use(session.last_used_at, now)) " · " }
                     @match session.lifetime {
                         Lifetime::Program => { "a program" }
                         Lifetime::Device => { "stays logged in" }
@@ -93,7 +99,7 @@ fn row(ctx: &Ctx, page: &SessionsPage, session: &OwnSession) -> Markup {
             @if is_current {
                 (chip("ok", "This device"))
             } @else {
-                form method="post" action=(path) hx-post=(path) hx-target="#sessions" hx-swap="outerHTML" {
+                form method="post" action=(path) hx-post=(path) hx-target=(target) hx-swap="outerHTML" {
                     (csrf_field(ctx))
                     button.button.small.secondary type="submit" data-busy="Ending" aria-label={ "End " (name) } { span.label { "End" } }
                 }
@@ -122,10 +128,10 @@ fn replayed(session: &ReplayedSession) -> Markup {
 }
 
 /// The last use is noted once an hour, so nothing finer is said.
-fn last_use(page: &SessionsPage, session: &OwnSession) -> Markup {
-    if (page.now - session.last_used_at).num_minutes() < 60 {
+pub(super) fn last_use(at: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
+    if (now - at).num_minutes() < 60 {
         html! { "within the last hour" }
     } else {
-        ago(session.last_used_at, page.now)
+        ago(at, now)
     }
 }

@@ -1,5 +1,6 @@
 //! What programs use: the JSON API.
 
+mod encrypted;
 mod messages;
 mod origins;
 mod rooms;

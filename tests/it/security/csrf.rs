@@ -8,7 +8,7 @@ use super::state;
 use crate::support::spawn;
 
 /// Every address that changes something, with fields that would.
-const UNSAFE: [(&str, &str); 68] = [
+const UNSAFE: [(&str, &str); 71] = [
     ("/setup", "code=x"),
     (
         "/accounts/signup",
@@ -76,6 +76,9 @@ const UNSAFE: [(&str, &str); 68] = [
     ("/admin/users/alice/end-sessions", ""),
     ("/settings/sessions/end-others", ""),
     ("/settings/sessions/00000000-0000-0000-0000-000000000000/end", ""),
+    ("/settings/api/keys", "name=Evil"),
+    ("/settings/api/keys/00000000-0000-0000-0000-000000000000/revoke", ""),
+    ("/settings/api/families/00000000-0000-0000-0000-000000000000/end", ""),
     ("/chat/room/General/join", ""),
     ("/chat/room/General/leave", ""),
     ("/chat/room/General/members", "username=bob"),

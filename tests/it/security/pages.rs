@@ -156,6 +156,7 @@ async fn row_14_every_answer_has_the_security_headers(pool: PgPool) {
         "/invite/nothing",
         "/friends/search?q=alice",
         "/settings/sessions",
+        "/settings/api",
         "/settings/email",
         "/settings/password",
         "/accounts/reset",

@@ -1,0 +1,143 @@
+//! Bodies that are sealed beside TLS, for programs that reach the server through a proxy which ends TLS and is not to read
+//! along. `docs/api-encryption.md` is the format.
+//!
+//! The key is one of the caller's own, named by `Umbra-Key`, and nothing else is tried. Whatever is wrong with a sealed body is
+//! one error, so that nobody learns by trying. It is opened behind the limits, so that keys are looked up no oftener than
+//! anything else: what is refused before that is answered as it is, and so is whatever has no body in JSON.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::web::Data;
+use poem::{Endpoint, FromRequest, IntoResponse, Request, Response, Result};
+use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::accounts::CurrentUser;
+use crate::accounts::api_keys::{self, OpenedApiKey};
+use crate::ids::ApiKeyId;
+use crate::web::errors::{About, problem};
+use crate::{App, Error};
+
+const MEDIA_TYPE: &str = "application/vnd.umbrachat.fernet";
+/// Where a token holds its random part, behind version and time.
+const IV: std::ops::Range<usize> = 9..25;
+
+/// What the token of a request holds.
+#[derive(Deserialize)]
+struct Question {
+    /// When it was sealed, in seconds since 1970.
+    iat: f64,
+    method: String,
+    /// Without the query.
+    path: String,
+    #[serde(default)]
+    body: Value,
+}
+
+/// Opens a sealed body of at most `limit` bytes, and seals the answer where `Accept` asks for that.
+pub async fn exchange_sealed<E: Endpoint>(inner: Arc<E>, mut request: Request, limit: usize) -> Result<Response> {
+    let is_sealed = request.content_type().is_some_and(is_ours);
+    let accept = request.header(header::ACCEPT).unwrap_or_default();
+    let seals = accept.split(',').any(is_ours);
+    if !is_sealed && !seals {
+        return inner.call(request).await.map(IntoResponse::into_response);
+    }
+    let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
+    let (app, about) = (app.clone(), About::of(&request));
+    let key = match find_key(&app, &request).await {
+        Ok(key) => key,
+        Err(error) => return Ok(problem(&error, &about)),
+    };
+    let opened = if is_sealed {
+        open(&app, &key, &mut request, limit).await
+    } else {
+        Ok(())
+    };
+    let response = match opened {
+        Ok(()) => inner.call(request).await?.into_response(),
+        Err(error) => problem(&error, &about),
+    };
+    if seals {
+        seal(&app, &key, response).await
+    } else {
+        Ok(response)
+    }
+}
+
+/// Whether a header names the type of sealed bodies, with parameters or without.
+fn is_ours(value: &str) -> bool {
+    let kind = value.split(';').next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case(MEDIA_TYPE)
+}
+
+/// The caller's key that the request names. Whoever has no account has none.
+async fn find_key(app: &App, request: &Request) -> Result<OpenedApiKey> {
+    let user = match CurrentUser::from_request_without_body(request).await {
+        Ok(user) => user,
+        Err(error) if matches!(error.downcast_ref(), Some(Error::BadToken)) => return Err(error),
+        Err(_) => return Err(Error::Undecryptable.into()),
+    };
+    let named = request.header("umbra-key").and_then(|id| Uuid::parse_str(id).ok());
+    let id = named.map(ApiKeyId).ok_or(Error::Undecryptable)?;
+    let key = api_keys::open(app, &user, id).await?;
+    Ok(key.ok_or(Error::Undecryptable)?)
+}
+
+/// Puts what the token holds in place of the body.
+async fn open(app: &App, key: &OpenedApiKey, request: &mut Request, limit: usize) -> Result<()> {
+    let token = request.take_body().into_bytes_limit(limit).await?;
+    let token = std::str::from_utf8(&token).unwrap_or_default().trim();
+    let (iv, question) = read(key, token).ok_or(Error::Undecryptable)?;
+    let issued_at = time_of(question.iat).ok_or(Error::Undecryptable)?;
+    let is_meant = question.method == request.method().as_str() && question.path == request.uri().path();
+    if !is_meant || !api_keys::admit(app, key, &iv, issued_at).await? {
+        return Err(Error::Undecryptable.into());
+    }
+    if !question.body.is_null() {
+        request.set_body(question.body.to_string());
+    }
+    let json = HeaderValue::from_static("application/json");
+    request.headers_mut().insert(header::CONTENT_TYPE, json);
+    Ok(())
+}
+
+/// The token's random part and what it holds, if it was sealed with that key. One token can be written in several ways, so
+/// its text does not tell whether it came before.
+fn read(key: &OpenedApiKey, token: &str) -> Option<(Vec<u8>, Question)> {
+    let plain = key.cipher.decrypt(token).ok()?;
+    let bytes = URL_SAFE_NO_PAD.decode(token.trim_end_matches('=')).ok()?;
+    Some((bytes.get(IV)?.to_vec(), serde_json::from_slice(&plain).ok()?))
+}
+
+fn time_of(seconds: f64) -> Option<DateTime<Utc>> {
+    let since = TimeDelta::from_std(Duration::try_from_secs_f64(seconds).ok()?).ok()?;
+    DateTime::UNIX_EPOCH.checked_add_signed(since)
+}
+
+/// Seals an answer in JSON, or without a body. One without a body gets one, so that it cannot be made up by the proxy.
+async fn seal(app: &App, key: &OpenedApiKey, mut response: Response) -> Result<Response> {
+    let status = response.status();
+    let is_json = matches!(
+        response.content_type(),
+        None | Some("application/json" | "application/problem+json")
+    );
+    if !is_json {
+        return Ok(response);
+    }
+    let body = response.take_body().into_bytes().await?;
+    let body = if body.is_empty() { b"null".as_slice() } else { &body };
+    let now = app.now().timestamp();
+    let head = format!(r#"{{"iat":{now},"status":{},"body":"#, status.as_u16());
+    let token = key.cipher.encrypt(&[head.as_bytes(), body, b"}"].concat());
+    if status == StatusCode::NO_CONTENT {
+        response.set_status(StatusCode::OK);
+    }
+    response.set_body(token);
+    Ok(response.set_content_type(MEDIA_TYPE))
+}
