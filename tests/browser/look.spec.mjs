@@ -55,7 +55,7 @@ for (const [theme, scheme] of Object.entries(themes)) {
     test(`settings (${look})`, async ({ person, expectComplaint }) => {
       expectComplaint(STATUS(422));
       const page = await person("Ada Lovelace", options);
-      for (const path of ["/settings", "/settings/email", "/settings/password", "/settings/appearance", "/settings/sessions", "/settings/profile", "/settings/blocks", "/settings/data"]) {
+      for (const path of ["/settings", "/settings/email", "/settings/password", "/settings/appearance", "/settings/sessions", "/settings/api", "/settings/profile", "/settings/blocks", "/settings/data"]) {
         await page.goto(path);
         await fits(page, path);
         await accessible(page, `${path} (${look})`);

@@ -145,6 +145,9 @@ async fn fill(db: &mut PgConnection, rooms: (i32, i32), people: (i32, i32), mess
              SELECT md5(s || 'session' || n)::uuid, md5(s || 'record' || n), md5('user' || n)::uuid,
                     s = 1, 'Firefox on Linux', now() + interval '1 day' * (n % 60 - 30), CASE WHEN s = 2 THEN now() END
              FROM generate_series({first}, {last}) n, generate_series(1, 3) s;
+         INSERT INTO api_keys (id, user_id, name, sealed, created_at)
+             SELECT md5('api key' || n)::uuid, md5('user' || n)::uuid, 'Key', repeat('s', 180), now()
+             FROM generate_series({first}, {last}) n;
          INSERT INTO tower_sessions.session (id, data, expiry_date)
              SELECT md5(s || 'record' || n), decode(repeat(md5('data' || n), 4), 'hex'), now() + interval '1 year'
              FROM generate_series({first}, {last}) n, generate_series(1, 3) s;

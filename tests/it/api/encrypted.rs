@@ -9,8 +9,9 @@ use sqlx::PgPool;
 use super::{Program, problem};
 use crate::encryption::{dump, python};
 use crate::erasure::until_left;
-use crate::nodes::two;
-use crate::support::{Cast, Person, attributes, spawn};
+use crate::nodes::two_with;
+use crate::services::shared_redis;
+use crate::support::{Cast, Person, attributes, config, spawn, spawn_with};
 
 const SEALED: &str = "application/vnd.umbrachat.fernet";
 const ME: &str = "/api/users/me/";
@@ -181,7 +182,8 @@ async fn what_is_not_meant_for_now_and_here_is_refused_without_a_reason(pool: Pg
 
 #[sqlx::test]
 async fn a_sealed_body_is_good_once_on_all_nodes(pool: PgPool) {
-    let (first, second) = two(pool.clone()).await;
+    let config = config();
+    let (first, second) = two_with(pool.clone(), [shared_redis(), shared_redis()], config.clone()).await;
     let Cast { alice, .. } = first.cast().await;
     let here = Program::of(&first, "alice").await;
     let there = here.at(&second);
@@ -213,7 +215,7 @@ async fn a_sealed_body_is_good_once_on_all_nodes(pool: PgPool) {
     // Whoever starts tidies up: what is too old to be good is forgotten, and nothing else.
     let old = "INSERT INTO api_bodies_seen SELECT key_id, 'x', seen_at - interval '6 minutes' FROM api_bodies_seen";
     sqlx::query(old).execute(&pool).await.unwrap();
-    let _third = spawn(pool.clone()).await;
+    let _third = spawn_with(pool.clone(), config).await;
     until_left(&pool, "api_bodies_seen", 1).await;
     undecryptable(send(&here, &key.id, target(), token, "*/*").await).await;
 }
@@ -236,7 +238,7 @@ async fn the_lines_in_python_of_the_document_speak_it(pool: PgPool) {
     let script = format!(
         "{lines}\nimport sys\nargs, room = sys.argv[1:5], sys.argv[5]\npath = f'/api/rooms/{{room}}/messages/'\n\
          print(json.dumps([call(*args, 'POST', path, {{'plaintext': 'Grüße 🌙'}}),\n\
-         call(*args, 'GET', path + '?limit=1'), call(*args, 'PATCH', path + 'nowhere/', {{}})]))"
+         call(*args, 'GET', path + '?limit=1'), call(*args, 'PATCH', path + 'nowhere/', {{'plaintext': 'x'}})]))"
     );
     let access = program.access.clone().unwrap();
     let arguments = [server.address.clone(), access, key.id.clone(), key.text.clone(), room];
