@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing of the parts named: need.sh rust|postgres|redis|nginx|chromium|unzip|python|npm|s3 …
+# Installs what is missing of the parts named: need.sh rust|postgres|redis|nginx|chromium|unzip|python|npm|s3|schemathesis …
 # On Debian as root it installs; for everybody else it names the command and ends with 1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,23 +28,23 @@ for part in "$@"; do
     chromium) [ -x /usr/bin/chromium ] || packages+=(chromium) ;;
     # For the test that opens an export with somebody else's program.
     unzip) command -v unzip >/dev/null || packages+=(unzip) ;;
-    # For the test that opens stored messages with somebody else's library, for a mail server, and to install s3.
+    # For the test that opens stored messages with somebody else's library, for a mail server, and to install the next ones.
     python)
       "$python" -c 'import cryptography' 2>/dev/null || packages+=(python3-cryptography)
       "$python" -c 'import aiosmtpd' 2>/dev/null || packages+=(python3-aiosmtpd)
       "$python" -c 'import pip' 2>/dev/null || packages+=(python3-pip)
       ;;
-    # A server for files, which Debian does not have. It needs the part python to be there.
-    s3)
-      s3="${CARGO_TARGET_DIR:-target}/s3"
+    # What Debian does not have: a server for files, and what tries the API out. They need the part python to be there.
+    s3 | schemathesis)
+      packages_of="${CARGO_TARGET_DIR:-target}/$part"
       # Some of it is compiled for one version of Python.
-      wanted=$("$python" --version && cat tests/it/s3.txt)
-      if [ "$wanted" != "$(cat "$s3/.installed" 2>/dev/null)" ]; then
-        rm -rf "$s3"
+      wanted=$("$python" --version && cat "tests/it/$part.txt")
+      if [ "$wanted" != "$(cat "$packages_of/.installed" 2>/dev/null)" ]; then
+        rm -rf "$packages_of"
         # Not compiled: most of it is never run.
         PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 "$python" -m pip install --quiet --no-deps \
-          --no-compile --requirement tests/it/s3.txt --target "$s3"
-        printf '%s\n' "$wanted" >"$s3/.installed"
+          --no-compile --requirement "tests/it/$part.txt" --target "$packages_of"
+        printf '%s\n' "$wanted" >"$packages_of/.installed"
       fi
       ;;
     npm)

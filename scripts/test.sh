@@ -11,9 +11,9 @@ scripts/need.sh rust postgres redis nginx chromium unzip python npm
 . scripts/services.sh
 start_postgres
 start_redis
-# Meanwhile: only the integration tests need it.
-scripts/need.sh s3 &
-s3=$!
+# Meanwhile: only the integration tests need them.
+scripts/need.sh s3 schemathesis &
+from_pypi=$!
 
 step "formatting"
 cargo fmt --check
@@ -24,7 +24,7 @@ cargo clippy --locked --all-targets --quiet -- -D warnings
 step "descriptions of the queries"
 scripts/sqlx.sh --check
 step "unit and integration tests"
-wait "$s3"
+wait "$from_pypi"
 # Many of them mostly wait: for something that is away, frozen or asleep.
 RUST_TEST_THREADS=$((2 * $(nproc))) cargo test --locked --quiet
 step "browser"

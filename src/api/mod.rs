@@ -8,12 +8,14 @@
 //! - Every request counts for its account and its address; the answers say what is left.
 
 mod body;
+mod document;
 mod envelope;
 mod handlers;
 mod limits;
 pub mod model;
 mod query;
 mod sealed;
+mod views;
 
 use poem::{Route, get, post};
 
@@ -22,7 +24,7 @@ pub use envelope::wrap_in_envelope;
 pub use limits::limit_requests;
 pub use sealed::exchange_sealed;
 
-use handlers::{members, messages, rooms, tokens, uploads, users};
+use handlers::{docs, members, messages, rooms, tokens, uploads, users};
 
 /// Both names of the one resource.
 const ROOMS: [&str; 2] = ["/api/rooms", "/api/groups"];
@@ -53,7 +55,8 @@ pub fn routes(route: Route) -> Route {
         .at("/api/token/revoke", post(tokens::revoke))
         .at("/api/users", get(users::index))
         .at("/api/users/me", get(users::me))
-        .at("/api/users/:id", get(users::show));
+        .at("/api/users/:id", get(users::show))
+        .at("/api/openapi.json", get(docs::show));
     for rooms in ROOMS {
         route = route
             .at(rooms, get(rooms::index).post(rooms::create))
@@ -80,4 +83,9 @@ pub fn routes(route: Route) -> Route {
             .at(format!("{rooms}/:id/read"), post(members::read));
     }
     route
+}
+
+/// What people read of it.
+pub fn pages(route: Route) -> Route {
+    route.at("/api/docs", get(docs::page))
 }

@@ -101,7 +101,7 @@ impl Groups {
             _ if request.method() == Method::POST && is_upload(path) => &self.uploads,
             _ if api::is_upload(path) => &self.program_uploads,
             Some("pictures") => &self.pictures,
-            Some("api") => &self.programs,
+            Some("api") if path.trim_end_matches('/') != "/api/docs" => &self.programs,
             Some("files") => &self.transfers,
             Some("assets" | "healthz" | "readyz") => &self.plain,
             _ => &self.pages,
@@ -124,6 +124,7 @@ fn pages(live: Arc<Live>) -> Group {
         chat::routes,
         settings::routes,
         admin::routes,
+        api::pages,
         site::routes,
         live::routes,
     ];

@@ -18,6 +18,7 @@ use crate::error::FieldErrors;
 use crate::web::error_page::{error_fragment, error_page, refused_form, standard_sentence};
 use crate::web::headers::RequestId;
 use crate::web::normalise::{is_local, loggable};
+use crate::web::problem::Problem;
 use crate::web::{Ctx, Viewer};
 
 /// How long to wait before trying again while the database is away.
@@ -68,8 +69,7 @@ pub async fn answer_errors<E: Endpoint>(inner: Arc<E>, request: Request) -> Resu
     Ok(respond(&ctx, &wanted, &answer, &back, error.data()))
 }
 
-/// Turns errors and panics of what stands inside into problems in JSON (RFC 9457), for programs. Beside the members of
-/// the standard stand those that older clients read: `error`, and `errors` by field.
+/// Turns errors and panics of what stands inside into problems in JSON, for programs.
 pub async fn answer_errors_as_problems<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
     let about = About::of(&request);
     match outcome(inner, request).await {
@@ -99,26 +99,31 @@ pub fn problem(error: &poem::Error, About { id, path }: &About) -> Response {
     log_fault(error, &answer, id, path);
     let title = answer.status.canonical_reason().unwrap_or("Error");
     let fields = match error.downcast_ref::<Error>() {
-        Some(Error::Invalid(fields)) => fields.iter().map(|(field, sentence)| (field, vec![sentence])).collect(),
+        Some(Error::Invalid(fields)) => fields
+            .iter()
+            .map(|(field, sentence)| (field.to_owned(), vec![sentence.to_owned()]))
+            .collect(),
         _ => BTreeMap::new(),
     };
     let kind = match error.downcast_ref::<Error>() {
         Some(Error::Undecryptable) => "urn:umbrachat:undecryptable",
         _ => "about:blank",
     };
-    let problem = json!({
-        "type": kind,
-        "title": title,
-        "status": answer.status.as_u16(),
-        "error": title,
-        "detail": answer.sentence.as_deref().unwrap_or(standard_sentence(answer.status)),
-        "errors": fields,
-        "request": id,
-    });
+    let problem = Problem {
+        r#type: kind,
+        title,
+        status: answer.status.as_u16(),
+        error: title,
+        detail: answer
+            .sentence
+            .unwrap_or_else(|| standard_sentence(answer.status).to_owned()),
+        errors: fields,
+        request: id.clone(),
+    };
     let mut response = Response::builder()
         .status(answer.status)
         .content_type("application/problem+json")
-        .body(problem.to_string());
+        .body(json!(problem).to_string());
     if let Some(wait) = answer.retry_after {
         set_retry_after(&mut response, wait);
     }

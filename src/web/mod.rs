@@ -18,6 +18,7 @@ pub mod layout;
 pub mod limits;
 pub mod lists;
 pub mod normalise;
+pub mod problem;
 pub mod session;
 pub mod signature;
 mod sky;

@@ -26,9 +26,8 @@ pub fn shared_redis() -> String {
 /// The S3 server that the tests share: its address. It is started for the first test that asks, and ends with the last.
 pub fn shared_s3() -> &'static str {
     static SHARED: LazyLock<(Child, String)> = LazyLock::new(|| {
-        let packages = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("s3");
         let mut python = python("s3.py");
-        python.env("PYTHONPATH", packages);
+        python.env("PYTHONPATH", packages("s3"));
         let (process, port) = start_python(python, "scripts/need.sh python, then s3");
         (process, format!("http://127.0.0.1:{port}"))
     });
@@ -50,12 +49,22 @@ pub async fn new_bucket() -> Bucket {
     }
 }
 
-/// The system's Python with a script that stands beside this file: Debian's packages are for no other one.
+/// The system's Python with a script that stands beside this file.
 pub fn python(script: &str) -> Command {
-    let system = Path::new("/usr/bin/python3");
-    let mut command = Command::new(if system.exists() { system } else { Path::new("python3") });
+    let mut command = system_python();
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(script));
     command
+}
+
+/// The system's Python: Debian's packages are for no other one.
+pub fn system_python() -> Command {
+    let system = Path::new("/usr/bin/python3");
+    Command::new(if system.exists() { system } else { Path::new("python3") })
+}
+
+/// Where `scripts/need.sh` puts the packages of that part.
+pub fn packages(part: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name(part)
 }
 
 /// Starts a server that is such a script; the port that it prints. It ends when its standard input does, as it does at the

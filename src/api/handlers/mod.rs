@@ -1,5 +1,6 @@
 //! What the addresses do.
 
+pub mod docs;
 pub mod members;
 pub mod messages;
 pub mod rooms;

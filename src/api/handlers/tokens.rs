@@ -31,8 +31,7 @@ pub async fn create(app: Data<&App>, client: Client, Typed(sent): Typed<Credenti
 /// Uses a refresh token: the answer holds the next one. Whoever lost the answer may send the same one again for ten seconds;
 /// later that ends the log-in, because the token was copied.
 #[utoipa::path(post, path = "/api/token/refresh/", tag = "Tokens", request_body = RefreshToken,
-    responses((status = 200, description = "The next pair.", body = TokenPair),
-              (status = 401, description = "The token is used, over, or none.", body = crate::api::model::Problem)))]
+    responses((status = 200, description = "The next pair.", body = TokenPair)))]
 #[handler]
 pub async fn refresh(app: Data<&App>, client: Client, Typed(sent): Typed<RefreshToken>) -> Result<Response> {
     let tokens = programs::refresh(&app, &sent.refresh, &client).await?;

@@ -1,6 +1,7 @@
 //! What programs use: the JSON API.
 
 mod encrypted;
+mod document;
 mod messages;
 mod origins;
 mod rooms;

@@ -1,0 +1,127 @@
+//! The description of what programs use, and the page that shows it.
+
+use std::collections::BTreeSet;
+
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::Program;
+use crate::services::{packages, system_python};
+use crate::support::spawn;
+
+const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+#[sqlx::test]
+async fn the_document_names_every_address_and_nothing_else(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.cast().await;
+    let (stranger, alice) = (Program::stranger(&server), Program::of(&server, "alice").await);
+    let document = stranger.get("/api/openapi.json").await;
+    let paths = document["paths"].as_object().unwrap();
+    for (path, item) in paths {
+        let address = path.replace("{username}", "nobody");
+        let address = address.replace("{id}", &Uuid::nil().to_string());
+        let address = address.replace("{message}", &Uuid::nil().to_string());
+        for method in METHODS {
+            let response = alice.send(method.clone(), &address, None).await;
+            let status = response.status();
+            let text = response.text().await.unwrap();
+            if item[method.as_str().to_lowercase()].is_null() {
+                assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}: {text}");
+                continue;
+            }
+            assert_ne!(status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+            // A room that does not exist is not found; but without a token that is not even looked at.
+            let is_found = status != StatusCode::NOT_FOUND
+                || stranger.send(method.clone(), &address, None).await.status() == StatusCode::UNAUTHORIZED;
+            assert!(is_found, "{method} {path}: {text}");
+        }
+    }
+    let documented: BTreeSet<String> = paths.keys().map(|path| path.trim_end_matches('/').to_owned()).collect();
+    assert_eq!(documented, routes());
+}
+
+/// The addresses in the sources, as the document writes them.
+fn routes() -> BTreeSet<String> {
+    let source = include_str!("../../../src/api/mod.rs");
+    let address = regex::Regex::new(r#""(/api/[a-z/.:]+|\{rooms\}[a-z/:]*)""#).unwrap();
+    let parameter = regex::Regex::new(":([a-z]+)").unwrap();
+    let found = address.captures_iter(source).map(|found| found[1].to_owned());
+    found
+        .filter(|path| path != "/api/docs")
+        .flat_map(|path| ["/api/rooms", "/api/groups"].map(|rooms| path.replace("{rooms}", rooms)))
+        .map(|path| parameter.replace_all(&path, "{$1}").into_owned())
+        .collect()
+}
+
+#[sqlx::test]
+async fn the_document_is_open_and_kept_until_it_changes(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.cast().await;
+    let stranger = Program::stranger(&server);
+    let response = stranger.send(Method::GET, "/api/openapi.json", None).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["cache-control"], "public, no-cache");
+    let etag = response.headers()["etag"].to_str().unwrap().to_owned();
+    let document: Value = response.json().await.unwrap();
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+
+    let again = stranger.request(Method::GET, "/api/openapi.json");
+    let again = again
+        .header("If-None-Match", format!("\"other\", {etag}"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(again.headers()["etag"], *etag);
+}
+
+#[sqlx::test]
+async fn every_operation_says_what_may_go_wrong(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.cast().await;
+    let document = Program::stranger(&server).get("/api/openapi.json").await;
+    let statuses = |path: &str, method: &str| -> Vec<String> {
+        let responses = document["paths"][path][method]["responses"].as_object().unwrap();
+        responses.keys().cloned().collect()
+    };
+    assert_eq!(
+        statuses("/api/rooms/{id}/messages/", "post"),
+        [
+            "200", "201", "400", "401", "404", "409", "413", "415", "422", "429", "500", "503"
+        ]
+    );
+    assert_eq!(
+        statuses("/api/groups/{id}/messages/", "post"),
+        statuses("/api/rooms/{id}/messages/", "post")
+    );
+    assert_eq!(
+        statuses("/api/users/me/", "get"),
+        ["200", "400", "401", "429", "500", "503"]
+    );
+    assert_eq!(
+        statuses("/api/token/", "post"),
+        ["200", "400", "413", "415", "422", "429", "500", "503"]
+    );
+    let headers = &document["components"]["responses"]["429"]["headers"];
+    assert!(headers["Retry-After"].is_object() && headers["RateLimit"].is_object());
+}
+
+#[sqlx::test]
+async fn the_document_is_valid_openapi_3_1(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.cast().await;
+    let document = Program::stranger(&server).get("/api/openapi.json").await;
+    let program = "import json, sys\n\
+        from openapi_spec_validator import OpenAPIV31SpecValidator\n\
+        found = list(OpenAPIV31SpecValidator(json.loads(sys.argv[1])).iter_errors())\n\
+        sys.exit('\\n'.join(f'{list(error.path)}: {error.message}' for error in found) or None)";
+    let checked = system_python()
+        .env("PYTHONPATH", packages("schemathesis"))
+        .args(["-c", program, &document.to_string()])
+        .output()
+        .unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
