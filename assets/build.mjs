@@ -1,5 +1,6 @@
-// Builds what the browser gets: a style sheet, the script of the pages for everybody (site.js) and that of the application
-// (chat.js), named by their content, each beside a Brotli-compressed copy, and manifest.json, which src/web/assets.rs reads.
+// Builds what the browser gets: a style sheet, the scripts of the pages for everybody (site.js), of the one about programs
+// (api.js, beside site.js) and of the application (chat.js), named by their content, each beside a Brotli-compressed copy,
+// and manifest.json, which src/web/assets.rs reads.
 //
 //   node assets/build.mjs            builds assets/dist
 //   node assets/build.mjs --check    fails when assets/dist is not what the sources give
@@ -88,6 +89,7 @@ function build() {
   };
   add("app.css", styleSheet());
   add("site.js", script("site.js", []));
+  add("api.js", script("api.js", []));
   add("chat.js", script("chat.js", Object.keys(VENDORED)));
   add("favicon.svg", readFileSync(join(ASSETS, "favicon.svg"), "utf8"));
   files.set("manifest.json", `${JSON.stringify(manifest, null, 2)}\n`);

@@ -35,6 +35,13 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         explain(path, &error.into_inner())
     })?;
     deserializer.end().map_err(|error| explain(String::new(), &error))?;
+    // The library would take a list, too, with the fields in their order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Error::Invalid(FieldErrors::one(
+            "body",
+            "Send an object, with the fields by their names.",
+        )));
+    }
     Ok(parsed)
 }
 
@@ -122,7 +129,7 @@ mod tests {
         assert_eq!(wrong(r#"{"plaintext": 1}"#).0, "plaintext");
         assert_eq!(wrong(r#"{"names": ["a", 2]}"#).0, "names[1]");
         assert_eq!(wrong(r#"{"seq": "x"}"#).0, "seq");
-        assert_eq!(wrong("[1]").0, "[0]");
+        assert_eq!(wrong(r#"["a", 1, []]"#).0, "body");
         assert_eq!(wrong("7").0, "body");
         let (field, sentence) = wrong(r#"{"plain": "a"}"#);
         assert_eq!(field, "plain");

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use utoipa::OpenApi;
 
-use crate::api::handlers::{docs, members, messages, rooms, tokens, users};
+use crate::api::handlers::{docs, members, messages, rooms, tokens, uploads, users};
 use crate::web::problem::Problem;
 
 const ABOUT: &str = "\
@@ -29,7 +29,7 @@ in JSON (RFC 9457).";
         users::create, tokens::create, tokens::refresh, tokens::revoke,
         users::index, users::me, users::show,
         rooms::index, rooms::create, rooms::show, rooms::replace, rooms::update, rooms::destroy,
-        messages::index, messages::create, messages::show, messages::update, messages::destroy,
+        messages::index, messages::create, messages::show, messages::update, messages::destroy, uploads::create,
         members::index, members::create, members::destroy, members::read,
         docs::show,
     ),
@@ -191,6 +191,13 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         .replace(['{', '}'], "")
         .replace(['/', '.'], "_");
     operation["operationId"] = format!("{method}{}", name.trim_end_matches('_')).into();
+
+    let said = operation["summary"].as_str().unwrap_or_default().replace('\n', " ");
+    let (first, rest) = said.split_once(". ").unwrap_or((said.trim_end_matches('.'), ""));
+    operation["summary"] = format!("{first}.").into();
+    if !rest.is_empty() {
+        operation["description"] = rest.into();
+    }
 
     let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
     let has = |place: &str| parameters.iter().any(|parameter| parameter["in"] == place);

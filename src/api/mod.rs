@@ -7,6 +7,7 @@
 //! - A person is named by username, a room and a message by their ids.
 //! - Every request counts for its account and its address; the answers say what is left.
 
+mod allow;
 mod body;
 mod document;
 mod envelope;
@@ -20,6 +21,7 @@ mod views;
 use poem::{Route, get, post};
 
 pub use body::parse as parse_json;
+pub use allow::say_what_is_allowed;
 pub use envelope::wrap_in_envelope;
 pub use limits::limit_requests;
 pub use sealed::exchange_sealed;

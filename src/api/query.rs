@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use poem::{FromRequest, Request, RequestBody};
+use uuid::Uuid;
 
 use crate::error::FieldErrors;
 use crate::{Error, Result};
@@ -53,6 +54,14 @@ impl Query {
             format!("Give a number from {least} to {most}.")
         };
         number.map(Some).ok_or_else(|| wrong(name, sentence))
+    }
+
+    /// Where the page begins, for lists that go by id.
+    pub fn cursor(&self) -> Result<Uuid> {
+        let Some(text) = self.0.get("cursor") else {
+            return Ok(Uuid::nil());
+        };
+        Uuid::parse_str(text).map_err(|_| wrong("cursor", "Give the one that stands in the Link of the last page."))
     }
 
     /// How many entries are asked for.

@@ -16,7 +16,7 @@ use crate::accounts::{
     refuse_before_setup,
 };
 use crate::admin::confirm_administrator;
-use crate::api::{exchange_sealed, limit_requests, wrap_in_envelope};
+use crate::api::{exchange_sealed, limit_requests, say_what_is_allowed, wrap_in_envelope};
 use crate::chat::{join_invited, show_unsent};
 use crate::live::Live;
 use crate::realtime::{Sockets, note_request};
@@ -165,7 +165,8 @@ fn programs(app: &App) -> Group {
         |inner, request| buffer_body(inner, request, BODY),
         refuse_before_setup,
         wrap_in_envelope,
-        drop_last_slash;
+        drop_last_slash,
+        say_what_is_allowed;
         routes
     );
     with_cors(app, programs)

@@ -48,6 +48,7 @@ pub fn public(ctx: &Ctx, viewer: Option<&Viewer>, title: &str, main: Markup) -> 
                 p class="inline-flex items-center gap-2.5 font-550 text-t2 *:size-5" { (eclipse_small()) "UmbraChat" }
                 nav class="flex gap-2" aria-label="Footer" {
                     @for (href, name) in links { a.quiet-link href=(href) { (name) } }
+                    a.quiet-link href="/api/docs" { "For programs" }
                 }
             }
         }

@@ -34,5 +34,5 @@ pub fn show(request: &Request) -> Response {
 /// The same for people, with forms to try it.
 #[handler]
 pub fn page(Data(ctx): Data<&Ctx>, MaybeUser(user): MaybeUser) -> Markup {
-    views::docs(ctx, user.map(|user| user.viewer).as_ref(), &DOCUMENT.content)
+    views::docs(ctx, user.map(|user| user.viewer).as_ref(), &DOCUMENT)
 }

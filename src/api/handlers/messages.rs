@@ -81,6 +81,7 @@ pub async fn create(
     Typed(sent): Typed<NewMessage>,
 ) -> Result<Response> {
     let membership = enter_by_id(&app, &user, &id).await?;
+    check_number("reply_to", sent.reply_to)?;
     let sent = Sent {
         body: Body::parse(&sent.plaintext).map_err(refused)?,
         client_id: sent.client_id.map_or_else(ClientId::new, ClientId),
@@ -120,6 +121,7 @@ pub async fn update(
     Typed(sent): Typed<MessageChange>,
 ) -> Result<Response> {
     let (membership, seq) = open(&app, &user, &id, &message).await?;
+    check_number("version", sent.version.map(i64::from))?;
     let standing = editing::find_own(&app, &membership, seq).await?;
     let body = if standing.has_files {
         Body::beside_files(&sent.plaintext)
@@ -162,6 +164,14 @@ pub(super) async fn find(app: &App, membership: &Membership, seq: Seq) -> Result
     let mut db = app.db.acquire().await?;
     let message = history::find(app, &mut db, membership, seq).await?;
     Ok(Message::of(membership.room.id, message))
+}
+
+/// Messages and versions are counted from 1.
+fn check_number(field: &'static str, number: Option<i64>) -> Result<()> {
+    if number.is_some_and(|number| number < 1) {
+        return Err(Error::Invalid(FieldErrors::one(field, "Give a number, 1 or more.")));
+    }
+    Ok(())
 }
 
 /// Why a message was not taken, by the field that caused it.

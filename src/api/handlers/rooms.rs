@@ -3,9 +3,8 @@
 use poem::http::StatusCode;
 use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
-use uuid::Uuid;
 
-use super::{enter_by_id, parse_id};
+use super::enter_by_id;
 use crate::accounts::{CurrentUser, passwords};
 use crate::api::body::{Typed, answer, created, page};
 use crate::api::model::{NewRoom, Room, RoomChange};
@@ -36,12 +35,7 @@ const SHOWN: i64 = 100;
 #[handler]
 pub async fn index(app: Data<&App>, user: CurrentUser, request: &Request, query: Query) -> Result<Response> {
     let query = query.only(&["cursor", "limit"])?;
-    let (limit, cursor) = (query.limit()?, query.text("cursor"));
-    let after = if cursor.is_empty() {
-        Uuid::nil()
-    } else {
-        parse_id(cursor)?
-    };
+    let (limit, after) = (query.limit()?, query.cursor()?);
     let kinds = kinds(request);
     let found = queries::list_rooms_with_members(&app.db, user.id, kinds, RoomId(after), limit + 1).await?;
     let (rooms, has_more) = cut(found, limit);

@@ -3,7 +3,6 @@
 use poem::http::StatusCode;
 use poem::web::{Data, Path};
 use poem::{Response, handler};
-use uuid::Uuid;
 
 use super::parse_id;
 use crate::accounts::model::{Author, SignUpForm};
@@ -57,15 +56,11 @@ pub async fn me(app: Data<&App>, user: CurrentUser) -> Result<Response> {
 #[handler]
 pub async fn index(app: Data<&App>, user: CurrentUser, query: Query) -> Result<Response> {
     let query = query.only(&["search", "cursor", "limit"])?;
-    let (limit, cursor) = (query.limit()?, query.text("cursor"));
+    let limit = query.limit()?;
     let search = fold(query.text("search").trim().trim_start_matches('@'));
     let (people, next) = if search.is_empty() {
-        let after = if cursor.is_empty() {
-            Uuid::nil()
-        } else {
-            parse_id(cursor)?
-        };
-        let found = list_acquaintances(&app.db, user.id, UserId(after), limit + 1).await?;
+        let after = UserId(query.cursor()?);
+        let found = list_acquaintances(&app.db, user.id, after, limit + 1).await?;
         let (people, has_more) = cut(found, limit);
         let next = people
             .last()
@@ -76,7 +71,7 @@ pub async fn index(app: Data<&App>, user: CurrentUser, query: Query) -> Result<R
         (Vec::new(), None)
     } else {
         app.throttle.check_search(user.id)?;
-        let found = friends::queries::search(&app.db, user.id, &search, &fold(cursor), limit + 1).await?;
+        let found = friends::queries::search(&app.db, user.id, &search, &fold(query.text("cursor")), limit + 1).await?;
         let (found, has_more) = cut(found, limit);
         let people: Vec<Author> = found.into_iter().map(|contact| contact.person).collect();
         let next = people.last().filter(|_| has_more).map(|person| {

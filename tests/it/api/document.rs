@@ -26,10 +26,20 @@ async fn the_document_names_every_address_and_nothing_else(pool: PgPool) {
         let address = address.replace("{message}", &Uuid::nil().to_string());
         for method in METHODS {
             let response = alice.send(method.clone(), &address, None).await;
-            let status = response.status();
+            let (status, allow) = (response.status(), response.headers().get("allow").cloned());
             let text = response.text().await.unwrap();
             if item[method.as_str().to_lowercase()].is_null() {
                 assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}: {text}");
+                let allowed = item.as_object().unwrap().keys().map(|method| method.to_uppercase());
+                let mut allow: Vec<_> = allow
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .split(", ")
+                    .map(str::to_owned)
+                    .collect();
+                allow.retain(|method| method != "HEAD");
+                assert_eq!(allow, allowed.collect::<Vec<_>>(), "{method} {path}");
                 continue;
             }
             assert_ne!(status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");

@@ -6,6 +6,7 @@ mod messages;
 mod origins;
 mod rooms;
 mod socket;
+mod schemathesis;
 mod strangers;
 mod tokens;
 mod uploads;
