@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing of the parts named: need.sh rust|postgres|redis|nginx|chromium|unzip|python|npm|s3|schemathesis …
+# Installs what is missing of the parts named: need.sh rust|postgres|redis|nginx|chromium|curl|unzip|python|npm|s3|schemathesis …
 # On Debian as root it installs; for everybody else it names the command and ends with 1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,6 +26,8 @@ for part in "$@"; do
     # Debian puts it where only root's PATH leads.
     nginx) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || packages+=(nginx) ;;
     chromium) [ -x /usr/bin/chromium ] || packages+=(chromium) ;;
+    # For the test that takes the tour in docs/api.md.
+    curl) for program in curl jq; do command -v $program >/dev/null || packages+=($program); done ;;
     # For the test that opens an export with somebody else's program.
     unzip) command -v unzip >/dev/null || packages+=(unzip) ;;
     # For the test that opens stored messages with somebody else's library, for a mail server, and to install the next ones.

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
 
 step "what is needed"
-scripts/need.sh rust postgres redis nginx chromium unzip python npm
+scripts/need.sh rust postgres redis nginx chromium curl unzip python npm
 . scripts/services.sh
 start_postgres
 start_redis

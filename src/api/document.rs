@@ -15,7 +15,7 @@ use crate::web::problem::Problem;
 const ABOUT: &str = "\
 What people do on the pages of this server, programs do here: JSON in and out, with `Authorization: Bearer` and an access \
 token. Cookies are not looked at.\n\n\
-Every address counts with and without a slash at its end. Bodies have 64 KiB at most, and a field that is not known is \
+Every address counts with and without a slash at its end. Bodies have 64 KiB at most, but for files, and a field that is not known is \
 refused with its name. Lists come in pages of at most 100; the `Link` header of a page leads to the next one. \
 `Accept: application/json; envelope=data` wraps an answer as `{\"data\": …}`.\n\n\
 A person is named by username; a room and a message by their ids. What is not open to somebody does not exist for them: 404.\n\n\
@@ -49,7 +49,7 @@ struct Described;
 const PROBLEMS: [(u16, &str, &[&str]); 11] = [
     (
         400,
-        "The request cannot be read: its body is not JSON, or it has two Authorization headers.",
+        "The request cannot be read: its body has not the form that it says, or it has two Authorization headers.",
         &[],
     ),
     (401, "The token is missing, not good, or over.", &["WWW-Authenticate"]),
@@ -60,8 +60,16 @@ const PROBLEMS: [(u16, &str, &[&str]); 11] = [
     ),
     (404, "There is no such thing, or it is not open to this person.", &[]),
     (409, "It does not go with what stands there now.", &[]),
-    (413, "The body is larger than 64 KiB.", &[]),
-    (415, "The body is not sent as application/json.", &[]),
+    (
+        413,
+        "The body is larger than 64 KiB, or a file than this server takes.",
+        &[],
+    ),
+    (
+        415,
+        "The body is of another kind than this takes, or its Content-Type does not say so.",
+        &[],
+    ),
     (
         422,
         "A field is not right: `errors` says which one, and what would be.",

@@ -62,7 +62,10 @@ fn one(document: &Value, path: &str, method: &str, operation: &Value) -> Markup 
                 (parameters(operation))
                 (fields(document, operation))
                 (answers(document, operation))
-                (form(document, path, method, operation))
+                // Files are for real programs to send.
+                @if operation["requestBody"]["content"]["multipart/form-data"].is_null() {
+                    (form(document, path, method, operation))
+                }
             }
         }
     }
@@ -180,7 +183,8 @@ fn example(document: &Value, schema: &Value) -> String {
 
 /// The form of its body; null where it has none.
 fn body(operation: &Value) -> &Value {
-    &operation["requestBody"]["content"]["application/json"]["schema"]
+    let mut kinds = operation["requestBody"]["content"].as_object().into_iter().flatten();
+    kinds.next().map_or(&Value::Null, |(_, kind)| &kind["schema"])
 }
 
 fn is_required(schema: &Value, name: &str) -> bool {

@@ -182,7 +182,8 @@ fn program_uploads(app: &App) -> Group {
         answer_errors_as_problems,
         refuse_before_setup,
         wrap_in_envelope,
-        drop_last_slash;
+        drop_last_slash,
+        say_what_is_allowed;
         routes
     );
     with_cors(app, uploads)

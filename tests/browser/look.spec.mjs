@@ -14,7 +14,7 @@ for (const [theme, scheme] of Object.entries(themes)) {
     test(`public pages (${look})`, async ({ visitor, expectComplaint }) => {
       expectComplaint(STATUS(404));
       const page = await visitor(options);
-      for (const path of ["/", "/accounts/signup", "/accounts/login", "/accounts/reset", "/privacy", "/about", "/nowhere"]) {
+      for (const path of ["/", "/accounts/signup", "/accounts/login", "/accounts/reset", "/privacy", "/about", "/api/docs", "/nowhere"]) {
         await page.goto(path);
         await fits(page, path);
         await accessible(page, `${path} (${look})`);

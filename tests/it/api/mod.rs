@@ -9,6 +9,7 @@ mod socket;
 mod schemathesis;
 mod strangers;
 mod tokens;
+mod tour;
 mod uploads;
 
 use reqwest::{Method, Response, StatusCode};
