@@ -20,8 +20,8 @@ mod views;
 
 use poem::{Route, get, post};
 
-pub use body::parse as parse_json;
 pub use allow::say_what_is_allowed;
+pub use body::parse as parse_json;
 pub use envelope::wrap_in_envelope;
 pub use limits::limit_requests;
 pub use sealed::exchange_sealed;
