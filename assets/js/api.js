@@ -1,5 +1,6 @@
 // The page about what programs use: a form of its operations sends what it says with the token that was pasted, and shows
-// the answer. Without this script the forms are hidden. What is pasted is kept nowhere.
+// the answer. Without this script the forms are hidden, and #needs-script says why. What is
+// pasted is kept nowhere.
 //
 // Markup: input#token; form[data-method data-path hidden] with [data-in=path|query] fields, textarea[name=body] in some,
 // output for the status, pre[hidden] for the rest.
@@ -55,4 +56,5 @@ async function onSubmit(event) {
 }
 
 for (const part of document.querySelectorAll("form[data-path], #token-field")) part.hidden = false;
+document.querySelector("#needs-script").hidden = true;
 document.addEventListener("submit", onSubmit);

@@ -1,4 +1,4 @@
-//! The description of everything that programs use (OpenAPI 3.1), made of what stands at the handlers. What is the same
+//! The description of everything that programs use (`OpenAPI` 3.1), made of what stands at the handlers. What is the same
 //! for many operations is added here: errors, limits, and rooms under their second name.
 
 use std::sync::LazyLock;

@@ -17,7 +17,7 @@ pub fn docs(ctx: &Ctx, viewer: Option<&Viewer>, document: &Document) -> Markup {
         script src=(assets::url("api.js")) defer {}
         @for paragraph in text(&content["info"]["description"]).split("\n\n").skip(1) { p { (marked(paragraph)) } }
         p class="mt-3.5" { a href="/api/openapi.json" { "The same for programs" } " is OpenAPI 3.1." }
-        noscript { p class="mt-3.5" { "To try things out here, JavaScript has to be on." } }
+        p #needs-script class="mt-3.5" { "To try things out here, JavaScript has to be on." }
         div #token-field class="field mt-6" hidden {
             label for="token" { "Access token, to try things out" }
             input.input #token autocomplete="off" spellcheck="false" aria-describedby="token-hint";

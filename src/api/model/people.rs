@@ -19,7 +19,7 @@ pub struct Registration {
     #[serde(default)]
     #[schema(example = "alice@example.org")]
     pub email: String,
-    /// At least 8 characters, not easy to guess.
+    /// At least 10 characters, not easy to guess.
     #[schema(example = "correct horse battery staple")]
     pub password: String,
     /// Optional.
