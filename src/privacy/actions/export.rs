@@ -113,14 +113,7 @@ async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
         let Some(row) = rows.last() else { break };
         after = row.id;
     }
-    // So few that one page holds them all.
-    let mut list = List::begin("api_keys");
-    let keys = in_time(list_api_keys(&app.db, user)).await?;
-    let keys: Vec<_> = keys.into_iter().map(api_key).collect();
-    archive = archive.add(list.page(&keys)?).await?;
-    if !keys.is_empty() {
-        archive = archive.add(list.page::<ApiKey>(&[])?).await?;
-    }
+    archive = add_api_keys(app, user, archive).await?;
     let (mut list, mut after, mut direct) = (List::begin("rooms"), RoomId(Uuid::nil()), Vec::new());
     loop {
         let rows = in_time(queries::list_rooms(&app.db, user, after, PAGE_ROWS)).await?;
@@ -190,6 +183,18 @@ async fn write(app: &App, user: UserId, sender: Sender) -> Result<()> {
     }
     archive = attachments::add_contents(app, user, &direct, archive).await?;
     archive.finish().await
+}
+
+/// The keys of the person's programs: so few that one page holds them all.
+async fn add_api_keys(app: &App, user: UserId, mut archive: Archive) -> Result<Archive> {
+    let mut list = List::begin("api_keys");
+    let keys = in_time(list_api_keys(&app.db, user)).await?;
+    let keys: Vec<_> = keys.into_iter().map(api_key).collect();
+    archive = archive.add(list.page(&keys)?).await?;
+    if !keys.is_empty() {
+        archive = archive.add(list.page::<ApiKey>(&[])?).await?;
+    }
+    Ok(archive)
 }
 
 /// The invitations to the person, those that they made, and their links into rooms.

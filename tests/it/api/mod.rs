@@ -56,7 +56,7 @@ impl Program {
     /// Goes on with these tokens.
     pub fn take(&mut self, tokens: &Value) {
         self.access = Some(tokens["access"].as_str().unwrap().to_owned());
-        self.refresh = tokens["refresh"].as_str().unwrap().to_owned();
+        tokens["refresh"].as_str().unwrap().clone_into(&mut self.refresh);
     }
 
     /// The same program at another node.

@@ -8,7 +8,12 @@ use umbrachat::config::Config;
 use super::{Program, problem};
 use crate::support::{BOUNDARY, config, multipart, spawn_with};
 
-async fn upload(program: &Program, path: &str, fields: &[(&str, &str)], files: &[(&str, &str, &[u8])]) -> Response {
+/// A field and its value.
+type Field<'a> = (&'a str, &'a str);
+/// A field, what the file in it is called, and its content.
+type Sent<'a> = (&'a str, &'a str, &'a [u8]);
+
+async fn upload(program: &Program, path: &str, fields: &[Field<'_>], files: &[Sent<'_>]) -> Response {
     let request = program.request(Method::POST, path);
     let request = request.header("Content-Type", format!("multipart/form-data; boundary={BOUNDARY}"));
     request.body(multipart(fields, files)).send().await.unwrap()
@@ -65,7 +70,7 @@ async fn a_file_is_sent_with_a_message_and_opens_with_a_token(pool: PgPool) {
     let file: (&str, &str, &[u8]) = ("file", "a.txt", b"a");
     let large = vec![b'x'; 100_001];
     let many = vec![file; 11];
-    let wrong: [(&[(&str, &str)], &[(&str, &str, &[u8])], u16, &str); 6] = [
+    let wrong: [(&[Field], &[Sent], u16, &str); 6] = [
         (&[("plaintext", "a")], &[], 422, "file"),
         (&[("title", "a")], &[file], 422, "title"),
         (&[("client_id", "a")], &[file], 422, "client_id"),
