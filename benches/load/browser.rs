@@ -1,4 +1,4 @@
-//! One connection to a server that asks for one page after the other, and sends forms.
+//! One connection to a server that asks for one page after the other, and sends forms or JSON.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -50,6 +50,12 @@ impl Browser {
             self.address, self.token
         );
         self.ask(&format!("POST {path} HTTP/1.1"), &headers, fields).map(drop)
+    }
+
+    /// Sends JSON, as a program.
+    pub fn post_json(&mut self, path: &str, json: &str) -> Result<Vec<u8>, Error> {
+        let first = format!("POST {path} HTTP/1.1");
+        self.ask(&first, "Content-Type: application/json\r\n", json)
     }
 
     fn ask(&mut self, first: &str, headers: &str, body: &str) -> Result<Vec<u8>, Error> {

@@ -1,5 +1,8 @@
 //! The databases: made fresh, filled with people, rooms and log-ins as the program itself would store them.
 
+use std::net::SocketAddr;
+
+use argon2::{Argon2, PasswordHasher as _, password_hash::SaltString};
 use chrono::Utc;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -15,6 +18,7 @@ use umbrachat::vault::Vault;
 use url::Url;
 use uuid::Uuid;
 
+use crate::browser::Browser;
 use crate::{Kind, process};
 
 /// The name of the program's database, and of the reference server's.
@@ -23,6 +27,9 @@ const REFERENCE: &str = "umbrachat_bench_reference";
 
 const REFERENCE_SCHEMA: &str = "CREATE TABLE messages (room text, seq bigint, client_id uuid, body text,
                                                       created_at timestamptz, PRIMARY KEY (room, seq))";
+
+/// Everybody's password.
+const PASSWORD: &str = "tidal lantern orbits quietly";
 
 /// Sessions that are opened at once: fewer than there are connections.
 const OPENED_AT_ONCE: usize = 6;
@@ -46,6 +53,8 @@ pub struct Cluster {
     pub reference_url: Url,
     /// The process whose children are PostgreSQL.
     pub postmaster: u32,
+    /// The hash of everybody's password.
+    password_hash: String,
 }
 
 /// A room and the cookies of its members.
@@ -66,8 +75,20 @@ pub struct Person {
     pub user: UserId,
     /// Their data key.
     pub key: KeyId,
+    /// By which they log in.
+    pub username: String,
     /// The session cookie, as a browser sends it.
     pub cookie: String,
+}
+
+impl Person {
+    /// An access token.
+    pub fn token(&self, address: SocketAddr) -> Result<String, Error> {
+        let sent = serde_json::json!({"username": self.username, "password": PASSWORD});
+        let answer = Browser::open(address, "")?.post_json("/api/token/", &sent.to_string())?;
+        let answer: serde_json::Value = serde_json::from_slice(&answer)?;
+        Ok(answer["access"].as_str().ok_or("no token")?.to_owned())
+    }
 }
 
 impl Cluster {
@@ -80,6 +101,9 @@ impl Cluster {
             url
         };
         let (url, reference_url, keys) = (at(PROGRAM), at(REFERENCE), master_keys::generate());
+        let salt = SaltString::from_b64("bG9hZCBnZW5lcmF0b3I");
+        let hash = salt.and_then(|salt| Ok(Argon2::default().hash_password(PASSWORD.as_bytes(), &salt)?.to_string()));
+        let password_hash = hash.map_err(|error| error.to_string())?;
         let (pool, vault, postmaster) = runtime.block_on(async {
             let mut connection = PgConnection::connect(server.as_str()).await?;
             for name in [PROGRAM, REFERENCE] {
@@ -113,6 +137,7 @@ impl Cluster {
             url,
             reference_url,
             postmaster,
+            password_hash,
         })
     }
 
@@ -147,26 +172,28 @@ impl Cluster {
         let opened = (0..size).map(|_| open_session(&store));
         let opened: Vec<_> = stream::iter(opened).buffered(OPENED_AT_ONCE).try_collect().await?;
         let mut members = Vec::with_capacity(size);
-        for (_, id) in &opened {
+        for (number, (_, id)) in opened.iter().enumerate() {
             members.push(Person {
                 user: UserId::new(),
                 key: self.vault.create_data_key(&mut tx).await?,
+                username: format!("{slug}-{number}"),
                 cookie: format!("umbra_session_{}={id}", self.vault.chat()),
             });
         }
         let users: Vec<Uuid> = members.iter().map(|person| person.user.0).collect();
-        let names: Vec<String> = (0..size).map(|number| format!("{slug}-{number}")).collect();
+        let names: Vec<&str> = members.iter().map(|person| &*person.username).collect();
         let keys: Vec<Uuid> = members.iter().map(|person| person.key.0).collect();
         sqlx::query(
             "INSERT INTO users (id, username, name_key, first_name, last_name, first_key, last_key, password_hash, role,
                                 data_key_id, consent_version, consented_at)
-             SELECT id, name, name, 'Load', name, 'load', name, '-', 'member', key, '1', $4
+             SELECT id, name, name, 'Load', name, 'load', name, $5, 'member', key, '1', $4
              FROM UNNEST($1::uuid[], $2::text[], $3::uuid[]) AS person (id, name, key)",
         )
         .bind(&users)
         .bind(&names)
         .bind(&keys)
         .bind(Utc::now())
+        .bind(&self.password_hash)
         .execute(&mut *tx)
         .await?;
         sqlx::query(

@@ -11,10 +11,14 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::frames::{self, Stamp, TEXT};
 use crate::member::{Door, Echoes, Member, Phase};
+use crate::posting::Posting;
 use crate::tally::Tally;
 
 /// Bytes that are read in one go.
 const READ_AT_ONCE: usize = 256 << 10;
+
+/// Added to a member's number it names the connection on which that member sends over HTTP.
+const POSTING: usize = 1 << 32;
 
 /// Everybody.
 pub struct Crowd {
@@ -83,6 +87,15 @@ impl Crowd {
         Ok(())
     }
 
+    /// Lets a program send over HTTP.
+    pub fn post(&mut self, index: usize, mut posting: Posting) -> io::Result<()> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let token = Token(index + POSTING);
+        self.poll.registry().register(&mut posting.stream, token, interest)?;
+        self.members[index].posting = Some(posting);
+        Ok(())
+    }
+
     /// Takes a member away without a goodbye.
     pub fn disconnect(&mut self, index: usize) -> io::Result<()> {
         let member = &mut self.members[index];
@@ -139,11 +152,16 @@ impl Crowd {
         self.sent[usize::from(member.door.room)] += 1;
         let mut json = String::with_capacity(self.text.len() + 80);
         // Writing to a string cannot fail.
-        let _ = write!(json, r#"{{"body":"{}","client_id":"{}""#, self.text, stamp.to_uuid());
+        let field = if member.posting.is_some() { "plaintext" } else { "body" };
+        let _ = write!(json, r#"{{"{field}":"{}","client_id":"{}""#, self.text, stamp.to_uuid());
         if self.replies && member.sent.is_multiple_of(10) && member.newest > 0 {
             let _ = write!(json, r#","reply_to":{}"#, member.newest);
         }
         json.push('}');
+        if let Some(posting) = &mut member.posting {
+            posting.send(&json);
+            return;
+        }
         frames::push_client_frame(&mut member.outgoing, TEXT, json.as_bytes());
         member.write();
     }
@@ -189,6 +207,10 @@ impl Crowd {
             (event.token().0, readable)
         }));
         for (index, readable) in ready.drain(..) {
+            if let Some(index) = index.checked_sub(POSTING) {
+                self.take_answers(index, readable);
+                continue;
+            }
             self.members[index].write();
             if readable {
                 self.read(index);
@@ -242,6 +264,17 @@ impl Crowd {
             if length < self.buffer.len() {
                 return;
             }
+        }
+    }
+
+    fn take_answers(&mut self, index: usize, readable: bool) {
+        let Some(posting) = &mut self.members[index].posting else {
+            return;
+        };
+        posting.write();
+        if readable {
+            let echoes = posting.read(&mut self.buffer, &mut self.tally);
+            self.answer(index, echoes);
         }
     }
 

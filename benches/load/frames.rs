@@ -115,6 +115,15 @@ pub fn each_message(fragment: &[u8], mut each: impl FnMut(i64, Stamp)) {
     }
 }
 
+/// The number and the stamp of the new message in a frame for programs.
+pub fn message_for_programs(frame: &[u8]) -> Option<(i64, Stamp)> {
+    let rest = frame.strip_prefix(br#"{"type":"new_message""#)?;
+    let (seq, rest) = number_after(rest, b"\"seq\":")?;
+    let at = memmem::find(rest, b"\"client_id\":\"")? + 13;
+    let id = Uuid::try_parse_ascii(rest.get(at..at + 36)?).ok()?;
+    Some((seq, Stamp::of(id)))
+}
+
 /// The change that a fragment brings its page to.
 pub fn reached(fragment: &[u8]) -> Option<i64> {
     // The envelope comes first, so a fragment without one is not searched to its end.

@@ -69,9 +69,9 @@ impl Report {
                 let nodes = [bench.start(kind, false)?];
                 let mut crowd = Crowd::new(1)?;
                 let (first, others) = groups.split_at(1);
-                talk::enter(&mut crowd, first, &nodes)?;
+                talk::enter(&mut crowd, first, &nodes, false)?;
                 let before = process::memory(nodes[0].pid());
-                talk::enter(&mut crowd, others, &nodes)?;
+                talk::enter(&mut crowd, others, &nodes, false)?;
                 // Until buffers that were needed for the handshakes are given back.
                 crowd.turn_until(Duration::from_secs(3), |_| false)?;
                 let after = process::memory(nodes[0].pid());
@@ -115,6 +115,7 @@ impl Report {
                         socket: format!("chatroom/{}", group.slug),
                         cookie: group.members[place].cookie.clone(),
                         room: u16::try_from(number)?,
+                        subscribes: None,
                     })?;
                     crowd.turn_until(PATIENCE, |crowd| crowd.count_opening() < AT_ONCE)?;
                 }

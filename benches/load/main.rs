@@ -19,6 +19,7 @@ mod member;
 mod options;
 mod pace;
 mod pages;
+mod posting;
 mod process;
 mod reference;
 mod report;
@@ -167,7 +168,7 @@ impl Bench {
                     .env("RUST_LOG", "warn")
                     .env_remove("PUBLIC_URL");
                 // One generator plays everybody: what keeps people from flooding would only slow it down.
-                for limit in ["MESSAGE_RATE", "SOCKETS_PER_USER", "AUTH_RATE"] {
+                for limit in ["MESSAGE_RATE", "SOCKETS_PER_USER", "AUTH_RATE", "API_RATE"] {
                     command.env(limit, "1000000");
                 }
                 match &self.options.redis_url {

@@ -7,8 +7,10 @@ use std::time::Instant;
 
 use memchr::memmem;
 use mio::net::TcpStream;
+use umbrachat::ids::RoomId;
 
-use crate::frames::{self, CLOSE, PING, PONG, TEXT};
+use crate::frames::{self, CLOSE, PING, PONG, Stamp, TEXT};
+use crate::posting::Posting;
 use crate::tally::Tally;
 
 /// Where a member goes, and as whom.
@@ -22,6 +24,8 @@ pub struct Door {
     pub cookie: String,
     /// The room's number in this crowd.
     pub room: u16,
+    /// The room that it subscribes to, if it is a program.
+    pub subscribes: Option<RoomId>,
 }
 
 /// How far a member's connection is.
@@ -65,6 +69,8 @@ pub struct Member {
     pub waiting: u32,
     /// Messages sent so far.
     pub sent: u64,
+    /// Where it sends them, unless by its socket.
+    pub posting: Option<Posting>,
 }
 
 /// What became of somebody's own messages.
@@ -92,6 +98,7 @@ impl Member {
             window: 0,
             waiting: 0,
             sent: 0,
+            posting: None,
         }
     }
 
@@ -150,6 +157,10 @@ impl Member {
                 Some(end) if rest.starts_with(b"HTTP/1.1 101 ") => {
                     rest = &rest[end + 4..];
                     self.phase = Phase::Open;
+                    if let Some(room) = self.door.subscribes {
+                        let subscribe = format!(r#"{{"action":"subscribe","room_id":"{room}"}}"#);
+                        frames::push_client_frame(&mut self.outgoing, TEXT, subscribe.as_bytes());
+                    }
                 }
                 Some(_) => {
                     *tally.closed.entry(0).or_default() += 1;
@@ -198,31 +209,41 @@ impl Member {
             tally.reloads += 1;
             return;
         }
-        frames::each_message(text, |seq, stamp| {
-            tally.deliveries += 1;
-            tally.latency.add(now.saturating_sub(stamp.nanos));
-            if stamp.room != self.door.room {
-                tally.crossed += 1;
-                return;
+        if self.door.subscribes.is_some() {
+            if let Some((seq, stamp)) = frames::message_for_programs(text) {
+                self.judge(index, (seq, stamp), now, tally, echoes);
             }
-            if usize::try_from(stamp.sender).is_ok_and(|sender| sender == index) {
-                echoes.stored += 1;
-            }
-            // A room has one sender, so its numbers run as the sender's do.
-            if (seq - 1) & 0xffff != i64::from(stamp.number) {
-                tally.disordered += 1;
-            }
-            if seq > self.newest {
-                self.missing.extend(self.newest + 1..seq);
-                self.newest = seq;
-            } else if self.missing.remove(&seq) {
-                tally.disordered += 1;
-            } else {
-                tally.doubled += 1;
-            }
-        });
+            return;
+        }
+        frames::each_message(text, |seq, stamp| self.judge(index, (seq, stamp), now, tally, echoes));
         if let Some(reached) = frames::reached(text) {
             self.cursor = self.cursor.max(reached);
+        }
+    }
+
+    /// Looks whether a message came once, in order, and to its own room.
+    fn judge(&mut self, index: usize, (seq, stamp): (i64, Stamp), now: u64, tally: &mut Tally, echoes: &mut Echoes) {
+        tally.deliveries += 1;
+        tally.latency.add(now.saturating_sub(stamp.nanos));
+        if stamp.room != self.door.room {
+            tally.crossed += 1;
+            return;
+        }
+        // What was sent over HTTP is answered there.
+        if self.posting.is_none() && usize::try_from(stamp.sender).is_ok_and(|sender| sender == index) {
+            echoes.stored += 1;
+        }
+        // A room has one sender, so its numbers run as the sender's do.
+        if (seq - 1) & 0xffff != i64::from(stamp.number) {
+            tally.disordered += 1;
+        }
+        if seq > self.newest {
+            self.missing.extend(self.newest + 1..seq);
+            self.newest = seq;
+        } else if self.missing.remove(&seq) {
+            tally.disordered += 1;
+        } else {
+            tally.doubled += 1;
         }
     }
 }

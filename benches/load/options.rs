@@ -83,6 +83,8 @@ pub enum Workload {
     H,
     /// Pages of history and entering a room
     I,
+    /// B with programs: members on JSON sockets, messages over HTTP
+    J,
     /// A with one edit, two reactions and one reply in ten messages
     K,
     /// B, and 2,000 more members of each of its rooms who are connected and look at none

@@ -29,6 +29,7 @@ fn expect(what: &str, messages: &[(u16, i64)], wanted: [u64; 4]) -> Result<(), E
         socket: String::new(),
         cookie: String::new(),
         room: HERE,
+        subscribes: None,
     });
     let mut tally = Tally::default();
     for &(room, seq) in messages {

@@ -23,6 +23,8 @@ pub struct Shape {
     pub lively: bool,
     /// More members of all rooms, who are connected and look at none.
     pub bystanders: usize,
+    /// Whether members are programs, and send over HTTP.
+    pub programs: bool,
 }
 
 impl Shape {
@@ -31,7 +33,7 @@ impl Shape {
         if self.lively {
             Some(Workload::A)
         } else {
-            (self.nodes > 1 || self.bystanders > 0).then_some(Workload::B)
+            (self.nodes > 1 || self.bystanders > 0 || self.programs).then_some(Workload::B)
         }
     }
 }
@@ -46,6 +48,7 @@ const PLAIN: Shape = Shape {
     churn: false,
     lively: false,
     bystanders: 0,
+    programs: false,
 };
 
 /// The shapes of a workload: one, or none of a silent one, or several.
@@ -92,6 +95,11 @@ pub fn shapes(workload: Workload) -> Vec<Shape> {
         Workload::H => vec![Shape {
             name: "H: B over two nodes",
             nodes: 2,
+            ..many
+        }],
+        Workload::J => vec![Shape {
+            name: "J: B with programs, over HTTP",
+            programs: true,
             ..many
         }],
         Workload::K => vec![Shape {

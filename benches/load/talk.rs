@@ -1,4 +1,4 @@
-//! Workloads in which members talk: A, B, C, E, G, H, K and L.
+//! Workloads in which members talk: A, B, C, E, G, H, J, K and L.
 
 use std::collections::HashSet;
 use std::io::Write as _;
@@ -11,6 +11,7 @@ use crate::crowd::Crowd;
 use crate::member::Door;
 use crate::options::Workload;
 use crate::pace::Pace;
+use crate::posting::Posting;
 use crate::process::Server;
 use crate::report::{self, Table, milliseconds, number, ratio};
 use crate::shapes::{Shape, shapes};
@@ -189,7 +190,13 @@ fn run(bench: &Bench, shape: Shape, kind: Kind, run: usize) -> Result<Outcome, E
     let groups = bench.cluster.seed(&name, shape.rooms, shape.members, kind)?;
     let nodes = start(bench, shape, kind)?;
     let mut crowd = Crowd::new(bench.options.characters)?;
-    let senders = enter(&mut crowd, &groups, &nodes)?;
+    let senders = enter(&mut crowd, &groups, &nodes, shape.programs)?;
+    if shape.programs {
+        for (group, &sender) in groups.iter().zip(&senders) {
+            let token = group.members[0].token(nodes[0].address)?;
+            crowd.post(sender, Posting::open(nodes[0].address, group.room, &token)?)?;
+        }
+    }
     if shape.bystanders > 0 {
         stand_by(bench, &mut crowd, &groups, shape.bystanders, nodes[0].address)?;
     }
@@ -249,15 +256,20 @@ fn start(bench: &Bench, shape: Shape, kind: Kind) -> Result<Vec<Server>, Error> 
 }
 
 /// Lets everybody in, the members of a room in turn at each node; gives each room's sender.
-pub fn enter(crowd: &mut Crowd, groups: &[Group], nodes: &[Server]) -> Result<Vec<usize>, Error> {
+pub fn enter(crowd: &mut Crowd, groups: &[Group], nodes: &[Server], programs: bool) -> Result<Vec<usize>, Error> {
     let mut senders = Vec::with_capacity(groups.len());
     for (room, group) in groups.iter().enumerate() {
         for (place, person) in group.members.iter().enumerate() {
             let member = crowd.join(Door {
                 address: nodes[place % nodes.len()].address,
-                socket: format!("chatroom/{}", group.slug),
+                socket: if programs {
+                    "rooms/".into()
+                } else {
+                    format!("chatroom/{}", group.slug)
+                },
                 cookie: person.cookie.clone(),
                 room: u16::try_from(room)?,
+                subscribes: programs.then_some(group.room),
             })?;
             if place == 0 {
                 senders.push(member);
@@ -294,6 +306,7 @@ fn stand_by(
             socket: "inbox".into(),
             cookie: person.cookie.clone(),
             room: u16::try_from(groups.len())?,
+            subscribes: None,
         })?;
         crowd.turn_until(PATIENCE, |crowd| crowd.count_opening() < 50)?;
     }
