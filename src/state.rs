@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::database::KeyedStore;
 use crate::ids::{KeyId, SessionId, UserId};
 use crate::messages::Writer;
+use crate::messages::sending::PlaceCache;
 use crate::realtime::{Hub, Presence};
 use crate::storage::Storage;
 use crate::throttle::Throttle;
@@ -51,6 +52,8 @@ pub struct AppState {
     pub presence: Presence,
     /// Stores messages.
     pub writer: Writer,
+    /// Where people sent messages lately.
+    pub places: PlaceCache,
     /// The origins whose pages may send requests and open sockets: exactly these.
     pub origins: Vec<String>,
     /// The session library's records.

@@ -21,6 +21,7 @@ use crate::bus::{Bus, RedisTask};
 use crate::config::{Config, Secret};
 use crate::database::KeyedStore;
 use crate::live::Live;
+use crate::messages::sending::PlaceCache;
 use crate::messages::{Publisher, Writer, WriterTask};
 use crate::realtime::{Acceptor, Hub, Limits, Presence, Sockets};
 use crate::state::{AppState, Clock, LoginCache};
@@ -205,6 +206,7 @@ async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result
         hub: Hub::default(),
         presence: Presence::default(),
         writer,
+        places: PlaceCache::default(),
         job_stored: Notify::new(),
         clock,
     };

@@ -169,7 +169,8 @@ impl Room {
                 replies.answer(client_id, outcome);
             }
         };
-        send(&self.replies.app, &self.sender, sent, Box::new(answer)).map_err(refuse)
+        send(&self.replies.app, &self.sender, sent, Box::new(answer)).map_err(refuse)?;
+        Ok(())
     }
 
     /// Publishes that the person types, unless that was just done, or they hide when they are here.

@@ -10,11 +10,12 @@ use crate::api::body::{Typed, answer, created, page};
 use crate::api::model::{Message, MessageChange, NewMessage, message_seq};
 use crate::api::query::Query;
 use crate::error::FieldErrors;
-use crate::ids::{ClientId, Seq};
+use crate::ids::{ClientId, RoomId, Seq};
 use crate::messages::model::{Body, SendError};
 use crate::messages::sending::{Sender, Sent, send_and_wait};
 use crate::messages::{editing, history};
-use crate::rooms::model::Membership;
+use crate::rooms::actions::enter;
+use crate::rooms::model::{Membership, RoomAddress};
 use crate::{App, Error, Result};
 
 /// So far back `offset` goes; `before` goes further, and costs the same everywhere.
@@ -80,22 +81,38 @@ pub async fn create(
     Path(id): Path<String>,
     Typed(sent): Typed<NewMessage>,
 ) -> Result<Response> {
-    let membership = enter_by_id(&app, &user, &id).await?;
-    check_number("reply_to", sent.reply_to)?;
+    let room = RoomId(parse_id(&id)?);
+    match send(&app, &user, room, sent).await {
+        Ok((message, true)) => answer(StatusCode::OK, &message),
+        Ok((message, false)) => {
+            let list = request.original_uri().path().trim_end_matches('/');
+            created(&format!("{list}/{}/", message.id), &message)
+        }
+        Err(error) => {
+            // Who does not belong there learns nothing else, and `send` may have found them there from memory.
+            enter_by_id(&app, &user, &id).await?;
+            Err(error)
+        }
+    }
+}
+
+/// Stores a message; whether it stood there already.
+async fn send(app: &App, user: &CurrentUser, room: RoomId, new: NewMessage) -> Result<(Message, bool)> {
+    let sender = Sender::at(app, user.id, user.key, room).await?;
+    check_number("reply_to", new.reply_to)?;
     let sent = Sent {
-        body: Body::parse(&sent.plaintext).map_err(refused)?,
-        client_id: sent.client_id.map_or_else(ClientId::new, ClientId),
-        reply_to: sent.reply_to.map(Seq),
+        body: Body::parse(&new.plaintext).map_err(refused)?,
+        client_id: new.client_id.map_or_else(ClientId::new, ClientId),
+        reply_to: new.reply_to.map(Seq),
         files: Vec::new(),
     };
-    let sender = Sender::new(&app, &app.db, &membership, user.key).await?;
-    let stored = send_and_wait(&app, &sender, sent).await.map_err(refused)?;
-    let message = find(&app, &membership, stored.seq).await?;
+    let (stored, created_at) = send_and_wait(app, &sender, sent.clone()).await.map_err(refused)?;
     if stored.is_duplicate {
-        return answer(StatusCode::OK, &message);
+        let membership = enter(app, user.id, RoomAddress::Id(room)).await?;
+        return Ok((find(app, &membership, stored.seq).await?, true));
     }
-    let list = request.original_uri().path().trim_end_matches('/');
-    created(&format!("{list}/{}/", message.id), &message)
+    let message = Message::sent(room, &user.viewer.username, sent, (stored, created_at));
+    Ok((message, false))
 }
 
 /// A message.

@@ -120,7 +120,7 @@ async fn take(
         files: form.files.iter().map(|file| file.id).collect(),
     };
     let sender = Sender::new(app, &app.db, membership, user.key).await?;
-    let stored = send_and_wait(app, &sender, sent).await.map_err(refused)?;
+    let (stored, _) = send_and_wait(app, &sender, sent).await.map_err(refused)?;
     if stored.is_duplicate {
         // It has the files of the first time.
         form.remove(app, user.id).await;

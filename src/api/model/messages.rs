@@ -8,7 +8,8 @@ use uuid::{Builder, Uuid};
 
 use crate::files::File;
 use crate::ids::{RoomId, Seq};
-use crate::messages::model::MessageView;
+use crate::messages::model::{MessageView, Stored};
+use crate::messages::sending::Sent;
 use crate::messages::views::files::file_path;
 
 /// A message that is to be sent.
@@ -135,6 +136,26 @@ pub fn message_seq(room: RoomId, id: Uuid) -> Option<Seq> {
 }
 
 impl Message {
+    /// What that person has just sent there, without files.
+    pub fn sent(room: RoomId, sender: &str, sent: Sent, (stored, created_at): (Stored, DateTime<Utc>)) -> Self {
+        Self {
+            id: message_id(room, stored.seq),
+            seq: stored.seq.0,
+            sender: Some(sender.to_owned()),
+            plaintext: Some(sent.body.into_string()),
+            client_id: sent.client_id.0,
+            reply_to: sent.reply_to.map(|seq| seq.0),
+            created_at,
+            edited_at: None,
+            version: 1,
+            change: stored.change.0,
+            is_deleted: false,
+            attachment: None,
+            attachments: Vec::new(),
+            reactions: Vec::new(),
+        }
+    }
+
     /// That message of that room.
     pub fn of(room: RoomId, view: MessageView) -> Self {
         let attachments: Vec<_> = view.files.iter().map(Attachment::from).collect();

@@ -307,7 +307,7 @@ pub(super) async fn store(
         Err(refusal) => return Ok(Err(refusal)),
     };
     let sender = Sender::new(app, &app.db, membership, user.key).await?;
-    Ok(send_and_wait(app, &sender, sent).await)
+    Ok(send_and_wait(app, &sender, sent).await.map(|(stored, _)| stored))
 }
 
 /// The status that fits the refusal, around the page that shows it.

@@ -68,6 +68,8 @@ async fn what_a_program_does_a_page_of_another_node_is_shown_at_once_and_the_oth
     assert_eq!(texts(&read), ["Clouds.", "from a page"]);
     let reply = program.post(&list, json!({"plaintext": "yes", "reply_to": 2})).await;
     assert_eq!(reply["reply_to"], 2);
+    let path = format!("{list}{}/", reply["id"].as_str().unwrap());
+    assert_eq!(program.get(&path).await, reply);
 
     program.ok(Method::DELETE, &location, None).await;
     socket.until("deleted").await;

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use super::Program;
 use crate::support::{Person, Server, done, spawn};
 
-async fn befriend(one: &Person, other: &Person) {
+pub async fn befriend(one: &Person, other: &Person) {
     done(one.post("/friends/requests", &[("username", &other.name)]).await).await;
     done(other.post(&format!("/friends/requests/{}/accept", one.name), &[]).await).await;
 }

@@ -6,6 +6,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::Program;
+use super::rooms::befriend;
 use crate::support::spawn;
 
 #[sqlx::test]
@@ -88,4 +89,31 @@ async fn only_the_author_changes_a_message(pool: PgPool) {
         .await;
     bob.problem(Method::DELETE, &path, None, 404).await;
     assert_eq!(bob.get(&path).await["plaintext"], "mine");
+}
+
+#[sqlx::test]
+async fn whoever_was_removed_sends_nothing_more(pool: PgPool) {
+    let server = spawn(pool).await;
+    let cast = server.cast().await;
+    befriend(&cast.alice, &cast.bob).await;
+    let (alice, bob) = (Program::of(&server, "alice").await, Program::of(&server, "bob").await);
+    let removed_from = alice.make_room("Den", &["bob"]).await;
+    let deleted = alice.make_room("Attic", &["bob"]).await;
+    let list = |room: &str| format!("/api/rooms/{room}/messages/");
+    for room in [&removed_from, &deleted] {
+        bob.post(&list(room), json!({"plaintext": "here I am"})).await;
+    }
+    let member = format!("/api/rooms/{removed_from}/members/bob/");
+    alice.ok(Method::DELETE, &member, None).await;
+    alice.ok(Method::DELETE, &format!("/api/rooms/{deleted}/"), None).await;
+    for room in [&removed_from, &deleted] {
+        // What is wrong with a message is for members, too.
+        for text in ["and again", ""] {
+            let sent = json!({"plaintext": text});
+            bob.problem(Method::POST, &list(room), Some(sent), 404).await;
+        }
+    }
+    let left = alice.get(&list(&removed_from)).await;
+    assert_eq!(left.as_array().unwrap().len(), 1);
+    assert_eq!(left[0]["plaintext"], "here I am");
 }
