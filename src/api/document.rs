@@ -12,6 +12,9 @@ use utoipa::OpenApi;
 use crate::api::handlers::{docs, members, messages, rooms, tokens, uploads, users};
 use crate::web::problem::Problem;
 
+/// The name under which the document describes sealed bodies.
+const SEALED: &str = "application/vnd.umbrachat.fernet";
+
 const ABOUT: &str = "\
 What people do on the pages of this server, programs do here: JSON in and out, with `Authorization: Bearer` and an access \
 token. Cookies are not looked at.\n\n\
@@ -21,7 +24,10 @@ refused with its name. Lists come in pages of at most 100; the `Link` header of 
 A person is named by username; a room and a message by their ids. What is not open to somebody does not exist for them: 404.\n\n\
 An account may ask 600 times a minute, and an address three times as often, unless this server is set up otherwise (`API_RATE`). \
 The headers `RateLimit-Policy` and `RateLimit` say how much is allowed and how much is left. Whatever goes wrong is a problem \
-in JSON (RFC 9457).";
+in JSON (RFC 9457).\n\n\
+Bodies can be sealed beside TLS: whoever has made a key on `/settings/api` names it in `Umbra-Key`, sends a Fernet token of \
+`{\"iat\", \"method\", \"path\", \"body\"}` as `application/vnd.umbrachat.fernet`, and is answered by one of \
+`{\"iat\", \"status\", \"body\"}` where `Accept` names that type. A token is good once, within 60 seconds.";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -150,6 +156,16 @@ fn complete(mut document: Value) -> Value {
         "bearerFormat": "JWT",
         "description": "An access token of `/api/token/`, good for ten minutes.",
     }});
+    document["components"]["parameters"] = json!({"Umbra-Key": {
+        "name": "Umbra-Key",
+        "in": "header",
+        "description": "The id of the key that seals the body, or the answer.",
+        "schema": {"type": "string"},
+    }});
+    document["components"]["schemas"]["Sealed"] = json!({
+        "type": "string",
+        "description": "A Fernet token of JSON: of a request `iat`, `method`, `path` and `body`, of an answer `iat`, `status` and `body`.",
+    });
     document["components"]["headers"] = HEADERS.iter().map(header).collect();
     document["components"]["responses"] = PROBLEMS.iter().map(response).collect();
     if let Some(paths) = document["paths"].as_object_mut() {
@@ -177,11 +193,12 @@ fn header(&(name, description, is_number): &(&str, &str, bool)) -> (String, Valu
 
 fn response(&(status, description, headers): &(u16, &str, &[&str])) -> (String, Value) {
     let headers = [headers, &["RateLimit-Policy", "RateLimit"]].concat();
-    let response = json!({
+    let mut response = json!({
         "description": description,
         "headers": headers.into_iter().map(reference).collect::<Map<_, _>>(),
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     });
+    or_sealed(&mut response);
     (status.to_string(), response)
 }
 
@@ -190,6 +207,18 @@ fn reference(header: &str) -> (String, Value) {
         header.to_owned(),
         json!({"$ref": format!("#/components/headers/{header}")}),
     )
+}
+
+/// Where a request or an answer has JSON, that may be sealed instead.
+fn or_sealed(described: &mut Value) {
+    if let Some(kinds) = described.pointer_mut("/content").and_then(Value::as_object_mut)
+        && kinds.keys().any(|kind| kind.ends_with("json"))
+    {
+        kinds.insert(
+            SEALED.into(),
+            json!({"schema": {"$ref": "#/components/schemas/Sealed"}}),
+        );
+    }
 }
 
 /// Names an operation and adds what may go wrong with it.
@@ -211,6 +240,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
     let has = |place: &str| parameters.iter().any(|parameter| parameter["in"] == place);
     let (has_body, has_token) = (operation["requestBody"].is_object(), operation["security"].is_array());
     let (is_change, tag) = (method != "get", operation["tags"][0].as_str().unwrap_or_default());
+    let may_be_sealed = has_token && !crate::api::is_upload(path);
     let may_be = |status| match status {
         401 => has_token || path == "/api/token/refresh/",
         403 => is_change && tag == "Rooms",
@@ -229,6 +259,9 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         return;
     };
     for response in responses.values_mut() {
+        if may_be_sealed {
+            or_sealed(response);
+        }
         if response["headers"].is_null() {
             response["headers"] = json!({});
         }
@@ -239,5 +272,12 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
     for status in possible {
         let response = json!({"$ref": format!("#/components/responses/{status}")});
         responses.insert(status.to_string(), response);
+    }
+    if may_be_sealed {
+        if has_body {
+            or_sealed(&mut operation["requestBody"]);
+        }
+        let key = json!({"$ref": "#/components/parameters/Umbra-Key"});
+        operation["parameters"] = parameters.into_iter().chain([key]).collect();
     }
 }

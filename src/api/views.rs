@@ -73,14 +73,21 @@ fn one(document: &Value, path: &str, method: &str, operation: &Value) -> Markup 
 
 /// What stands in its address.
 fn parameters(operation: &Value) -> Markup {
+    let mut described = in_address(operation).peekable();
     html! {
-        @if let Some(parameters) = operation["parameters"].as_array() {
-            (list("Address", parameters.iter().map(|parameter| {
+        @if described.peek().is_some() {
+            (list("Address", described.map(|parameter| {
                 let said = html! { (marked(text(&parameter["description"]))) (bounds(&parameter["schema"])) };
                 (text(&parameter["name"]), parameter["required"] != true, said)
             })))
         }
     }
+}
+
+/// The parameters of its own: a header that goes with every operation is told above all of them.
+fn in_address(operation: &Value) -> impl Iterator<Item = &Value> {
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    parameters.filter(|parameter| parameter["$ref"].is_null())
 }
 
 /// What its body consists of.
@@ -131,7 +138,7 @@ fn form(document: &Value, path: &str, method: &str, operation: &Value) -> Markup
     let example = body(operation).is_object().then(|| example(document, body(operation)));
     html! {
         form class="grid min-w-0 gap-3.5" data-method=(method) data-path=(path) aria-label={ "Try " (method.to_uppercase()) " " (path) } hidden {
-            @for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            @for parameter in in_address(operation) {
                 @let (name, place) = (text(&parameter["name"]), text(&parameter["in"]));
                 div.field {
                     label for={ (id) "-" (name) } {

@@ -17,7 +17,7 @@ use crate::messages::views::files::file_path;
 #[serde(deny_unknown_fields)]
 pub struct NewMessage {
     /// 1 to 4,000 characters, with a little Markdown.
-    #[schema(example = "Clear skies tonight?")]
+    #[schema(example = "Clear skies tonight?", min_length = 1, max_length = 4000)]
     pub plaintext: String,
     /// The program's own id for it: sent twice with the same one, it is stored once.
     pub client_id: Option<Uuid>,
@@ -30,7 +30,8 @@ pub struct NewMessage {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MessageChange {
-    /// The new text.
+    /// The new text. It may be empty beside files.
+    #[schema(max_length = 4000)]
     pub plaintext: String,
     /// The version that was changed: a newer one that stands is not overwritten.
     #[schema(minimum = 1)]

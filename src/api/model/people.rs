@@ -13,20 +13,22 @@ use crate::web::components::picture_path;
 #[serde(deny_unknown_fields)]
 pub struct Registration {
     /// 3 to 32 letters, digits, dots, dashes or underscores.
-    #[schema(example = "alice")]
+    #[schema(example = "alice", min_length = 3, max_length = 32)]
     pub username: String,
     /// To log in with, and to get a new password by. Optional.
     #[serde(default)]
-    #[schema(example = "alice@example.org")]
+    #[schema(example = "alice@example.org", max_length = 254)]
     pub email: String,
-    /// At least 10 characters, not easy to guess.
-    #[schema(example = "correct horse battery staple")]
+    /// 10 to 256 characters, not easy to guess.
+    #[schema(example = "correct horse battery staple", min_length = 10, max_length = 256)]
     pub password: String,
     /// Optional.
     #[serde(default)]
+    #[schema(max_length = 64)]
     pub first_name: String,
     /// Optional.
     #[serde(default)]
+    #[schema(max_length = 64)]
     pub last_name: String,
     /// That the privacy page was read, and what it says is agreed to: has to be true.
     #[serde(default)]

@@ -13,11 +13,11 @@ use crate::rooms::model::{MemberRole, RoomWithMembers, path};
 #[serde(deny_unknown_fields)]
 pub struct NewRoom {
     /// 1 to 64 characters. A public room's name is one word, and unique.
-    #[schema(example = "Stargazing")]
+    #[schema(example = "Stargazing", min_length = 1, max_length = 64)]
     pub name: String,
     /// What it is for, in one line of at most 200 characters.
     #[serde(default)]
-    #[schema(example = "Clear nights, targets, gear")]
+    #[schema(example = "Clear nights, targets, gear", max_length = 200)]
     pub description: String,
     /// False for a room that everybody finds and may join, which administrators alone can make.
     #[serde(default = "yes")]
@@ -25,7 +25,7 @@ pub struct NewRoom {
     pub is_private: bool,
     /// Friends are in the room at once, others get an invitation. At most 100.
     #[serde(default)]
-    #[schema(example = json!(["bob"]))]
+    #[schema(example = json!(["bob"]), max_items = 100)]
     pub invited_usernames: Vec<String>,
 }
 
@@ -38,12 +38,15 @@ fn yes() -> bool {
 #[serde(default, deny_unknown_fields)]
 pub struct RoomChange {
     /// Its new name.
+    #[schema(min_length = 1, max_length = 64)]
     pub name: Option<String>,
     /// What it is for.
+    #[schema(max_length = 200)]
     pub description: Option<String>,
     /// As it is: a room stays private, or public.
     pub is_private: Option<bool>,
     /// More people to invite.
+    #[schema(max_items = 100)]
     pub invited_usernames: Vec<String>,
 }
 

@@ -117,6 +117,33 @@ async fn every_operation_says_what_may_go_wrong(pool: PgPool) {
     );
     let headers = &document["components"]["responses"]["429"]["headers"];
     assert!(headers["Retry-After"].is_object() && headers["RateLimit"].is_object());
+    let text = &document["components"]["schemas"]["NewMessage"]["properties"]["plaintext"];
+    assert_eq!((&text["minLength"], &text["maxLength"]), (&1.into(), &4000.into()));
+}
+
+#[sqlx::test]
+async fn bodies_of_those_who_have_a_token_may_be_sealed(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.cast().await;
+    let document = Program::stranger(&server).get("/api/openapi.json").await;
+    let kinds = |described: &Value| -> Vec<String> {
+        let kinds = described["content"].as_object().unwrap();
+        kinds.keys().cloned().collect()
+    };
+    let both = ["application/json", "application/vnd.umbrachat.fernet"];
+    let send = &document["paths"]["/api/rooms/{id}/messages/"]["post"];
+    assert_eq!(kinds(&send["requestBody"]), both);
+    assert_eq!(kinds(&send["responses"]["201"]), both);
+    let named = send["parameters"].as_array().unwrap().last().unwrap();
+    assert_eq!(named["$ref"], "#/components/parameters/Umbra-Key");
+    // There is no key yet, and files are not sealed.
+    assert_eq!(
+        kinds(&document["paths"]["/api/token/"]["post"]["requestBody"]),
+        both[..1]
+    );
+    let upload = &document["paths"]["/api/rooms/{id}/upload/"]["post"];
+    assert_eq!(kinds(&upload["requestBody"]), ["multipart/form-data"]);
+    assert_eq!(kinds(&upload["responses"]["201"]), both[..1]);
 }
 
 #[sqlx::test]
