@@ -19,8 +19,8 @@ use crate::program::{Folder, Server as Program};
 use crate::support::{Cast, Person, Socket, account, attributes, config, numbers, spawn_with};
 
 /// The way to the database, which can be cut.
-struct Line {
-    address: SocketAddr,
+pub struct Line {
+    pub address: SocketAddr,
     /// Ends every connection; None while the line is cut.
     live: Arc<Mutex<Option<CancellationToken>>>,
     /// While it holds, nothing gets through, and nobody is told.
@@ -30,7 +30,7 @@ struct Line {
 }
 
 impl Line {
-    async fn to(host: String, port: u16) -> Self {
+    pub async fn to(host: String, port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let live = Arc::new(Mutex::new(Some(CancellationToken::new())));
@@ -75,11 +75,11 @@ impl Line {
         }
     }
 
-    fn cut(&self) {
+    pub fn cut(&self) {
         self.live.lock().unwrap().take().expect("the line is up").cancel();
     }
 
-    fn mend(&self) {
+    pub fn mend(&self) {
         *self.live.lock().unwrap() = Some(CancellationToken::new());
     }
 

@@ -4,6 +4,7 @@ mod encrypted;
 mod document;
 mod messages;
 mod origins;
+mod outages;
 mod rooms;
 mod socket;
 mod schemathesis;

@@ -35,12 +35,12 @@ fn access(program: &Program) -> &str {
 }
 
 /// The socket of a program, by its token in the header.
-async fn socket_of(program: &Program) -> Socket {
+pub async fn socket_of(program: &Program) -> Socket {
     let header = format!("Bearer {}", access(program));
     open(&program.base, "", &[("authorization", &header)]).await.unwrap()
 }
 
-async fn say(socket: &mut Socket, frame: Value) {
+pub async fn say(socket: &mut Socket, frame: Value) {
     socket.send(frame.to_string()).await;
 }
 
@@ -51,14 +51,14 @@ async fn next(socket: &mut Socket) -> Value {
 }
 
 /// The next frame, which is of that type.
-async fn hear(socket: &mut Socket, kind: &str) -> Value {
+pub async fn hear(socket: &mut Socket, kind: &str) -> Value {
     let frame = next(socket).await;
     assert_eq!(frame["type"], kind, "{frame}");
     frame
 }
 
 /// Subscribes; gives the answer.
-async fn subscribe(socket: &mut Socket, room: &str) -> Value {
+pub async fn subscribe(socket: &mut Socket, room: &str) -> Value {
     say(socket, json!({"action": "subscribe", "room_id": room})).await;
     let answer = hear(socket, "subscribed").await;
     assert_eq!(answer["room_id"], room);
@@ -77,7 +77,7 @@ async fn refused(socket: &mut Socket, field: &str) -> Value {
 }
 
 /// Posts over HTTP; gives the message.
-async fn post(program: &Program, room: &str, text: &str) -> Value {
+pub async fn post(program: &Program, room: &str, text: &str) -> Value {
     let list = format!("/api/rooms/{room}/messages/");
     program.post(&list, json!({"plaintext": text})).await
 }
