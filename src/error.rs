@@ -112,6 +112,9 @@ pub enum Error {
     /// The database does not answer, or not in time.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// Nobody has an account yet: first somebody sets the server up.
+    #[error("not set up")]
+    NotSetUp,
     /// A fault of the program or its data: the detail goes to the log only.
     #[error("internal: {0}")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -169,7 +172,7 @@ impl ResponseError for Error {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::NotSetUp => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -85,7 +85,7 @@ pub async fn lead_to_setup<E: Endpoint>(inner: Arc<E>, request: Request) -> poem
 pub async fn refuse_before_setup<E: Endpoint>(inner: Arc<E>, request: Request) -> poem::Result<Response> {
     let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
     if setup::is_needed(app).await? {
-        return Err(Error::Unavailable("the server has not been set up".into()).into());
+        return Err(Error::NotSetUp.into());
     }
     inner.call(request).await.map(IntoResponse::into_response)
 }
@@ -167,7 +167,7 @@ pub async fn find_bearer(app: &App, token: &str) -> Result<Option<CurrentUser>> 
         return Ok(Some(CurrentUser::from(&*login)));
     }
     let found = find_login(app, key, token.session).await?;
-    Ok(found.and_then(|(user, found)| (found.lifetime == Lifetime::Program).then_some(user)))
+    Ok(found.map(|(user, _)| user))
 }
 
 /// The same, and until when the token is good.
@@ -225,13 +225,17 @@ struct FoundLogin {
     is_prolonged: bool,
 }
 
-/// Looks a log-in up, notes that it is in use, and remembers it under `key`.
+/// Looks a log-in up, notes that it is in use, and remembers it under `key`. One that began in another way than by such a
+/// credential is none.
 async fn find_login(app: &App, key: Credential, login: SessionId) -> Result<Option<(CurrentUser, FoundLogin)>> {
     let look_up = app.logins.begin_look_up();
     let now = app.now();
     let Some(found) = queries::find_session(&app.db, login, now).await? else {
         return Ok(None);
     };
+    if matches!(key, Credential::Token(_)) != (found.lifetime == Lifetime::Program) {
+        return Ok(None);
+    }
     let is_prolonged = now - found.last_used_at >= NOTED_EVERY;
     if is_prolonged {
         queries::update_session_use(&app.db, found.id, now, actions::expiry(found.lifetime, now)).await?;

@@ -2,7 +2,8 @@
 //! and goes on by refresh tokens of 256 bits, stored as hashes, each good for one use within 30 days.
 //!
 //! The token that follows on another is made of it by HMAC with a key of the server. Whoever lost an answer therefore gets
-//! the same one again, for ten seconds, and it is stored nowhere. A token that comes again later was copied: its log-in ends.
+//! the same one again, for ten seconds, and it is stored nowhere. A token that comes again later, or when its successor was used
+//! already, was copied: its log-in ends.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -64,21 +65,21 @@ pub async fn log_in(app: &App, form: &LogInForm, client: &Client) -> Result<Toke
     Ok(Tokens { access, refresh })
 }
 
-/// Uses a refresh token; None when it is no good.
-pub async fn refresh(app: &App, token: &str, client: &Client) -> Result<Option<Tokens>> {
-    app.throttle.check_address(client.address).await?;
-    let (now, used) = (app.now(), hash(token));
+/// Uses a refresh token; None when it is no good. It is too long to be guessed, so that tries are counted like any request.
+pub async fn refresh(app: &App, token: &str) -> Result<Option<Tokens>> {
+    let (now, used, next) = (app.now(), hash(token), successor(app, token));
     let mut tx = app.db.begin().await?;
     let Some(found) = queries::lock_refresh_token(&mut tx, &used, now).await? else {
         return Ok(None);
     };
-    if found.used_at.is_some_and(|at| now - at > GRACE) {
+    // Whoever has used the successor has not lost the answer.
+    let has_next = queries::is_refresh_token_used(&mut tx, &hash(&next)).await?;
+    if has_next || found.used_at.is_some_and(|at| now - at > GRACE) {
         let ended = queries::update_session_replayed(&mut tx, found.session, now).await?;
         end_sessions(app, tx, &ended.into_iter().collect::<Vec<_>>()).await?;
         tracing::warn!(user = %found.user, "a refresh token was used twice: its log-in has ended");
         return Ok(None);
     }
-    let next = successor(app, token);
     if found.used_at.is_none() {
         queries::update_refresh_token_used(&mut tx, &used, now).await?;
         store(app, &mut tx, found.session, &next).await?;
@@ -91,8 +92,7 @@ pub async fn refresh(app: &App, token: &str, client: &Client) -> Result<Option<T
 }
 
 /// Ends the log-in that a refresh token belongs to, used or not. One that belongs to none is no error (RFC 7009).
-pub async fn revoke(app: &App, token: &str, client: &Client) -> Result<()> {
-    app.throttle.check_address(client.address).await?;
+pub async fn revoke(app: &App, token: &str) -> Result<()> {
     let mut tx = app.db.begin().await?;
     let found = queries::lock_refresh_token(&mut tx, &hash(token), app.now()).await?;
     drop(tx);

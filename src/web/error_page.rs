@@ -93,7 +93,7 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
         429 => ("Too many at once", "Wait a moment, then try again."),
         503 => (
             "The server is busy",
-            "It cannot reach its database right now. Nothing is lost. Try again in a moment.",
+            "It cannot do that right now. Nothing is lost. Try again in a moment.",
         ),
         500..=599 => (
             "Something went wrong here",

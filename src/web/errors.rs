@@ -25,10 +25,14 @@ use crate::web::{Ctx, Viewer};
 const UNAVAILABLE: Duration = Duration::from_secs(5);
 
 /// What a program reads whose token is not good.
-const BAD_TOKEN: &str = "This access token is not good, or is over. Get a new one with the refresh token, or log in.";
+const BAD_TOKEN: &str =
+    "This token is not good, or is over. Get a new one with a refresh token that is good, or log in.";
 
 /// What a program reads whose encrypted body was refused, whatever the reason.
 const UNDECRYPTABLE: &str = "This body is undecryptable: seal a new one with one of your keys, named by Umbra-Key.";
+
+/// What a program reads before there is an account.
+const NOT_SET_UP: &str = "This server is not set up yet: somebody has to do that in a browser.";
 
 /// Where the log-in is: the one address of a feature that errors lead to.
 const LOG_IN: &str = "/accounts/login";
@@ -312,6 +316,7 @@ fn answer(error: &poem::Error) -> Answer {
         Some(Error::Conflict(sentence)) => ("conflict", Some(sentence.clone()), None),
         Some(Error::TooMany { retry_after }) => ("too_many", Some(too_many(*retry_after)), Some(*retry_after)),
         Some(Error::Unavailable(_)) => ("unavailable", None, Some(UNAVAILABLE)),
+        Some(Error::NotSetUp) => ("not_set_up", Some(NOT_SET_UP.to_owned()), Some(UNAVAILABLE)),
         Some(Error::Internal(_)) => ("internal", None, None),
         None => match status {
             StatusCode::NOT_FOUND => ("not_found", None, None),

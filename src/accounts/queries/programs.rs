@@ -54,6 +54,16 @@ pub async fn lock_refresh_token(
     .await
 }
 
+/// Whether a refresh token was used. Who has locked another one of its log-in sees it as it stays until they commit.
+pub async fn is_refresh_token_used(connection: &mut PgConnection, hash: &[u8]) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM refresh_tokens WHERE hash = $1 AND used_at IS NOT NULL) AS "used!""#,
+        hash
+    )
+    .fetch_one(connection)
+    .await
+}
+
 /// Notes that a refresh token is used.
 pub async fn update_refresh_token_used(
     connection: &mut PgConnection,

@@ -33,8 +33,8 @@ pub async fn create(app: Data<&App>, client: Client, Typed(sent): Typed<Credenti
 #[utoipa::path(post, path = "/api/token/refresh/", tag = "Tokens", request_body = RefreshToken,
     responses((status = 200, description = "The next pair.", body = TokenPair)))]
 #[handler]
-pub async fn refresh(app: Data<&App>, client: Client, Typed(sent): Typed<RefreshToken>) -> Result<Response> {
-    let tokens = programs::refresh(&app, &sent.refresh, &client).await?;
+pub async fn refresh(app: Data<&App>, Typed(sent): Typed<RefreshToken>) -> Result<Response> {
+    let tokens = programs::refresh(&app, &sent.refresh).await?;
     pair(tokens.ok_or(Error::BadToken)?)
 }
 
@@ -42,8 +42,8 @@ pub async fn refresh(app: Data<&App>, client: Client, Typed(sent): Typed<Refresh
 #[utoipa::path(post, path = "/api/token/revoke/", tag = "Tokens", request_body = RefreshToken,
     responses((status = 204, description = "It has ended.")))]
 #[handler]
-pub async fn revoke(app: Data<&App>, client: Client, Typed(sent): Typed<RefreshToken>) -> Result<StatusCode> {
-    programs::revoke(&app, &sent.refresh, &client).await?;
+pub async fn revoke(app: Data<&App>, Typed(sent): Typed<RefreshToken>) -> Result<StatusCode> {
+    programs::revoke(&app, &sent.refresh).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

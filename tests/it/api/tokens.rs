@@ -3,10 +3,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
+use hmac::{Hmac, Mac};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use sha2::Sha256;
 use sqlx::PgPool;
 use umbrachat::config::Config;
+use umbrachat::vault::Vault;
+use uuid::Uuid;
 
 use super::{Program, problem};
 use crate::nodes::{at, two};
@@ -126,6 +130,25 @@ async fn a_refresh_token_is_good_once_and_an_old_one_ends_its_log_in(pool: PgPoo
 }
 
 #[sqlx::test]
+async fn a_refresh_token_whose_successor_was_used_ends_its_log_in_at_once(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.admin().await;
+    server.person("alice").await;
+    let mut program = Program::of(&server, "alice").await;
+    let first = program.refresh.clone();
+    for _ in 0..2 {
+        let next = program
+            .post("/api/token/refresh/", json!({"refresh": program.refresh}))
+            .await;
+        program.take(&next);
+    }
+    assert_eq!(status(&program).await, 200);
+    let copied = Some(json!({"refresh": first}));
+    program.problem(Method::POST, "/api/token/refresh/", copied, 401).await;
+    assert_eq!(status(&program).await, 401);
+}
+
+#[sqlx::test]
 async fn only_one_of_many_who_refresh_at_once_moves_on(pool: PgPool) {
     let server = spawn(pool).await;
     server.admin().await;
@@ -143,7 +166,8 @@ async fn only_one_of_many_who_refresh_at_once_moves_on(pool: PgPool) {
 
 #[sqlx::test]
 async fn forged_and_foreign_tokens_are_refused(pool: PgPool) {
-    let server = spawn(pool).await;
+    let config = config();
+    let server = spawn_with(pool, config.clone()).await;
     server.admin().await;
     server.person("alice").await;
     let good = Program::of(&server, "alice").await;
@@ -169,12 +193,48 @@ async fn forged_and_foreign_tokens_are_refused(pool: PgPool) {
         String::new(),
         "ünïcode".into(),
     ];
-    for token in forged {
+    // The right algorithm, with another key, or about something else.
+    let keys = config.umbra_keys.as_ref().unwrap().expose();
+    let vault = Vault::open(&server.pool, keys, None).await.unwrap();
+    let signed = |key: &[u8], claims: &Value| {
+        let text = format!("{}.{}", header("HS256"), encode(claims));
+        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key).unwrap();
+        mac.update(text.as_bytes());
+        format!("{text}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    };
+    let access_key = vault.access_key().as_slice();
+    let own = Program {
+        access: Some(signed(access_key, &claims)),
+        ..Program::stranger(&server)
+    };
+    assert_eq!(status(&own).await, 200, "what is signed like this is good");
+    let other_keys = [vault.refresh_key(), vault.cookie_key(), &[0; 32]].map(|key| signed(key, &claims));
+    let browser: Uuid = sqlx::query_scalar("SELECT id FROM user_sessions WHERE kind <> 'program' LIMIT 1")
+        .fetch_one(&server.pool)
+        .await
+        .unwrap();
+    let other_claims = [
+        ("typ", json!("refresh")),
+        ("aud", json!("other")),
+        ("iss", json!("umbrachat/other")),
+        ("nbf", json!(claims["exp"])),
+        ("exp", json!(claims["iat"].as_i64().unwrap() - 60)),
+        ("sid", json!(browser)),
+    ]
+    .map(|(claim, value)| {
+        let mut claims = claims.clone();
+        claims[claim] = value;
+        signed(access_key, &claims)
+    });
+    for token in forged.into_iter().chain(other_keys).chain(other_claims) {
         let stranger = Program {
             access: Some(token.clone()),
             ..Program::stranger(&server)
         };
-        assert_eq!(status(&stranger).await, 401, "{token}");
+        // What was asked for once may be remembered.
+        for _ in 0..2 {
+            assert_eq!(status(&stranger).await, 401, "{token}");
+        }
     }
     let twice = good.request(Method::GET, ME).bearer_auth(&access).send().await.unwrap();
     problem(twice, 400).await;
@@ -183,18 +243,11 @@ async fn forged_and_foreign_tokens_are_refused(pool: PgPool) {
         .basic_auth("alice", Some(PASSWORD));
     problem(basic.send().await.unwrap(), 401).await;
 
-    // A token of another chat, whose key is another one.
-    let token = good.refresh.clone();
-    let refused = Program::stranger(&server);
-    refused
-        .problem(
-            Method::POST,
-            "/api/token/refresh/",
-            Some(json!({"refresh": access})),
-            401,
-        )
+    // One is not good for the other.
+    let sent = Some(json!({"refresh": access}));
+    Program::stranger(&server)
+        .problem(Method::POST, "/api/token/refresh/", sent, 401)
         .await;
-    assert_eq!(token, good.refresh);
 
     // Its time.
     server.clock.set_ahead(TimeDelta::minutes(9));
@@ -346,4 +399,14 @@ async fn requests_are_counted_over_all_nodes_and_answers_say_what_is_left(pool: 
     let last = answers.pop().unwrap();
     assert_eq!(last.headers()["ratelimit-policy"], "\"address\";q=15;w=60");
     problem(last, 429).await;
+}
+
+#[sqlx::test]
+async fn before_the_server_is_set_up_programs_are_told_so(pool: PgPool) {
+    let server = spawn(pool).await;
+    let sent = Some(json!({"username": "ada", "password": PASSWORD}));
+    let told = Program::stranger(&server)
+        .problem(Method::POST, "/api/token/", sent, 503)
+        .await;
+    assert!(told["detail"].as_str().unwrap().contains("not set up yet"), "{told}");
 }
