@@ -15,7 +15,7 @@ use poem::http::{HeaderValue, StatusCode, header};
 use poem::web::Data;
 use poem::{Endpoint, FromRequest, IntoResponse, Request, Response, Result};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::accounts::CurrentUser;
@@ -30,21 +30,21 @@ const IV: std::ops::Range<usize> = 9..25;
 
 /// What the token of a request holds.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Question {
     /// When it was sealed, in seconds since 1970.
     iat: f64,
     method: String,
     /// Without the query.
     path: String,
-    #[serde(default)]
-    body: Value,
+    /// As it was written, so that what is wrong with it is told as of any body; None for null.
+    body: Option<Box<RawValue>>,
 }
 
 /// Opens a sealed body of at most `limit` bytes, and seals the answer where `Accept` asks for that.
 pub async fn exchange_sealed<E: Endpoint>(inner: Arc<E>, mut request: Request, limit: usize) -> Result<Response> {
     let is_sealed = request.content_type().is_some_and(is_ours);
-    let accept = request.header(header::ACCEPT).unwrap_or_default();
-    let seals = accept.split(',').any(is_ours);
+    let seals = accepts_ours(&request);
     if !is_sealed && !seals {
         return inner.call(request).await.map(IntoResponse::into_response);
     }
@@ -76,6 +76,19 @@ fn is_ours(value: &str) -> bool {
     kind.trim().eq_ignore_ascii_case(MEDIA_TYPE)
 }
 
+/// Whether a sealed answer is asked for: a quality of 0 says that it is not (RFC 9110, section 12.4.2).
+fn accepts_ours(request: &Request) -> bool {
+    let named = request.headers().get_all(header::ACCEPT).iter();
+    let mut named = named
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    named.any(|kind| {
+        let parameters = kind.split(';').skip(1).map(str::trim);
+        let quality = parameters.filter_map(|parameter| parameter.strip_prefix("q=")?.parse::<f32>().ok());
+        is_ours(kind) && !quality.into_iter().any(|quality| quality <= 0.0)
+    })
+}
+
 /// The caller's key that the request names. Whoever has no account has none.
 async fn find_key(app: &App, request: &Request) -> Result<OpenedApiKey> {
     let user = match CurrentUser::from_request_without_body(request).await {
@@ -99,8 +112,8 @@ async fn open(app: &App, key: &OpenedApiKey, request: &mut Request, limit: usize
     if !is_meant || !api_keys::admit(app, key, &iv, issued_at).await? {
         return Err(Error::Undecryptable.into());
     }
-    if !question.body.is_null() {
-        request.set_body(question.body.to_string());
+    if let Some(body) = question.body {
+        request.set_body(Box::<str>::from(body).into_string());
     }
     let json = HeaderValue::from_static("application/json");
     request.headers_mut().insert(header::CONTENT_TYPE, json);
@@ -112,7 +125,10 @@ async fn open(app: &App, key: &OpenedApiKey, request: &mut Request, limit: usize
 fn read(key: &OpenedApiKey, token: &str) -> Option<(Vec<u8>, Question)> {
     let plain = key.cipher.decrypt(token).ok()?;
     let bytes = URL_SAFE_NO_PAD.decode(token.trim_end_matches('=')).ok()?;
-    Some((bytes.get(IV)?.to_vec(), serde_json::from_slice(&plain).ok()?))
+    // The library would take a list, too.
+    let is_object = plain.trim_ascii_start().starts_with(b"{");
+    let question = is_object.then(|| serde_json::from_slice(&plain).ok())?;
+    Some((bytes.get(IV)?.to_vec(), question?))
 }
 
 fn time_of(seconds: f64) -> Option<DateTime<Utc>> {
@@ -127,7 +143,7 @@ async fn seal(app: &App, key: &OpenedApiKey, mut response: Response) -> Result<R
         response.content_type(),
         None | Some("application/json" | "application/problem+json")
     );
-    if !is_json {
+    if !is_json || status == StatusCode::NOT_MODIFIED {
         return Ok(response);
     }
     let body = response.take_body().into_bytes().await?;
@@ -138,6 +154,9 @@ async fn seal(app: &App, key: &OpenedApiKey, mut response: Response) -> Result<R
     if status == StatusCode::NO_CONTENT {
         response.set_status(StatusCode::OK);
     }
+    // It can be read by one alone.
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, no_store);
     response.set_body(token);
     Ok(response.set_content_type(MEDIA_TYPE))
 }

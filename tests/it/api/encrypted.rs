@@ -109,6 +109,22 @@ async fn requests_and_answers_are_sealed_both_ways(pool: PgPool) {
     let token = key.token(&Method::POST, &path, 0, &json!({"plaintext": "half"}));
     let plain = send(&program, &key.id, (Method::POST, &path), token, "application/json").await;
     assert_eq!(plain.json::<Value>().await.unwrap()["plaintext"], "half");
+    let unwanted = program.request(Method::GET, ME).header("umbra-key", &key.id);
+    let unwanted = unwanted.header("accept", format!("{SEALED};q=0, */*"));
+    let plain = unwanted.send().await.unwrap();
+    assert_eq!(plain.json::<Value>().await.unwrap()["username"], "alice");
+    // What is wrong with a body is told as of any.
+    let twice = json!({"iat": Utc::now().timestamp(), "method": "POST", "path": path}).to_string();
+    let twice = twice.replacen('{', r#"{"body":{"plaintext":"a","plaintext":"b"},"#, 1);
+    let twice = key.cipher.encrypt(twice.as_bytes());
+    let refused = send(&program, &key.id, (Method::POST, &path), twice, "*/*").await;
+    assert!(problem(refused, 422).await["errors"]["plaintext"].is_array());
+    let document = program
+        .request(Method::GET, "/api/openapi.json")
+        .header("umbra-key", &key.id);
+    let document = document.header("accept", SEALED).send().await.unwrap();
+    assert_eq!(document.headers()["cache-control"], "no-store");
+    assert_eq!(key.opened(document).await.1["openapi"], "3.1.0");
     let asked = program.request(Method::GET, ME).header("umbra-key", &key.id);
     let answer = asked
         .header("accept", format!("application/json;q=0.1, {SEALED}"))
@@ -137,6 +153,7 @@ async fn what_is_not_meant_for_now_and_here_is_refused_without_a_reason(pool: Pg
     let mut damaged = good(0);
     damaged.replace_range(60..61, if &damaged[60..61] == "A" { "B" } else { "A" });
     let without_time = json!({"method": "POST", "path": path, "body": body}).to_string();
+    let list = json!([Utc::now().timestamp(), "POST", path, body]).to_string();
     for (id, token) in [
         (key.id.as_str(), key.token(&Method::PUT, &path, 0, &body)),
         (&key.id, key.token(&Method::POST, "/api/rooms/", 0, &body)),
@@ -145,6 +162,7 @@ async fn what_is_not_meant_for_now_and_here_is_refused_without_a_reason(pool: Pg
         (&key.id, good(-65)),
         (&key.id, key.cipher.encrypt(without_time.as_bytes())),
         (&key.id, key.cipher.encrypt(b"no JSON")),
+        (&key.id, key.cipher.encrypt(list.as_bytes())),
         (&key.id, damaged),
         (&key.id, "nonsense".into()),
         (&key.id, String::new()),
