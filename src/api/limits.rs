@@ -15,21 +15,36 @@ use crate::{App, Error};
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// Counts every request for its address and, with a token, for its account. The answer says what is left of the account's
-/// limit, or without an account of the address's, in the headers of draft-ietf-httpapi-ratelimit-headers-10.
-pub async fn limit_requests<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
+/// Counts every request for its address, before anything is asked of the database. The answer says what is left of the
+/// limit, in the headers of draft-ietf-httpapi-ratelimit-headers-10; of the account's where [`limit_accounts`] has said so.
+pub async fn limit_addresses<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
     let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
     let address = client_address(&request, &app.config.trusted_proxies);
-    let (mut name, mut left) = ("address", app.throttle.count_program_address(address).await);
-    if let (None, Some(user)) = (left.retry_after, CurrentUser::of(&request)) {
-        (name, left) = ("account", app.throttle.count_program(user.id).await);
+    let left = app.throttle.count_program_address(address).await;
+    let mut response = if_any_is_left(inner, request, left).await?;
+    if !response.headers().contains_key(LEFT) {
+        tell(response.headers_mut(), "address", left);
     }
-    let mut response = match left.retry_after {
-        Some(retry_after) => problem(&Error::TooMany { retry_after }.into(), &About::of(&request)),
-        None => inner.call(request).await?.into_response(),
-    };
-    tell(response.headers_mut(), name, left);
     Ok(response)
+}
+
+/// Counts every request with a token for its account.
+pub async fn limit_accounts<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
+    let Some(user) = CurrentUser::of(&request).map(|user| user.id) else {
+        return inner.call(request).await.map(IntoResponse::into_response);
+    };
+    let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
+    let left = app.throttle.count_program(user).await;
+    let mut response = if_any_is_left(inner, request, left).await?;
+    tell(response.headers_mut(), "account", left);
+    Ok(response)
+}
+
+async fn if_any_is_left<E: Endpoint>(inner: Arc<E>, request: Request, left: Allowance) -> Result<Response> {
+    match left.retry_after {
+        Some(retry_after) => Ok(problem(&Error::TooMany { retry_after }.into(), &About::of(&request))),
+        None => inner.call(request).await.map(IntoResponse::into_response),
+    }
 }
 
 fn tell(headers: &mut HeaderMap, name: &str, Allowance { quota, remaining, .. }: Allowance) {

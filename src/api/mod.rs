@@ -23,7 +23,7 @@ use poem::{Route, get, post};
 pub use allow::say_what_is_allowed;
 pub use body::parse as parse_json;
 pub use envelope::wrap_in_envelope;
-pub use limits::limit_requests;
+pub use limits::{limit_accounts, limit_addresses};
 pub use sealed::exchange_sealed;
 
 use handlers::{docs, members, messages, rooms, tokens, uploads, users};

@@ -16,7 +16,7 @@ use crate::accounts::{
     refuse_before_setup,
 };
 use crate::admin::confirm_administrator;
-use crate::api::{exchange_sealed, limit_requests, say_what_is_allowed, wrap_in_envelope};
+use crate::api::{exchange_sealed, limit_accounts, limit_addresses, say_what_is_allowed, wrap_in_envelope};
 use crate::chat::{join_invited, show_unsent};
 use crate::live::Live;
 use crate::realtime::{Sockets, note_request};
@@ -156,10 +156,11 @@ fn pages(live: Arc<Live>) -> Group {
 fn programs(app: &App) -> Group {
     let routes = api::routes(Route::new()).boxed();
     let programs = stack!(
+        limit_addresses,
         answer_errors_as_problems,
         |inner, request| within_deadline(inner, request, PROGRAMS),
         recognise_program,
-        limit_requests,
+        limit_accounts,
         |inner, request| exchange_sealed(inner, request, BODY),
         answer_errors_as_problems,
         |inner, request| buffer_body(inner, request, BODY),
@@ -176,9 +177,10 @@ fn programs(app: &App) -> Group {
 fn program_uploads(app: &App) -> Group {
     let routes = api::uploads(Route::new()).boxed();
     let uploads = stack!(
+        limit_addresses,
         answer_errors_as_problems,
         recognise_program,
-        limit_requests,
+        limit_accounts,
         answer_errors_as_problems,
         refuse_before_setup,
         wrap_in_envelope,

@@ -63,6 +63,10 @@ pub async fn create(
         if !membership.may_write {
             return Err(Error::Conflict("Nobody can write in this room now.".into()));
         }
+        // Before anything is received for it.
+        app.throttle
+            .check_message(user.id)
+            .map_err(|retry_after| Error::TooMany { retry_after })?;
         take(&app, &user, &membership, &mut form, &mut parts).await
     };
     match outcome.await {

@@ -2,6 +2,7 @@
 
 mod encrypted;
 mod document;
+mod limits;
 mod messages;
 mod origins;
 mod outages;

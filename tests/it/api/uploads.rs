@@ -13,7 +13,7 @@ type Field<'a> = (&'a str, &'a str);
 /// A field, what the file in it is called, and its content.
 type Sent<'a> = (&'a str, &'a str, &'a [u8]);
 
-async fn upload(program: &Program, path: &str, fields: &[Field<'_>], files: &[Sent<'_>]) -> Response {
+pub async fn upload(program: &Program, path: &str, fields: &[Field<'_>], files: &[Sent<'_>]) -> Response {
     let request = program.request(Method::POST, path);
     let request = request.header("Content-Type", format!("multipart/form-data; boundary={BOUNDARY}"));
     request.body(multipart(fields, files)).send().await.unwrap()
