@@ -53,11 +53,17 @@ const PROGRAMS: Deadlines = PAGES;
 /// Routes behind what their requests go through.
 type Group = BoxEndpoint<'static, Response>;
 
-/// Puts routes behind a list of middleware, which a request goes through from the first to the last. Boxed, so that the
-/// type of the whole does not outgrow the compiler.
+/// Puts routes behind a list of middleware, which a request goes through from the first to the last. Boxed after every third,
+/// so that the type of the whole does not outgrow the compiler, and a request is not given memory for each.
 macro_rules! stack {
     ($first:expr; $routes:expr) => { $routes.around($first).boxed() };
-    ($first:expr, $($rest:expr),+; $routes:expr) => { stack!($($rest),+; $routes).around($first).boxed() };
+    ($first:expr, $second:expr; $routes:expr) => { $routes.around($second).around($first).boxed() };
+    ($first:expr, $second:expr, $third:expr; $routes:expr) => {
+        $routes.around($third).around($second).around($first).boxed()
+    };
+    ($first:expr, $second:expr, $third:expr, $($rest:expr),+; $routes:expr) => {
+        stack!($first, $second, $third; stack!($($rest),+; $routes))
+    };
 }
 
 /// Every address of the program.
