@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use poem::endpoint::{BoxEndpoint, make};
-use poem::http::{Method, StatusCode};
+use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::middleware::Cors;
 use poem::web::Data;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler};
@@ -72,9 +72,9 @@ pub(super) fn routes(app: App, live: Arc<Live>, sockets: Arc<Sockets>) -> impl E
         pages: pages(live),
         programs: programs(&app),
         program_uploads: program_uploads(&app),
-        pictures: pictures(),
+        pictures: with_cors(&app, pictures()),
         uploads: uploads(),
-        transfers: transfers(),
+        transfers: with_cors(&app, transfers()),
         plain: plain(),
     });
     let dispatch = make(move |request: Request| {
@@ -197,11 +197,12 @@ fn program_uploads(app: &App) -> Group {
     with_cors(app, uploads)
 }
 
-/// Lets pages of other sites, where some are named, use what programs use, with a token: nothing that their visitors' browsers keep for this site
-/// comes along. Pages of this site count as well, because an origin that is not in the list is refused.
-fn with_cors(app: &App, programs: Group) -> Group {
-    if app.config.cors_origins.is_empty() {
-        return programs;
+/// Lets pages of other sites, where some are named, use what programs use, with a token: nothing that their visitors' browsers
+/// keep for this site comes along. A request from anywhere else is answered as ever, and its browser shows the answer to no page.
+fn with_cors(app: &App, group: Group) -> Group {
+    let named = app.config.cors_origins.clone();
+    if named.is_empty() {
+        return group;
     }
     let methods = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     let answered = [
@@ -211,14 +212,35 @@ fn with_cors(app: &App, programs: Group) -> Group {
         "ratelimit",
         "ratelimit-policy",
         "www-authenticate",
+        "content-disposition",
+        "content-range",
     ];
     let cors = Cors::new()
-        .allow_origins(app.origins.iter().chain(&app.config.cors_origins))
+        .allow_origins(&named)
         .allow_methods(methods)
-        .allow_headers(["authorization", "content-type", "accept", "umbra-key"])
+        .allow_headers(["authorization", "content-type", "accept", "range", "umbra-key"])
         .expose_headers(answered)
         .max_age(600);
-    stack!(answer_errors_as_problems; programs.with(cors))
+    let group = Arc::new(group);
+    let for_named = Arc::new(stack!(answer_errors_as_problems; group.clone().with(cors)));
+    let named: Arc<[String]> = named.into();
+    make(move |request: Request| {
+        let origin = request.header(header::ORIGIN);
+        let is_named = origin.is_some_and(|origin| named.iter().any(|named| named == origin));
+        let (group, for_named) = (group.clone(), for_named.clone());
+        async move {
+            let mut response = if is_named {
+                for_named.call(request).await?
+            } else {
+                group.call(request).await?
+            };
+            // Not what `Cors` says, which leaves out what else answers depend on.
+            let varies = HeaderValue::from_static("Accept, Origin");
+            response.headers_mut().insert(header::VARY, varies);
+            Ok::<_, poem::Error>(response)
+        }
+    })
+    .boxed()
 }
 
 /// People's pictures on their way in and out: as for pages, but a larger body is read, of people with an account alone.
