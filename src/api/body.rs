@@ -33,16 +33,18 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         explain(path, &error.into_inner())
-    })?;
-    deserializer.end().map_err(|error| explain(String::new(), &error))?;
+    });
+    let parsed = parsed.and_then(|parsed| {
+        let ended = deserializer.end();
+        ended.map_err(|error| explain(String::new(), &error)).map(|()| parsed)
+    });
     // The library would take a list, too, with the fields in their order.
-    if bytes.trim_ascii_start().starts_with(b"[") {
-        return Err(Error::Invalid(FieldErrors::one(
-            "body",
-            "Send an object, with the fields by their names.",
-        )));
+    let is_list = bytes.trim_ascii_start().starts_with(b"[");
+    if is_list && !matches!(parsed, Err(Error::Malformed(_))) {
+        let sentence = "Send an object, with the fields by their names.";
+        return Err(Error::Invalid(FieldErrors::one("body", sentence)));
     }
-    Ok(parsed)
+    parsed
 }
 
 /// What is wrong with a body, at that field.
@@ -129,7 +131,10 @@ mod tests {
         assert_eq!(wrong(r#"{"plaintext": 1}"#).0, "plaintext");
         assert_eq!(wrong(r#"{"names": ["a", 2]}"#).0, "names[1]");
         assert_eq!(wrong(r#"{"seq": "x"}"#).0, "seq");
-        assert_eq!(wrong(r#"["a", 1, []]"#).0, "body");
+        for list in [r#"["a", 1, []]"#, "[1]", "[]"] {
+            let (field, sentence) = wrong(list);
+            assert!(field == "body" && sentence.starts_with("Send an object"), "{sentence}");
+        }
         assert_eq!(wrong("7").0, "body");
         let (field, sentence) = wrong(r#"{"plain": "a"}"#);
         assert_eq!(field, "plain");

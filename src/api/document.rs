@@ -27,7 +27,8 @@ The headers `RateLimit-Policy` and `RateLimit` say how much is allowed and how m
 in JSON (RFC 9457).\n\n\
 Bodies can be sealed beside TLS: whoever has made a key on `/settings/api` names it in `Umbra-Key`, sends a Fernet token of \
 `{\"iat\", \"method\", \"path\", \"body\"}` as `application/vnd.umbrachat.fernet`, and is answered by one of \
-`{\"iat\", \"status\", \"body\"}` where `Accept` names that type. A token is good once, within 60 seconds.";
+`{\"iat\", \"status\", \"body\"}` where `Accept` names that type. A token is good once, within 60 seconds.\n\n\
+What happens in rooms is told live over a WebSocket at `/ws/rooms/`, in JSON, which `docs/socket.md` of the project describes.";
 
 #[derive(OpenApi)]
 #[openapi(

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 /// by field.
 #[derive(Serialize, ToSchema)]
 pub struct Problem {
-    /// `about:blank`: the status says what kind of problem it is.
+    /// `about:blank`: the status says what kind of problem it is; `urn:umbrachat:undecryptable` of a sealed body that cannot be
+    /// taken.
     #[schema(example = "about:blank")]
     pub r#type: &'static str,
     /// The status in words.
