@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tower_sessions::session::Id;
 use uuid::Uuid;
 
+use crate::accounts::AccessTokens;
 use crate::bus::Bus;
 use crate::config::Config;
 use crate::database::KeyedStore;
@@ -58,6 +59,8 @@ pub struct AppState {
     pub origins: Vec<String>,
     /// The session library's records.
     pub session_store: Arc<KeyedStore>,
+    /// Makes and reads the access tokens of programs.
+    pub access_tokens: AccessTokens,
     /// Log-ins as they were at most two seconds ago.
     pub logins: LoginCache,
     /// Set once somebody has an account; from then on there is no setup.

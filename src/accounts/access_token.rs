@@ -14,7 +14,8 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use crate::ids::{SessionId, UserId};
-use crate::{App, Error, Result};
+use crate::vault::Vault;
+use crate::{Error, Result};
 
 /// How long a token is good for.
 pub const GOOD_FOR: TimeDelta = TimeDelta::minutes(10);
@@ -53,49 +54,61 @@ pub struct AccessToken {
     pub expires_at: DateTime<Utc>,
 }
 
-/// A new token of that log-in.
-pub fn issue(app: &App, session: SessionId, user: UserId) -> Result<String> {
-    install();
-    let now = app.now();
-    let claims = Claims {
-        iss: issuer(app),
-        aud: AUDIENCE.into(),
-        sub: user,
-        exp: (now + GOOD_FOR).timestamp(),
-        iat: now.timestamp(),
-        nbf: now.timestamp(),
-        jti: Uuid::new_v4(),
-        typ: TYPE.into(),
-        sid: session,
-    };
-    let key = EncodingKey::from_secret(app.vault.access_key());
-    encode(&Header::new(Algorithm::HS256), &claims, &key).map_err(Error::internal)
+/// Makes access tokens and reads them.
+pub struct AccessTokens {
+    issuer: String,
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
 }
 
-/// Reads a token; None when it is not one of ours, or not good now.
-pub fn read(app: &App, token: &str) -> Option<AccessToken> {
-    install();
-    let mut validation = Validation::new(Algorithm::HS256);
-    validation.set_issuer(&[issuer(app)]);
-    validation.set_audience(&[AUDIENCE]);
-    validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
-    // Both are compared below, with the program's own clock.
-    (validation.validate_exp, validation.validate_nbf) = (false, false);
-    let key = DecodingKey::from_secret(app.vault.access_key());
-    let claims = decode::<Claims>(token, &key, &validation).ok()?.claims;
-    let expires_at = DateTime::from_timestamp(claims.exp, 0)?;
-    let begins_at = DateTime::from_timestamp(claims.nbf, 0)?;
-    let now = app.now();
-    let is_good = claims.typ == TYPE && begins_at <= now + LEEWAY && now < expires_at + LEEWAY;
-    is_good.then_some(AccessToken {
-        session: claims.sid,
-        user: claims.sub,
-        expires_at,
-    })
-}
+impl AccessTokens {
+    /// Those of the chat with that vault.
+    pub fn new(vault: &Vault) -> Self {
+        install();
+        let issuer = format!("umbrachat/{}", vault.chat());
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[&issuer]);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
+        // Both are compared when a token is read, with the program's own clock.
+        (validation.validate_exp, validation.validate_nbf) = (false, false);
+        Self {
+            issuer,
+            encoding: EncodingKey::from_secret(vault.access_key()),
+            decoding: DecodingKey::from_secret(vault.access_key()),
+            validation,
+        }
+    }
 
-fn issuer(app: &App) -> String {
-    format!("umbrachat/{}", app.vault.chat())
+    /// A new token of that log-in, good from `now` on.
+    pub fn issue(&self, session: SessionId, user: UserId, now: DateTime<Utc>) -> Result<String> {
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: AUDIENCE.into(),
+            sub: user,
+            exp: (now + GOOD_FOR).timestamp(),
+            iat: now.timestamp(),
+            nbf: now.timestamp(),
+            jti: Uuid::new_v4(),
+            typ: TYPE.into(),
+            sid: session,
+        };
+        encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).map_err(Error::internal)
+    }
+
+    /// Reads a token; None when it is not one of ours, or not good `now`.
+    pub fn read(&self, token: &str, now: DateTime<Utc>) -> Option<AccessToken> {
+        let claims = decode::<Claims>(token, &self.decoding, &self.validation).ok()?.claims;
+        let expires_at = DateTime::from_timestamp(claims.exp, 0)?;
+        let begins_at = DateTime::from_timestamp(claims.nbf, 0)?;
+        let is_good = claims.typ == TYPE && begins_at <= now + LEEWAY && now < expires_at + LEEWAY;
+        is_good.then_some(AccessToken {
+            session: claims.sid,
+            user: claims.sub,
+            expires_at,
+        })
+    }
 }
 
 /// HMAC-SHA256 with one key. The library has no other algorithm here, so that no token can ask for one.

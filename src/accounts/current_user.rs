@@ -9,7 +9,7 @@ use poem::{Endpoint, FromRequest, IntoResponse, Request, RequestBody, Response};
 use tower_sessions::Session;
 
 use super::model::{Author, CONSENT_VERSION, Role};
-use super::{access_token, actions, queries, setup};
+use super::{actions, queries, setup};
 use crate::ids::{KeyId, SessionId, UserId};
 use crate::state::{Credential, Login, LookUp};
 use crate::web::errors::{way_back, with_next};
@@ -159,7 +159,7 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
 
 /// Whose program sends that access token, if it is good.
 pub async fn find_bearer(app: &App, token: &str) -> Result<Option<CurrentUser>> {
-    let Some(token) = access_token::read(app, token) else {
+    let Some(token) = app.access_tokens.read(token, app.now()) else {
         return Ok(None);
     };
     let key = Credential::Token(token.session);
@@ -172,7 +172,7 @@ pub async fn find_bearer(app: &App, token: &str) -> Result<Option<CurrentUser>> 
 
 /// The same, and until when the token is good.
 pub async fn find_token(app: &App, token: &str) -> Result<Option<(CurrentUser, DateTime<Utc>)>> {
-    let Some(read) = access_token::read(app, token) else {
+    let Some(read) = app.access_tokens.read(token, app.now()) else {
         return Ok(None);
     };
     let user = find_bearer(app, token).await?;

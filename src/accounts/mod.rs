@@ -55,6 +55,7 @@ pub mod views;
 
 use poem::{Route, get, post};
 
+pub use access_token::AccessTokens;
 pub use current_user::{
     Administrator, CurrentUser, MaybeUser, ask_for_consent, bearer, find_token, lead_to_setup, recognise_anybody,
     recognise_program, recognise_user, refuse_before_setup,

@@ -10,7 +10,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use sqlx::PgConnection;
 
-use super::access_token;
 use super::actions::{self, end_sessions};
 use super::device_cookie::DeviceCookie;
 use super::links::{hash, random_token};
@@ -61,7 +60,7 @@ pub async fn log_in(app: &App, form: &LogInForm, client: &Client) -> Result<Toke
     let ended = queries::update_oldest_programs_ended(&mut tx, found.user, MOST, at).await?;
     end_sessions(app, tx, &ended).await?;
     jobs::wake(app);
-    let access = access_token::issue(app, session, found.user)?;
+    let access = app.access_tokens.issue(session, found.user, at)?;
     Ok(Tokens { access, refresh })
 }
 
@@ -87,7 +86,7 @@ pub async fn refresh(app: &App, token: &str) -> Result<Option<Tokens>> {
         queries::update_session_use(&mut *tx, found.session, now, end).await?;
     }
     tx.commit().await?;
-    let access = access_token::issue(app, found.session, found.user)?;
+    let access = app.access_tokens.issue(found.session, found.user, now)?;
     Ok(Some(Tokens { access, refresh: next }))
 }
 

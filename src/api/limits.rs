@@ -6,7 +6,7 @@ use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use poem::web::Data;
 use poem::{Endpoint, FromRequest, IntoResponse, Request, Response, Result};
 
-use crate::accounts::CurrentUser;
+use crate::accounts::MaybeUser;
 use crate::throttle::Allowance;
 use crate::web::errors::{About, problem};
 use crate::web::forwarded::client_address;
@@ -30,7 +30,8 @@ pub async fn limit_addresses<E: Endpoint>(inner: Arc<E>, request: Request) -> Re
 
 /// Counts every request with a token for its account.
 pub async fn limit_accounts<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
-    let Some(user) = CurrentUser::of(&request).map(|user| user.id) else {
+    let user = request.data::<MaybeUser>().and_then(|user| user.0.as_ref());
+    let Some(user) = user.map(|user| user.id) else {
         return inner.call(request).await.map(IntoResponse::into_response);
     };
     let Data(app) = Data::<&App>::from_request_without_body(&request).await?;

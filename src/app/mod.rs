@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use self::tasks::{Tasks, Watch};
+use crate::accounts::AccessTokens;
 use crate::bus::{Bus, RedisTask};
 use crate::config::{Config, Secret};
 use crate::database::KeyedStore;
@@ -195,6 +196,7 @@ async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result
     let app = AppState {
         origins: config.origins(port),
         session_store: Arc::new(KeyedStore::new(db.clone(), vault.session_key())),
+        access_tokens: AccessTokens::new(&vault),
         logins: LoginCache::default(),
         has_users: AtomicBool::default(),
         config,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use maud::Markup;
 use poem::error::ParsePathError;
-use poem::http::{HeaderValue, Method, StatusCode, header};
+use poem::http::{HeaderValue, Method, StatusCode, Uri, header};
 use poem::{Body, Endpoint, IntoResponse, Request, Response, Result};
 use serde_json::json;
 
@@ -85,22 +85,22 @@ pub async fn answer_errors_as_problems<E: Endpoint>(inner: Arc<E>, request: Requ
 /// The request that a problem is about.
 pub struct About {
     id: String,
-    path: String,
+    uri: Uri,
 }
 
 impl About {
     /// That request.
     pub fn of(request: &Request) -> Self {
         let RequestId(id) = request.data::<RequestId>().cloned().unwrap_or_default();
-        let path = request.uri().path().to_owned();
-        Self { id, path }
+        let uri = request.uri().clone();
+        Self { id, uri }
     }
 }
 
 /// The problem that an error is.
-pub fn problem(error: &poem::Error, About { id, path }: &About) -> Response {
+pub fn problem(error: &poem::Error, About { id, uri }: &About) -> Response {
     let answer = answer(error);
-    log_fault(error, &answer, id, path);
+    log_fault(error, &answer, id, uri.path());
     let title = answer.status.canonical_reason().unwrap_or("Error");
     let fields = match error.downcast_ref::<Error>() {
         Some(Error::Invalid(fields)) => fields
