@@ -61,7 +61,6 @@ mod setup;
 mod unfit;
 mod unread;
 mod typing;
-mod uploads;
 mod storms;
 mod switcher;
 mod subscriptions;
