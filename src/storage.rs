@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig};
 use tokio::io::AsyncWriteExt;
@@ -77,6 +78,16 @@ impl Storage {
                     folder: None,
                 })
             }
+        }
+    }
+
+    /// For commands that have nothing to do with files: no folder is made and no bucket asked for them, and what is written
+    /// is gone with the program.
+    pub fn unkept() -> Self {
+        Self {
+            objects: Arc::new(InMemory::new()),
+            part: FOLDER_PART,
+            folder: None,
         }
     }
 

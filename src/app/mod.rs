@@ -77,11 +77,12 @@ pub async fn serve(
         proxies: config.trusted_proxies.clone(),
     };
     let acceptor = Acceptor::new(listener, sockets.clone(), limits).map_err(Error::internal)?;
+    let storage = open_storage(&config).await?;
     let Parts {
         app,
         writer_task,
         redis_task,
-    } = assemble(config, pool, clock, port).await?;
+    } = assemble(config, pool, clock, port, storage).await?;
     let live_state = Arc::<Live>::default();
     let mut tasks = Tasks::new(shutdown.clone());
     let drained = CancellationToken::new();
@@ -154,7 +155,9 @@ pub async fn serve(
 
 /// Makes an administrator from the command line.
 pub async fn create_admin(config: Config, pool: PgPool, username: &str, password: &Secret) -> Result<()> {
-    let app = assemble(config, pool, Clock::default(), 0).await?.app;
+    let app = assemble(config, pool, Clock::default(), 0, Storage::unkept())
+        .await?
+        .app;
     accounts::actions::create_admin(&app, username, password.expose()).await
 }
 
@@ -165,7 +168,18 @@ struct Parts {
     redis_task: Option<RedisTask>,
 }
 
-async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result<Parts> {
+/// Where the server keeps files.
+async fn open_storage(config: &Config) -> Result<Storage> {
+    let storage = Storage::open(config)?;
+    if !storage.is_local() {
+        storage.check().await?;
+    } else if config.redis_url.is_some() {
+        tracing::warn!("files are kept in a folder, which other nodes do not see: set S3_BUCKET if there are several");
+    }
+    Ok(storage)
+}
+
+async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16, storage: Storage) -> Result<Parts> {
     let keys = config
         .umbra_keys
         .as_ref()
@@ -186,12 +200,6 @@ async fn assemble(config: Config, db: PgPool, clock: Clock, port: u16) -> Result
     let shared = redis_task
         .as_ref()
         .map(|redis_task| Shared::new(redis_task.connection(), vault.throttle_key()));
-    let storage = Storage::open(&config)?;
-    if !storage.is_local() {
-        storage.check().await?;
-    } else if config.redis_url.is_some() {
-        tracing::warn!("files are kept in a folder, which other nodes do not see: set S3_BUCKET if there are several");
-    }
     let throttle = Throttle::new(config.auth_rate, config.message_rate, config.api_rate, shared);
     let app = AppState {
         origins: config.origins(port),

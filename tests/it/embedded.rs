@@ -103,6 +103,36 @@ fn a_second_one_on_the_same_data_is_refused() {
     assert!(finish(&mut command(&folder, &["migrate"])).status.success());
 }
 
+/// Only the server keeps files: a command makes no folder for them, nor minds a bucket that is not there.
+#[test]
+fn commands_that_need_no_files_touch_no_store_of_them() {
+    let folder = Folder::new();
+    assert!(finish(&mut command(&folder, &["migrate"])).status.success());
+    let mut admin = command(&folder, &["create-admin", "alice"]);
+    admin.stdin(folder.with("password", "correct horse battery staple\n"));
+    let output = finish(&mut admin);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let files = folder.path("data/files");
+    assert!(!files.exists());
+    // Nobody listens there.
+    let bucket = [
+        ("S3_BUCKET", "umbra"),
+        ("S3_ENDPOINT", "http://127.0.0.1:9"),
+        ("S3_REGION", "us-east-1"),
+        ("S3_ACCESS_KEY", "a"),
+        ("S3_SECRET_KEY", "b"),
+    ];
+    let mut admin = command(&folder, &["create-admin", "bob"]);
+    admin
+        .envs(bucket)
+        .stdin(folder.with("password", "correct horse battery staple\n"));
+    let output = finish(&mut admin);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("S3_BUCKET"));
+    Server::start(&folder).stop();
+    assert!(files.is_dir());
+}
+
 /// What is committed is there after the program alone was killed, and after everything was killed.
 #[tokio::test]
 async fn what_is_committed_survives_kill_9() {
