@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use reqwest::{Response, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use sqlx::PgPool;
 use tokio::time::sleep;
 use umbrachat::config::Config;
 
-use super::{begin_upload, emptied, noise, own_folder, program, rows, send_file, upload, write_with};
-use crate::program::{Folder, Server};
-use crate::support::{Cast, spawn, spawn_with};
+use super::{begin_upload, emptied, noise, own_folder, peak, program, rows, send_file, upload, write_with};
+use crate::api::Program;
+use crate::program::Folder;
+use crate::support::{BOUNDARY, Cast, multipart, spawn, spawn_with};
 
 #[sqlx::test]
 async fn what_is_too_large_or_too_much_leaves_nothing(pool: PgPool) {
@@ -44,16 +45,6 @@ async fn what_is_too_large_or_too_much_leaves_nothing(pool: PgPool) {
     assert_eq!(status, StatusCode::CONFLICT);
     assert!(sentence.contains("space for files, 158.2 KB"), "{sentence}");
     upload(&bob, "General", "bob's", &noise(40_000)).await;
-}
-
-/// The most memory that the program has had since it was asked last, in bytes.
-fn peak(server: &Server) -> i64 {
-    let of = |name: &str| format!("/proc/{}/{name}", server.pid().as_raw_nonzero());
-    let status = std::fs::read_to_string(of("status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    let kilobytes: i64 = line.trim().trim_end_matches(" kB").parse().unwrap();
-    std::fs::write(of("clear_refs"), "5").unwrap();
-    kilobytes * 1024
 }
 
 async fn length(response: Response) -> usize {
@@ -92,6 +83,8 @@ async fn large_files_on_their_way_do_not_fill_the_memory() {
 async fn a_person_has_three_files_on_their_way_at_once(pool: PgPool) {
     let server = spawn(pool).await;
     let Cast { alice, bob, .. } = server.cast().await;
+    let program = Program::of(&server, "alice").await;
+    let upload_path = format!("/api/rooms/{}/upload/", program.room("General").await);
     let mut streams = Vec::new();
     for count in 1..=3 {
         streams.push(begin_upload(&alice, "General", &noise(300_000), 200_000).await);
@@ -102,9 +95,27 @@ async fn a_person_has_three_files_on_their_way_at_once(pool: PgPool) {
     let refused = send_file(&alice, "General", "fourth", b"content").await;
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
     assert!(refused.headers().contains_key("retry-after"));
+    // Her program sends in her name.
+    let form = format!("multipart/form-data; boundary={BOUNDARY}");
+    let request = program.request(Method::POST, &upload_path).header("Content-Type", form);
+    let refused = request.body(multipart(&[], &[("file", "fourth", b"content")]));
+    assert_eq!(refused.send().await.unwrap().status(), StatusCode::TOO_MANY_REQUESTS);
     upload(&bob, "General", "bob's", b"content").await;
     streams.pop();
     while send_file(&alice, "General", "next", b"content").await.status() != StatusCode::CREATED {
         sleep(Duration::from_millis(20)).await;
     }
+    // Those that break off give their turns back, each one of them.
+    let sent = 2;
+    drop(streams);
+    while rows(&server.pool).await > sent {
+        sleep(Duration::from_millis(20)).await;
+    }
+    let mut streams = Vec::new();
+    while rows(&server.pool).await < sent + 3 {
+        streams.push(begin_upload(&alice, "General", &noise(300_000), 200_000).await);
+        sleep(Duration::from_millis(20)).await;
+    }
+    let refused = send_file(&alice, "General", "fourth", b"content").await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
 }

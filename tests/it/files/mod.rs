@@ -3,10 +3,12 @@
 mod limits;
 mod outages;
 mod pictures;
+mod races;
 mod removing;
 mod sealing;
 mod sending;
 mod serving;
+mod slow;
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -140,6 +142,16 @@ async fn program(folder: &Folder, environment: &[(&str, &str)]) -> (Server, Pers
     (server, admin)
 }
 
+/// The most memory that the program has had since it was asked last, in bytes.
+fn peak(server: &Server) -> i64 {
+    let of = |name: &str| format!("/proc/{}/{name}", server.pid().as_raw_nonzero());
+    let status = std::fs::read_to_string(of("status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kilobytes: i64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+    std::fs::write(of("clear_refs"), "5").unwrap();
+    kilobytes * 1024
+}
+
 /// Sends a file as the page does, but only so many bytes of its form: the connection, and the bytes that are left.
 async fn begin_upload(person: &Person, room: &str, content: &[u8], sent: usize) -> (TcpStream, Vec<u8>) {
     let mut body = multipart(&[], &[("file", "half.bin", content)]);
@@ -157,6 +169,18 @@ async fn begin_upload(person: &Person, room: &str, content: &[u8], sent: usize) 
     let left = body.split_off(sent);
     stream.write_all(&body).await.unwrap();
     (stream, left)
+}
+
+/// Reads a download to its end, which may not be that of the file: what came, and whether it was said to be all.
+async fn rest(mut answer: Response) -> (Vec<u8>, bool) {
+    let mut came = Vec::new();
+    loop {
+        match answer.chunk().await {
+            Ok(Some(chunk)) => came.extend_from_slice(&chunk),
+            Ok(None) => return (came, true),
+            Err(_) => return (came, false),
+        }
+    }
 }
 
 /// How many files there are in the database.
