@@ -1,6 +1,7 @@
 //! Rows of `security.md`, tried from outside. Those that belong to one feature stand with it.
 
 mod csrf;
+mod files;
 mod groups;
 mod pages;
 mod sessions;
