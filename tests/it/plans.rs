@@ -21,6 +21,8 @@ const LARGE: &[&str] = &[
     "user_sessions",
     "session",
     "api_keys",
+    "attachments",
+    "removed_objects",
 ];
 
 /// Statements that may read a large table whole: the statement, the table, and why.
@@ -162,11 +164,21 @@ async fn fill(db: &mut PgConnection, rooms: (i32, i32), people: (i32, i32), mess
          INSERT INTO room_events (room_id, change, after_seq, kind, actor_id, at)
              SELECT md5('room' || r)::uuid, c * 20, c * 10, 'joined', md5('user' || {first} + c % 10)::uuid, now()
              FROM generate_series({first_room}, {last_room}) r, generate_series(1, {messages} / 10) c;
-         INSERT INTO messages (room_id, seq, id, author_id, client_id, body, change, created_at)
+         INSERT INTO messages (room_id, seq, id, author_id, client_id, body, has_files, change, created_at)
              SELECT md5('room' || r)::uuid, n, md5(r || 'id' || n)::uuid,
                     md5('user' || {first} + n % ({last} - {first} + 1))::uuid, md5(r || 'client' || n)::uuid,
-                    repeat('b', 160), n * 2 - 1, now()
+                    repeat('b', 160), n % 5 = 2, n * 2 - 1, now()
              FROM generate_series({first_room}, {last_room}) r, generate_series(1, {messages}) n;
+         -- Two files of every fifth message; as many that nobody has sent, of which some are due; and as many that are gone.
+         INSERT INTO attachments (id, room_id, author_id, seq, place, size, details, created_at)
+             SELECT md5(room_id::text || seq || 'file' || f)::uuid, room_id, author_id, seq, f, 100000, repeat('d', 200), now()
+             FROM messages, generate_series(1, 2) f WHERE has_files ON CONFLICT DO NOTHING;
+         INSERT INTO attachments (id, room_id, author_id, size, details, created_at)
+             SELECT md5(room_id::text || seq || 'unsent')::uuid, room_id, author_id, 100000, repeat('d', 200),
+                    now() - interval '1 minute' * (seq % 70)
+             FROM messages WHERE seq % 5 < 2 ON CONFLICT DO NOTHING;
+         INSERT INTO removed_objects (id)
+             SELECT md5(room_id::text || seq || 'gone')::uuid FROM messages WHERE seq % 5 < 2 ON CONFLICT DO NOTHING;
          INSERT INTO reactions (room_id, seq, emoji, user_id, created_at)
              SELECT room_id, seq, chr(128512 + e), author_id, now() FROM messages, generate_series(0, 1) e WHERE seq % 5 = 0
              ON CONFLICT DO NOTHING;
@@ -241,15 +253,16 @@ async fn what_was_planned_on_the_first_statistics_does_for_many_messages(_: PgPo
     }
 }
 
-/// Stores a message of user 1 in room 1.
-async fn store(db: &mut PgConnection, wait: bool) {
+/// Stores a message of user 11 in room 1, with that file of theirs.
+async fn store(db: &mut PgConnection, wait: bool, file: Option<&str>) {
     let stored: i64 = sqlx::query_scalar(
         "SELECT count(seq) FROM store_messages(
              ARRAY[md5('room1')::uuid], ARRAY[gen_random_uuid()], ARRAY[md5('user11')::uuid],
              ARRAY[md5('key of user11')::uuid], ARRAY[gen_random_uuid()], ARRAY['text'], ARRAY[1::bigint],
-             ARRAY[NULL::text], ARRAY[now()], $1)",
+             ARRAY[$2::text], ARRAY[now()], $1)",
     )
     .bind(wait)
+    .bind(file.map(|id| format!("{{{id}}}")))
     .fetch_one(db)
     .await
     .unwrap();
@@ -266,12 +279,18 @@ async fn messages_are_stored_by_index_though_it_was_planned_on_small_tables(
     fill(&mut filler, (1, 2), (1, 20), 30).await;
     gather_statistics(&mut filler).await;
     for wait in [true, false].repeat(6) {
-        store(&mut db, wait).await;
+        store(&mut db, wait, None).await;
     }
     fill(&mut filler, (3, 20), (21, 1000), 500).await;
-    for wait in [true, false] {
+    let unsent: String = sqlx::query_scalar(
+        "SELECT id::text FROM attachments WHERE room_id = md5('room1')::uuid AND author_id = md5('user11')::uuid AND seq IS NULL",
+    )
+    .fetch_one(&mut db)
+    .await
+    .unwrap();
+    for (wait, file) in [(true, None), (false, None), (true, Some(unsent.as_str()))] {
         let mut tx = db.begin().await.unwrap();
-        store(&mut tx, wait).await;
+        store(&mut tx, wait, file).await;
         assert_eq!(read_whole(&mut tx).await, []);
         tx.commit().await.unwrap();
     }
@@ -285,6 +304,34 @@ async fn read_whole(tx: &mut PgConnection) -> Vec<(String, i64)> {
     .fetch_all(tx)
     .await
     .unwrap()
+}
+
+/// What goes with a message, a room or an account that goes: by the program's statements, and by what hangs on their tables.
+#[sqlx::test]
+async fn files_are_deleted_by_index_whatever_takes_them_away(_: PgPoolOptions, options: PgConnectOptions) {
+    let mut filler = options.connect().await.unwrap();
+    let mut db = planner(&options).await;
+    fill(&mut filler, (1, 20), (1, 1000), 1500).await;
+    gather_statistics(&mut filler).await;
+    let files: i64 = sqlx::query_scalar("SELECT count(*) FROM attachments")
+        .fetch_one(&mut filler)
+        .await
+        .unwrap();
+    assert!(files > 20_000, "{files}");
+    for statement in [
+        "SELECT delete_messages(md5('room1')::uuid, ARRAY[1, 2, 6, 7]::bigint[], now())",
+        "DELETE FROM messages WHERE room_id = md5('room2')::uuid AND seq > 0 AND seq <= 200",
+        "DELETE FROM attachments WHERE id = ANY (ARRAY(
+             SELECT id FROM attachments WHERE seq IS NULL AND created_at < now() - interval '1 hour'
+             ORDER BY created_at LIMIT 200)) AND seq IS NULL",
+        "DELETE FROM removed_objects WHERE id = ANY (ARRAY[md5('room1')::uuid])",
+    ] {
+        let mut tx = db.begin().await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut *tx).await.unwrap();
+        let read = read_whole(&mut tx).await;
+        assert_eq!(read, [], "{statement}");
+        tx.commit().await.unwrap();
+    }
 }
 
 #[sqlx::test]
