@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use tokio::time::sleep;
 use umbrachat::config::Config;
 
-use super::{begin_upload, emptied, noise, own_folder, peak, program, rows, send_file, upload, write_with};
+use super::{begin_upload, emptied, noise, own_folder, peak, program, rows, send_file, until, upload, write_with};
 use crate::api::Program;
 use crate::program::Folder;
 use crate::support::{BOUNDARY, Cast, multipart, spawn, spawn_with};
@@ -108,9 +108,7 @@ async fn a_person_has_three_files_on_their_way_at_once(pool: PgPool) {
     // Those that break off give their turns back, each one of them.
     let sent = 2;
     drop(streams);
-    while rows(&server.pool).await > sent {
-        sleep(Duration::from_millis(20)).await;
-    }
+    until("they are gone", async || rows(&server.pool).await == sent).await;
     let mut streams = Vec::new();
     while rows(&server.pool).await < sent + 3 {
         streams.push(begin_upload(&alice, "General", &noise(300_000), 200_000).await);

@@ -18,7 +18,7 @@ use reqwest::{Response, StatusCode};
 use sqlx::PgPool;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use umbrachat::config::Config;
 use uuid::Uuid;
 
@@ -181,6 +181,17 @@ async fn rest(mut answer: Response) -> (Vec<u8>, bool) {
             Err(_) => return (came, false),
         }
     }
+}
+
+/// Waits until it holds, as it must.
+async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let holding = async {
+        while !holds().await {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let in_time = timeout(PATIENCE, holding).await;
+    in_time.unwrap_or_else(|_| panic!("not in time: {what}"));
 }
 
 /// How many files there are in the database.

@@ -1,17 +1,14 @@
 //! Files while what they are kept in is away.
 
-use std::time::Duration;
-
 use image::ImageFormat;
 use reqwest::StatusCode;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::sleep;
 use umbrachat::config::{Bucket, Config, FileStore, Secret};
 use umbrachat::database;
 
-use super::{begin_upload, bytes, kept, noise, number, own_folder, rest, rows, send_file, upload, write_with};
+use super::{begin_upload, bytes, kept, noise, number, own_folder, rest, rows, send_file, until, upload, write_with};
 use crate::outages::Line;
 use crate::pictures::picture;
 use crate::subscriptions::with_keys_of;
@@ -62,9 +59,7 @@ async fn a_file_that_comes_while_the_database_goes_away_is_refused_and_comes_ane
     for _ in 0..3 {
         streams.push(begin_upload(&alice, "General", &content, 2_000_000).await);
     }
-    while kept(&folder).1 < 3 {
-        sleep(Duration::from_millis(20)).await;
-    }
+    until("something of each has come", async || kept(&folder).1 == 3).await;
     line.cut();
     for (mut stream, left) in streams {
         stream.write_all(&left).await.unwrap();
@@ -101,9 +96,8 @@ async fn a_file_that_comes_while_the_database_goes_away_is_refused_and_comes_ane
         ..with_keys_of(&server)
     };
     let mut second = spawn_with(direct.clone(), config).await;
-    while rows(&direct).await > 1 || kept(&folder).1 > 1 {
-        sleep(Duration::from_millis(50)).await;
-    }
+    let is_one_left = async || rows(&direct).await == 1 && kept(&folder).1 == 1;
+    until("one file is left", is_one_left).await;
     assert!(bytes(&bob, &format!("/files/{again}/half.bin")).await == content);
     second.stop().await;
     direct.close().await;

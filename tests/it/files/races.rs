@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use tokio::time::{Duration, sleep};
 use uuid::Uuid;
 
-use super::{bytes, emptied, noise, number, own_folder, rest, rows, upload, write_with};
+use super::{bytes, emptied, noise, number, own_folder, rest, rows, until, upload, write_with};
 use crate::nodes::{at, two_with};
 use crate::services::shared_redis;
 use crate::support::{Cast, Person, Server, done, spawn_with};
@@ -85,19 +85,70 @@ impl Outcomes {
             write_with(alice, "General", "", &files).await
         };
         let (written, deleted) = tokio::join!(write, elsewhere.post(&address, &[]));
+        self.note((alice, bob), &id, (written.status(), deleted.status())).await;
+    }
+
+    /// The same where both have found the file, and neither has come to it: somebody holds its row.
+    async fn race_for_the_row(
+        &mut self,
+        (alice, elsewhere, bob): (&Person, &Person, &Person),
+        pool: &PgPool,
+        is_sent_first: bool,
+    ) {
+        let id = upload(alice, "General", "both.txt", b"both").await;
+        let mut row = pool.begin().await.unwrap();
+        sqlx::query("SELECT FROM attachments WHERE id = $1 FOR UPDATE")
+            .bind(Uuid::parse_str(&id).unwrap())
+            .execute(&mut *row)
+            .await
+            .unwrap();
+        let write = {
+            let (alice, id) = (alice.clone(), id.clone());
+            async move { write_with(&alice, "General", "", &[&id]).await.status() }
+        };
+        let delete = {
+            let (alice, address) = (elsewhere.clone(), format!("/chat/room/General/files/{id}/delete"));
+            async move { alice.post(&address, &[]).await.status() }
+        };
+        // One waits for the row, and the other for the row or for the room. Neither waits for long.
+        let (written, deleted);
+        if is_sent_first {
+            written = tokio::spawn(write);
+            until("one waits", async || waiting(pool).await > 0 || written.is_finished()).await;
+            deleted = tokio::spawn(delete);
+        } else {
+            deleted = tokio::spawn(delete);
+            until("one waits", async || waiting(pool).await > 0 || deleted.is_finished()).await;
+            written = tokio::spawn(write);
+        }
+        let is_over = || written.is_finished() || deleted.is_finished();
+        until("both wait", async || waiting(pool).await > 1 || is_over()).await;
+        row.rollback().await.unwrap();
+        let outcome = (written.await.unwrap(), deleted.await.unwrap());
+        self.note((alice, bob), &id, outcome).await;
+    }
+
+    async fn note(&mut self, (alice, bob): (&Person, &Person), id: &str, outcome: (StatusCode, StatusCode)) {
         let path = format!("/files/{id}/both.txt");
-        match (written.status(), deleted.status()) {
-            (StatusCode::SEE_OTHER, StatusCode::NOT_FOUND) => {
+        match outcome {
+            // Whoever waited for too long has done nothing.
+            (StatusCode::SEE_OTHER, StatusCode::NOT_FOUND | StatusCode::SERVICE_UNAVAILABLE) => {
                 assert_eq!(bytes(bob, &path).await, b"both");
                 self.sent += 1;
             }
-            (StatusCode::UNPROCESSABLE_ENTITY, StatusCode::NO_CONTENT) => {
+            (StatusCode::UNPROCESSABLE_ENTITY | StatusCode::SERVICE_UNAVAILABLE, StatusCode::NO_CONTENT) => {
                 assert_eq!(alice.get(&path).await.status(), StatusCode::NOT_FOUND);
                 self.taken_back += 1;
             }
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// How many wait for a lock.
+async fn waiting(pool: &PgPool) -> i64 {
+    let query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    sqlx::query_scalar(query).fetch_one(pool).await.unwrap()
 }
 
 #[sqlx::test]
@@ -113,6 +164,11 @@ async fn a_file_that_is_taken_back_while_it_is_sent_goes_or_its_message_does_not
         outcomes.race((&alice, &elsewhere, &bob), head_start).await;
         round += 1;
         assert!(round < 400, "{outcomes:?}");
+    }
+    for is_sent_first in [true, false].repeat(5) {
+        outcomes
+            .race_for_the_row((&alice, &elsewhere, &bob), &first.pool, is_sent_first)
+            .await;
     }
     let sent = i64::try_from(outcomes.sent).unwrap();
     assert_eq!(

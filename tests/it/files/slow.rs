@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
-use super::{begin_upload, bytes, kept, noise, number, own_folder, peak, program, rows, upload, write_with};
+use super::{begin_upload, bytes, kept, noise, number, own_folder, peak, program, rows, until, upload, write_with};
 use crate::program::Folder;
 use crate::support::{Cast, Person, spawn_with};
 
@@ -79,11 +79,8 @@ async fn readers_who_stop_hold_little_memory_and_nobody_up() {
     for _ in 0..READERS {
         readers.push(begin_download(&ada, &path).await);
     }
-    for reader in &readers {
-        while end(reader) != End::Stuck {
-            sleep(Duration::from_millis(20)).await;
-        }
-    }
+    let are_stuck = async || readers.iter().all(|reader| end(reader) == End::Stuck);
+    until("nothing more fits between the server and them", are_stuck).await;
     // The others go on: who reads pages, and who writes, sends and fetches.
     for n in 0..30 {
         let page = ada.get("/chat/room/General").await;
@@ -119,9 +116,8 @@ async fn whoever_stands_still_for_a_minute_is_ended_and_leaves_nothing(pool: PgP
     // One sends nothing more, another one a byte now and then.
     let (mut silent, _) = begin_upload(&alice, "General", &noise(3_000_000), 2_000_000).await;
     let (slow, _) = begin_upload(&alice, "General", &noise(300_000), 20_000).await;
-    while rows(&server.pool).await < 3 || kept(&folder).1 < 2 {
-        sleep(Duration::from_millis(20)).await;
-    }
+    let have_begun = async || rows(&server.pool).await == 3 && kept(&folder).1 == 2;
+    until("both uploads have begun", have_begun).await;
     let (mut slow, mut writer) = slow.into_split();
     let trickle = tokio::spawn(async move {
         while writer.write_all(b"x").await.is_ok() {
@@ -156,8 +152,7 @@ async fn whoever_stands_still_for_a_minute_is_ended_and_leaves_nothing(pool: PgP
     let mut came = Vec::new();
     unread.read_to_end(&mut came).await.ok();
     assert!(came.len() < content.len(), "cut");
-    while rows(&server.pool).await > 1 || kept(&folder).1 > 1 {
-        sleep(Duration::from_millis(20)).await;
-    }
+    let is_one_left = async || rows(&server.pool).await == 1 && kept(&folder).1 == 1;
+    until("nothing is left of them", is_one_left).await;
     assert!(bytes(&bob, &format!("/files/{id}/large")).await == content);
 }
