@@ -5,13 +5,14 @@ use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
 
 use super::enter_by_id;
+use super::rooms::{OPEN_TO_EVERYBODY, direct_stays};
 use crate::accounts::CurrentUser;
 use crate::api::body::{Typed, answer, page};
 use crate::api::model::{Admission, Member, NewMember, Read};
 use crate::api::query::{Query, cut};
 use crate::error::FieldErrors;
 use crate::ids::Seq;
-use crate::rooms::model::{self, Kind};
+use crate::rooms::model::{self, Kind, Settings};
 use crate::rooms::{actions, queries};
 use crate::text::fold;
 use crate::{App, Error, Result};
@@ -47,7 +48,7 @@ pub async fn index(
     page(request.original_uri().path(), next.as_deref(), &members)
 }
 
-/// Takes somebody in: a friend into a group; into a private room people are invited.
+/// Takes somebody in: a friend at once; others are invited to a private room, and a group takes friends alone. Twice is once.
 #[utoipa::path(post, path = "/api/rooms/{id}/members/", tag = "Members", security(("token" = [])), request_body = NewMember,
     params(("id" = Uuid, Path, description = "Which room.")),
     responses((status = 200, description = "They are in it, or invited.", body = Admission)))]
@@ -59,10 +60,21 @@ pub async fn create(
     Typed(sent): Typed<NewMember>,
 ) -> Result<Response> {
     let room = enter_by_id(&app, &user, &id).await?.room;
-    actions::admit_or_invite(&app, user.id, &room, &sent.username).await?;
-    let status = if room.kind == Kind::Group { "member" } else { "invited" };
+    match room.kind {
+        Kind::Public => return Err(Error::Invalid(FieldErrors::one("username", OPEN_TO_EVERYBODY))),
+        Kind::Direct => return Err(direct_stays()),
+        Kind::Private | Kind::Group => {}
+    }
+    let usernames = [sent.username];
+    let taken = actions::update(&app, user.id, &room.slug, &Settings::default(), &usernames).await;
+    let invited = taken.map_err(|error| match error {
+        Error::Invalid(errors) => Error::Invalid(errors.renamed(&[("members", "username")])),
+        error => error,
+    })?;
+    let [username] = usernames;
+    let status = if invited.is_empty() { "member" } else { "invited" };
     let admission = Admission {
-        username: sent.username,
+        username,
         status: status.into(),
     };
     answer(StatusCode::OK, &admission)

@@ -16,12 +16,14 @@ use crate::rooms::{actions, model, queries};
 use crate::{App, Error, Result};
 
 /// What the actions call the fields, and what they are called here.
-const NAMES: [(&str, &str); 4] = [
+const NAMES: [(&str, &str); 3] = [
     ("title", "name"),
     ("topic", "description"),
     ("members", "invited_usernames"),
-    ("username", "invited_usernames"),
 ];
+
+/// Why nobody is invited to a public room.
+pub(super) const OPEN_TO_EVERYBODY: &str = "Nobody is invited to a public room: everybody may join it.";
 
 /// Usernames that an answer holds at most.
 const SHOWN: i64 = 100;
@@ -97,10 +99,7 @@ async fn create_public(app: &App, user: &CurrentUser, sent: &NewRoom) -> Result<
     let name = errors.take("name", RoomName::parse(&sent.name));
     let topic = errors.take("description", Topic::parse(&sent.description));
     if !sent.invited_usernames.is_empty() {
-        errors.add(
-            "invited_usernames",
-            "Nobody is invited to a public room: everybody may join it.",
-        );
+        errors.add("invited_usernames", OPEN_TO_EVERYBODY);
     }
     match (name, topic) {
         (Some(name), Some(topic)) if errors.is_empty() => {
@@ -121,7 +120,8 @@ pub async fn show(app: Data<&App>, user: CurrentUser, request: &Request, Path(id
     answer(StatusCode::OK, &detail(&app, &user, &membership).await?)
 }
 
-/// Changes name and description; what is left out becomes empty.
+/// Changes name and description; what is left out becomes empty. People are taken in or invited who are not yet; nobody
+/// is put out by it.
 #[utoipa::path(put, path = "/api/rooms/{id}/", tag = "Rooms", security(("token" = [])), request_body = NewRoom,
     params(("id" = Uuid, Path, description = "Which room.")),
     responses((status = 200, description = "The room as it is now.", body = Room)))]
@@ -180,44 +180,77 @@ pub async fn destroy(
 
 async fn change_room(app: &App, user: &CurrentUser, request: &Request, id: &str, sent: RoomChange) -> Result<Response> {
     let Membership { room, .. } = open(app, user, request, id).await?;
-    let is_public = room.kind == Kind::Public;
     let mut errors = FieldErrors::default();
-    if sent.is_private.is_some_and(|is_private| is_private == is_public) {
+    if sent
+        .is_private
+        .is_some_and(|is_private| is_private == (room.kind == Kind::Public))
+    {
         errors.add("is_private", "A room stays private, or public. Make another one.");
     }
-    let name = sent.name.as_deref().unwrap_or(&room.title);
-    let topic = errors.take(
-        "description",
-        Topic::parse(sent.description.as_deref().unwrap_or(&room.topic)),
-    );
-    if is_public {
-        check_administrator(app, user).await?;
-        let name = errors.take("name", RoomName::parse(name));
-        let (Some(name), Some(topic), true) = (name, topic, errors.is_empty()) else {
-            return Err(Error::Invalid(errors));
-        };
-        let changed = actions::edit(app, user.id, &room.slug, name, topic).await;
-        changed.map_err(renamed)?;
-    } else {
-        let title = errors.take("name", RoomTitle::parse(name));
-        let (Some(title), Some(topic), true) = (title, topic, errors.is_empty()) else {
-            return Err(Error::Invalid(errors));
-        };
-        let settings = Settings {
-            title,
-            topic,
-            history: None,
-        };
-        let changed = actions::update(app, user.id, &room.slug, &settings).await;
-        changed.map_err(renamed)?;
-    }
-    for username in &sent.invited_usernames {
-        actions::admit_or_invite(app, user.id, &room, username)
-            .await
-            .map_err(renamed)?;
-    }
+    let changed = match room.kind {
+        Kind::Public => change_public(app, user, &room, &sent, errors).await,
+        Kind::Private | Kind::Group => change_own(app, user, &room, &sent, errors).await,
+        Kind::Direct if !errors.is_empty() => Err(Error::Invalid(errors)),
+        Kind::Direct if sent.is_empty() => Ok(()),
+        Kind::Direct => Err(direct_stays()),
+    };
+    changed.map_err(renamed)?;
     let membership = actions::enter(app, user.id, model::RoomAddress::Id(room.id)).await?;
     answer(StatusCode::OK, &detail(app, user, &membership).await?)
+}
+
+async fn change_own(
+    app: &App,
+    user: &CurrentUser,
+    room: &model::Room,
+    sent: &RoomChange,
+    mut errors: FieldErrors,
+) -> Result<()> {
+    let title = sent.name.as_deref().map(RoomTitle::parse).transpose();
+    let topic = sent.description.as_deref().map(Topic::parse).transpose();
+    let settings = Settings {
+        title: errors.take("name", title).flatten(),
+        topic: errors.take("description", topic).flatten(),
+        history: None,
+    };
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    actions::update(app, user.id, &room.slug, &settings, &sent.invited_usernames).await?;
+    Ok(())
+}
+
+async fn change_public(
+    app: &App,
+    user: &CurrentUser,
+    room: &model::Room,
+    sent: &RoomChange,
+    mut errors: FieldErrors,
+) -> Result<()> {
+    check_administrator(app, user).await?;
+    let name = RoomName::parse(sent.name.as_deref().unwrap_or(&room.title));
+    let name = errors.take("name", name);
+    let topic = Topic::parse(sent.description.as_deref().unwrap_or(&room.topic));
+    let topic = errors.take("description", topic);
+    if !sent.invited_usernames.is_empty() {
+        errors.add("invited_usernames", OPEN_TO_EVERYBODY);
+    }
+    match (name, topic) {
+        (Some(name), Some(topic)) if errors.is_empty() => {
+            if !sent.is_empty() {
+                actions::edit(app, user.id, &room.slug, name, topic).await?;
+            }
+            Ok(())
+        }
+        _ => Err(Error::Invalid(errors)),
+    }
+}
+
+/// Why nothing becomes of a change of a direct chat.
+pub(super) fn direct_stays() -> Error {
+    Error::Conflict(
+        "A direct chat stays as it is: it is called by the other person, and nobody else gets into it.".into(),
+    )
 }
 
 /// The room of that id, if it is one of those that the address is about.

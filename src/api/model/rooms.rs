@@ -45,9 +45,16 @@ pub struct RoomChange {
     pub description: Option<String>,
     /// As it is: a room stays private, or public.
     pub is_private: Option<bool>,
-    /// More people to invite.
+    /// More people: friends are in the room at once, others get an invitation. Who is in it, or invited, stays so. At most 100.
     #[schema(max_items = 100)]
     pub invited_usernames: Vec<String>,
+}
+
+impl RoomChange {
+    /// Whether nothing is to be changed.
+    pub fn is_empty(&self) -> bool {
+        self.name.is_none() && self.description.is_none() && self.invited_usernames.is_empty()
+    }
 }
 
 /// A room that the program's person belongs to.

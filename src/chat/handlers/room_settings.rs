@@ -35,7 +35,7 @@ pub async fn update(
     Form(form): Form<SettingsForm>,
 ) -> Result<Response> {
     let outcome = match parse(&form) {
-        Ok(settings) => actions::update(&app, user.id, &slug, &settings).await,
+        Ok(settings) => actions::update(&app, user.id, &slug, &settings, &[]).await,
         Err(error) => Err(error),
     };
     let Err(error) = outcome else {
@@ -93,8 +93,9 @@ fn parse(form: &SettingsForm) -> Result<Settings> {
     if history.is_none() && !form.history.is_empty() {
         errors.add("history", "Choose one of these.");
     }
-    match (title, topic) {
-        (Some(title), Some(topic)) if errors.is_empty() => Ok(Settings { title, topic, history }),
-        _ => Err(Error::Invalid(errors)),
+    if errors.is_empty() {
+        Ok(Settings { title, topic, history })
+    } else {
+        Err(Error::Invalid(errors))
     }
 }

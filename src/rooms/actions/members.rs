@@ -4,7 +4,8 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{begin_deletion, bounds, enter, event, publish_change, publish_end};
+use super::chosen::Named;
+use super::{admit, begin_deletion, bounds, enter, event, publish_change, publish_end};
 use crate::accounts::model::Author;
 use crate::accounts::queries::find_author;
 use crate::bus::Event;
@@ -13,7 +14,9 @@ use crate::error::FieldErrors;
 use crate::friends;
 use crate::friends::model::Relation;
 use crate::ids::{RoomId, UserId};
-use crate::rooms::model::{EventKind, Kind, MemberRole, NewEvent, Room, RoomAddress, Settings};
+use crate::rooms::model::{
+    Entry, EventKind, Kind, MemberRole, NewEvent, Room, RoomAddress, RoomTitle, Settings, Topic,
+};
 use crate::rooms::queries;
 use crate::text::fold;
 use crate::{App, Error, Result};
@@ -36,10 +39,8 @@ pub async fn add(app: &App, actor: UserId, slug: &str, username: &str) -> Result
     if !is_member && !bounds::has_room(&mut tx, person.id).await? {
         return Err(wrong("username", "They cannot be added to this room."));
     }
-    let begins = room.history.membership_begins(room.state().position());
-    if queries::insert_member(&mut tx, room.id, person.id, MemberRole::Member, begins).await? {
-        let added = about(app, EventKind::Added, actor, person.id);
-        let change = queries::take_change(&mut tx, room.id, added).await?;
+    let added = about(app, EventKind::Added, actor, person.id);
+    if let Some(change) = admit(&mut tx, &room, person.id, added).await? {
         tx.commit().await?;
         publish_change(app, room.id, change);
         app.bus.publish(Event::SideBarChanged {
@@ -165,26 +166,47 @@ async fn hand_over(app: &App, tx: &mut PgConnection, room: &Room, user: UserId, 
     Ok(true)
 }
 
-/// Changes what a room is called, what it is for, and what new members may read.
-pub async fn update(app: &App, actor: UserId, slug: &str, settings: &Settings) -> Result<()> {
+/// Changes what a room is called, what it is for, and what new members may read, and takes people in: friends are members
+/// at once, others are invited, but into a group friends alone are taken. All of it is done, or nothing. Returns who of
+/// these people is invited.
+pub async fn update(
+    app: &App,
+    actor: UserId,
+    slug: &str,
+    settings: &Settings,
+    usernames: &[String],
+) -> Result<Vec<UserId>> {
     app.throttle.check_membership(actor)?;
+    let named = Named::find(app, actor, usernames).await?;
     let mut tx = app.db.begin().await?;
     let (room, role) = lock_own(&mut tx, actor, slug).await?;
     let history = settings.history.unwrap_or(room.history);
     if !role.may_manage() || (history != room.history && !role.may_decide()) {
         return Err(Error::NotFound);
     }
-    queries::update_settings(&mut tx, room.id, settings, history).await?;
-    if (settings.title.as_str(), settings.topic.as_str()) == (&room.title, &room.topic) {
-        tx.commit().await?;
-        return Ok(());
+    let title = settings.title.as_ref().map_or(room.title.as_str(), RoomTitle::as_str);
+    let topic = settings.topic.as_ref().map_or(room.topic.as_str(), Topic::as_str);
+    queries::update_settings(&mut tx, room.id, (title, topic), history).await?;
+    let (mut change, mut people) = (None, Vec::new());
+    if (title, topic) != (&room.title, &room.topic) {
+        change = Some(queries::take_change(&mut tx, room.id, event(app, EventKind::Edited, actor)).await?);
+        people = queries::list_member_ids(&mut *tx, room.id).await?;
     }
-    let change = queries::take_change(&mut tx, room.id, event(app, EventKind::Edited, actor)).await?;
-    let people = queries::list_member_ids(&mut *tx, room.id).await?;
+    let entry = if room.kind == Kind::Group {
+        Entry::Added
+    } else {
+        Entry::ByRelation
+    };
+    let taken = named.take_in(app, &mut tx, &room, actor, entry).await?;
     tx.commit().await?;
-    publish_change(app, room.id, change);
-    app.bus.publish(Event::SideBarChanged { people });
-    Ok(())
+    if let Some(change) = taken.change.or(change) {
+        publish_change(app, room.id, change);
+    }
+    people.extend(taken.told);
+    if !people.is_empty() {
+        app.bus.publish(Event::SideBarChanged { people });
+    }
+    Ok(taken.invited)
 }
 
 /// Deletes a room with everything in it, if its title was typed. There is no way back.
@@ -227,7 +249,7 @@ async fn find_member(tx: &mut PgConnection, room: &Room, username: &str) -> Resu
 }
 
 /// What somebody does now to somebody else.
-fn about(app: &App, kind: EventKind, actor: UserId, subject: UserId) -> NewEvent {
+pub(super) fn about(app: &App, kind: EventKind, actor: UserId, subject: UserId) -> NewEvent {
     NewEvent {
         subject: Some(subject),
         ..event(app, kind, actor)

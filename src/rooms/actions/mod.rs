@@ -2,6 +2,7 @@
 //! commit.
 
 mod bounds;
+mod chosen;
 mod invitations;
 mod invites;
 mod members;
@@ -15,7 +16,7 @@ pub use own::{create as create_own, find_direct, open_direct};
 pub use reading::{mark_unread, note_read, set_level};
 use sqlx::{PgConnection, PgTransaction};
 
-use super::model::{EventKind, Kind, MemberRole, Membership, NewEvent, Room, RoomAddress, RoomName, Topic};
+use super::model::{EventKind, MemberRole, Membership, NewEvent, Room, RoomAddress, RoomName, Topic};
 use super::queries;
 use crate::accounts::model::Act;
 use crate::accounts::queries::{insert_act, insert_key_revocation};
@@ -32,14 +33,6 @@ pub async fn enter(app: &App, user: UserId, room: RoomAddress<'_>) -> Result<Mem
     queries::find_membership(&app.db, user, room)
         .await?
         .ok_or(Error::NotFound)
-}
-
-/// Takes a friend into a group, and invites a person to a private room.
-pub async fn admit_or_invite(app: &App, actor: UserId, room: &Room, username: &str) -> Result<()> {
-    match room.kind {
-        Kind::Private => invite(app, actor, &room.slug, username).await,
-        _ => add(app, actor, &room.slug, username).await,
-    }
 }
 
 /// Makes a public room. A taken name is an error of the field `name`.
@@ -145,7 +138,7 @@ pub async fn join(app: &App, user: UserId, slug: &str) -> Result<Room> {
     if room.archived_at.is_some() {
         return Err(Error::NotFound);
     }
-    if let Some(change) = admit(app, &mut tx, &room, user).await? {
+    if let Some(change) = admit(&mut tx, &room, user, event(app, EventKind::Joined, user)).await? {
         tx.commit().await?;
         publish_change(app, room.id, change);
         app.bus.publish(Event::SideBarChanged { people: vec![user] });
@@ -153,22 +146,21 @@ pub async fn join(app: &App, user: UserId, slug: &str) -> Result<Room> {
     Ok(room)
 }
 
-/// Makes the person a member of a locked room, which they join of their own will; None when they are one already.
-async fn admit(app: &App, tx: &mut PgConnection, room: &Room, user: UserId) -> Result<Option<Change>> {
+/// Makes the person a member of a locked room, which `event` tells there; None when they are one already.
+async fn admit(tx: &mut PgConnection, room: &Room, user: UserId, event: NewEvent) -> Result<Option<Change>> {
     let begins = room.history.membership_begins(room.state().position());
     if !queries::insert_member(tx, room.id, user, MemberRole::Member, begins).await? {
         return Ok(None);
     }
     // Who is in a room is not invited to it.
     queries::delete_invitations(tx, room.id, user).await?;
-    let joined = event(app, EventKind::Joined, user);
-    Ok(Some(queries::take_change(tx, room.id, joined).await?))
+    Ok(Some(queries::take_change(tx, room.id, event).await?))
 }
 
 /// Makes the person a member of a locked room that is not public, and tells everybody concerned.
 async fn admit_and_publish(app: &App, mut tx: PgTransaction<'_>, room: &Room, user: UserId) -> Result<()> {
     bounds::check_join(&mut tx, user).await?;
-    if let Some(change) = admit(app, &mut tx, room, user).await? {
+    if let Some(change) = admit(&mut tx, room, user, event(app, EventKind::Joined, user)).await? {
         tx.commit().await?;
         publish_change(app, room.id, change);
         app.bus.publish(Event::SideBarChanged { people: vec![user] });

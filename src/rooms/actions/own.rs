@@ -1,33 +1,28 @@
 //! Rooms that people make themselves, and direct chats.
 
+use super::chosen::Named;
 use super::{bounds, event, publish_change};
 use crate::accounts::model::Author;
 use crate::accounts::queries::find_author;
 use crate::bus::Event;
-use crate::error::FieldErrors;
 use crate::friends;
 use crate::friends::model::{Pair, Relation};
 use crate::ids::{RoomId, UserId};
-use crate::rooms::model::{Entry, EventKind, Kind, MemberRole, NewEvent, NewRoom, Room};
+use crate::rooms::model::{Entry, EventKind, Kind, MemberRole, NewRoom, Room};
 use crate::rooms::queries;
 use crate::text::fold;
 use crate::{App, Error, Result};
 
-/// Friends who are in a new room from the start at most.
-const MOST_CHOSEN: usize = 100;
-
 /// Makes a room, of which `owner` is the owner.
 pub async fn create(app: &App, owner: UserId, new: NewRoom) -> Result<Room> {
     app.throttle.check_membership(owner)?;
-    let (members, invited) = choose(app, owner, &new).await?;
+    let mut named = Named::find(app, owner, &new.chosen).await?;
+    if new.entry != Entry::ByRelation {
+        // The form offers friends alone.
+        named.disown(owner);
+    }
     let mut tx = app.db.begin().await?;
     bounds::check_own(&mut tx, owner).await?;
-    for person in &members {
-        if !bounds::has_room(&mut tx, person.id).await? {
-            return Err(wrong(format!("{} cannot be added. Leave them out.", person.name)));
-        }
-    }
-    let mut members: Vec<_> = members.into_iter().map(|person| person.id).collect();
     let key = app.vault.create_data_key(&mut tx).await?;
     let id = RoomId::new();
     let history = new.kind.usual_history();
@@ -43,55 +38,13 @@ pub async fn create(app: &App, owner: UserId, new: NewRoom) -> Result<Room> {
     let room = queries::lock_room(&mut tx, id).await?.ok_or(Error::NotFound)?;
     let begins = room.state().position();
     queries::insert_member(&mut tx, id, owner, MemberRole::Owner, begins).await?;
-    let mut change = queries::take_change(&mut tx, id, event(app, EventKind::Created, owner)).await?;
-    for member in &members {
-        queries::insert_member(&mut tx, id, *member, MemberRole::Member, begins).await?;
-        let added = NewEvent {
-            subject: Some(*member),
-            ..event(app, EventKind::Added, owner)
-        };
-        change = queries::take_change(&mut tx, id, added).await?;
-    }
-    for person in &invited {
-        queries::insert_invitation(&mut tx, id, *person, owner, app.now()).await?;
-    }
+    let created = queries::take_change(&mut tx, id, event(app, EventKind::Created, owner)).await?;
+    let mut taken = named.take_in(app, &mut tx, &room, owner, new.entry).await?;
     tx.commit().await?;
-    publish_change(app, id, change);
-    members.extend(invited);
-    members.push(owner);
-    app.bus.publish(Event::SideBarChanged { people: members });
+    publish_change(app, id, taken.change.unwrap_or(created));
+    taken.told.push(owner);
+    app.bus.publish(Event::SideBarChanged { people: taken.told });
     Ok(room)
-}
-
-/// Who of those who were chosen is in the room from the start, and who is invited to it.
-async fn choose(app: &App, owner: UserId, new: &NewRoom) -> Result<(Vec<Author>, Vec<UserId>)> {
-    let mut names: Vec<_> = new.chosen.iter().map(|name| fold(name)).collect();
-    names.sort_unstable();
-    names.dedup();
-    if names.len() > MOST_CHOSEN {
-        return Err(wrong(format!(
-            "Choose at most {MOST_CHOSEN} people. You can add others later."
-        )));
-    }
-    let (mut members, mut invited) = (Vec::new(), Vec::new());
-    for username in &names {
-        match (friends::actions::find(app, owner, username).await, new.entry) {
-            (Ok((person, Relation::Friend)), Entry::Added | Entry::ByRelation) => members.push(person),
-            (Ok((person, Relation::Blocked)), Entry::ByRelation) => {
-                return Err(wrong(format!("You blocked {}. Unblock them first.", person.name)));
-            }
-            (Ok((person, Relation::Friend)), Entry::Invited) | (Ok((person, _)), Entry::ByRelation) => {
-                invited.push(person.id);
-            }
-            (Err(Error::NotFound), Entry::ByRelation) => {
-                return Err(wrong(format!("There is nobody else of the name {username}.")));
-            }
-            // Whether there is such a person makes no difference.
-            (Ok(_) | Err(Error::NotFound), _) => return Err(wrong("Choose people among your friends.".into())),
-            (Err(error), _) => return Err(error),
-        }
-    }
-    Ok((members, invited))
 }
 
 /// The place of the direct chat with the person of that username, which is made if there is none: only friends have one.
@@ -142,8 +95,4 @@ async fn partner(app: &App, me: UserId, username: &str) -> Result<(Author, Pair)
     let person = find_author(&app.db, &fold(username)).await?.ok_or(Error::NotFound)?;
     let pair = Pair::of(me, person.id).ok_or(Error::NotFound)?;
     Ok((person, pair))
-}
-
-fn wrong(sentence: String) -> Error {
-    Error::Invalid(FieldErrors::one("members", sentence))
 }

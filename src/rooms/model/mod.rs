@@ -261,25 +261,25 @@ pub struct NewRoom {
     pub entry: Entry,
 }
 
-/// How those who were chosen get into a new room.
+/// How those who were chosen get into a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
-    /// They are friends, and in it from the start.
+    /// They are friends, and in it at once.
     Added,
     /// They are friends, and invited to it.
     Invited,
-    /// Friends are in it from the start, and all others invited to it.
+    /// Friends are in it at once, and all others invited to it.
     ByRelation,
 }
 
-/// What a room that people made is set to.
-#[derive(Debug)]
+/// What a room that people made is to be set to; None leaves it as it is.
+#[derive(Debug, Default)]
 pub struct Settings {
     /// Its name.
-    pub title: RoomTitle,
+    pub title: Option<RoomTitle>,
     /// What it is for; may be empty.
-    pub topic: Topic,
-    /// What new members may read; None leaves it as it is.
+    pub topic: Option<Topic>,
+    /// What new members may read.
     pub history: Option<History>,
 }
 

@@ -7,25 +7,23 @@ use crate::accounts::model::Author;
 use crate::ids::{RoomId, UserId};
 use crate::rooms::model::{Invitation, Invited};
 
-/// Notes that somebody is invited to a locked room; being invited twice by one person is being invited once.
+/// Notes that somebody is invited to a locked room; false when the same person invited them before.
 pub async fn insert_invitation(
     connection: &mut PgConnection,
     room: RoomId,
     user: UserId,
     inviter: UserId,
     at: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    sqlx::query!(
+) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
         "INSERT INTO invitations (user_id, room_id, inviter_id, invited_at) VALUES ($1, $2, $3, $4)
          ON CONFLICT DO NOTHING",
         user.0,
         room.0,
         inviter.0,
         at as _
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    );
+    Ok(done.execute(connection).await?.rows_affected() == 1)
 }
 
 /// Ends whatever invites the person to a locked room; false when nothing does.

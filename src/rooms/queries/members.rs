@@ -5,7 +5,7 @@ use sqlx::{PgConnection, PgExecutor, PgPool};
 use crate::accounts::model::Author;
 use crate::accounts::queries::{first_word, planning};
 use crate::ids::{RoomId, UserId};
-use crate::rooms::model::{History, Member, MemberRole, Settings};
+use crate::rooms::model::{History, Member, MemberRole};
 
 /// A page of the room's members whose username or name begins with `search` (folded), by username, after the one with
 /// key `after`.
@@ -106,14 +106,14 @@ pub async fn list_member_ids(db: impl PgExecutor<'_>, room: RoomId) -> sqlx::Res
 pub async fn update_settings(
     connection: &mut PgConnection,
     room: RoomId,
-    settings: &Settings,
+    (title, topic): (&str, &str),
     history: History,
 ) -> sqlx::Result<()> {
     sqlx::query!(
         "UPDATE rooms SET title = $2, topic = $3, history = $4 WHERE id = $1",
         room.0,
-        settings.title.as_str(),
-        settings.topic.as_str(),
+        title,
+        topic,
         history.as_str()
     )
     .execute(connection)

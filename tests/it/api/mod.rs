@@ -6,6 +6,7 @@ mod limits;
 mod messages;
 mod origins;
 mod outages;
+mod room_changes;
 mod rooms;
 mod socket;
 mod schemathesis;

@@ -12,7 +12,7 @@ pub async fn befriend(one: &Person, other: &Person) {
     done(other.post(&format!("/friends/requests/{}/accept", one.name), &[]).await).await;
 }
 
-fn names(list: &Value) -> Vec<&str> {
+pub fn names(list: &Value) -> Vec<&str> {
     list.as_array()
         .unwrap()
         .iter()
@@ -195,10 +195,6 @@ async fn members_come_and_go(pool: PgPool) {
     );
     let admission = alice.post(&members, json!({"username": "charlie"})).await;
     assert_eq!(admission, json!({"username": "charlie", "status": "invited"}));
-    let wrong = alice
-        .problem(Method::POST, &members, Some(json!({"username": "bob"})), 422)
-        .await;
-    assert!(wrong["errors"]["username"].is_array());
     bob.problem(Method::POST, &members, Some(json!({"username": "charlie"})), 404)
         .await;
     bob.problem(Method::DELETE, &format!("{members}alice/"), None, 404)
