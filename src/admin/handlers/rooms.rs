@@ -48,7 +48,7 @@ pub async fn create(
     Form(form): Form<RoomForm>,
 ) -> Result<Response> {
     let outcome = match parse(&form) {
-        Ok((name, topic)) => rooms::actions::create(&app, user.id, name, topic).await.map(drop),
+        Ok((name, topic)) => rooms::actions::create(&app, user.id, name, topic).await,
         Err(error) => Err(error),
     };
     match outcome {

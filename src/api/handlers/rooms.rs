@@ -102,10 +102,7 @@ async fn create_public(app: &App, user: &CurrentUser, sent: &NewRoom) -> Result<
         errors.add("invited_usernames", OPEN_TO_EVERYBODY);
     }
     match (name, topic) {
-        (Some(name), Some(topic)) if errors.is_empty() => {
-            let room = actions::create(app, user.id, name, topic).await?;
-            actions::join(app, user.id, &room.slug).await
-        }
+        (Some(name), Some(topic)) if errors.is_empty() => actions::create_and_join(app, user.id, name, topic).await,
         _ => Err(Error::Invalid(errors)),
     }
 }

@@ -16,7 +16,7 @@ pub use own::{create as create_own, find_direct, open_direct};
 pub use reading::{mark_unread, note_read, set_level};
 use sqlx::{PgConnection, PgTransaction};
 
-use super::model::{EventKind, MemberRole, Membership, NewEvent, Room, RoomAddress, RoomName, Topic};
+use super::model::{EventKind, Kind, MemberRole, Membership, NewEvent, Room, RoomAddress, RoomName, Topic};
 use super::queries;
 use crate::accounts::model::Act;
 use crate::accounts::queries::{insert_act, insert_key_revocation};
@@ -36,18 +36,39 @@ pub async fn enter(app: &App, user: UserId, room: RoomAddress<'_>) -> Result<Mem
 }
 
 /// Makes a public room. A taken name is an error of the field `name`.
-pub async fn create(app: &App, actor: UserId, name: RoomName, topic: Topic) -> Result<Room> {
+pub async fn create(app: &App, actor: UserId, name: RoomName, topic: Topic) -> Result<()> {
     let mut tx = app.db.begin().await?;
-    let key = app.vault.create_data_key(&mut tx).await?;
-    let id = RoomId::new();
-    queries::insert_public_room(&mut tx, id, &name, &topic, key)
-        .await
-        .on_constraint("rooms_slug_key_unique", name_taken)?;
-    let room = queries::lock_room(&mut tx, id).await?.ok_or(Error::NotFound)?;
-    queries::advance_room_list(&mut tx, id).await?;
-    note(app, &mut tx, actor, Act::CreateRoom, &room).await?;
+    insert_public(app, &mut tx, actor, &name, &topic).await?;
     tx.commit().await?;
     app.bus.publish(Event::RoomListChanged);
+    Ok(())
+}
+
+/// Makes a public room, and makes whoever makes it a member.
+pub async fn create_and_join(app: &App, actor: UserId, name: RoomName, topic: Topic) -> Result<Room> {
+    app.throttle.check_membership(actor)?;
+    let mut tx = app.db.begin().await?;
+    let room = insert_public(app, &mut tx, actor, &name, &topic).await?;
+    admit_and_publish(app, tx, &room, actor).await?;
+    app.bus.publish(Event::RoomListChanged);
+    Ok(room)
+}
+
+async fn insert_public(
+    app: &App,
+    tx: &mut PgConnection,
+    actor: UserId,
+    name: &RoomName,
+    topic: &Topic,
+) -> Result<Room> {
+    let key = app.vault.create_data_key(tx).await?;
+    let id = RoomId::new();
+    queries::insert_public_room(tx, id, name, topic, key)
+        .await
+        .on_constraint("rooms_slug_key_unique", name_taken)?;
+    let room = queries::lock_room(tx, id).await?.ok_or(Error::NotFound)?;
+    queries::advance_room_list(tx, id).await?;
+    note(app, tx, actor, Act::CreateRoom, &room).await?;
     Ok(room)
 }
 
@@ -138,11 +159,7 @@ pub async fn join(app: &App, user: UserId, slug: &str) -> Result<Room> {
     if room.archived_at.is_some() {
         return Err(Error::NotFound);
     }
-    if let Some(change) = admit(&mut tx, &room, user, event(app, EventKind::Joined, user)).await? {
-        tx.commit().await?;
-        publish_change(app, room.id, change);
-        app.bus.publish(Event::SideBarChanged { people: vec![user] });
-    }
+    admit_and_publish(app, tx, &room, user).await?;
     Ok(room)
 }
 
@@ -157,9 +174,11 @@ async fn admit(tx: &mut PgConnection, room: &Room, user: UserId, event: NewEvent
     Ok(Some(queries::take_change(tx, room.id, event).await?))
 }
 
-/// Makes the person a member of a locked room that is not public, and tells everybody concerned.
+/// Makes the person a member of a locked room, which they join of their own will, and tells everybody concerned.
 async fn admit_and_publish(app: &App, mut tx: PgTransaction<'_>, room: &Room, user: UserId) -> Result<()> {
-    bounds::check_join(&mut tx, user).await?;
+    if room.kind != Kind::Public {
+        bounds::check_join(&mut tx, user).await?;
+    }
     if let Some(change) = admit(&mut tx, room, user, event(app, EventKind::Joined, user)).await? {
         tx.commit().await?;
         publish_change(app, room.id, change);

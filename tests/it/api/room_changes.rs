@@ -179,6 +179,39 @@ async fn changes_of_different_fields_at_once_both_stand(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn a_public_room_is_made_and_entered_or_not_made_at_all(pool: PgPool) {
+    let server = spawn(pool).await;
+    let cast = server.cast().await;
+    let admin = Program::of(&server, "ada").await;
+    while cast
+        .admin
+        .post("/friends/requests", &[("username", "nobody")])
+        .await
+        .status()
+        != 429
+    {}
+    // The limit gives something back every second, so that some may be made.
+    let mut number = 0;
+    let refused = loop {
+        let name = format!("Lounge{number}");
+        let sent = json!({"name": name, "is_private": false});
+        let response = admin.send(Method::POST, "/api/rooms/", Some(sent)).await;
+        if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            break name;
+        }
+        let room: Value = response.json().await.unwrap();
+        assert_eq!((&room["name"], names(&room["members"])), (&json!(name), vec!["ada"]));
+        number += 1;
+    };
+    let made: i64 = sqlx::query_scalar("SELECT count(*) FROM rooms WHERE title = $1")
+        .bind(&refused)
+        .fetch_one(&server.pool)
+        .await
+        .unwrap();
+    assert_eq!(made, 0, "{refused}");
+}
+
+#[sqlx::test]
 async fn nobody_is_invited_to_a_public_room_and_an_empty_change_of_it_is_none(pool: PgPool) {
     let server = spawn(pool).await;
     let cast = server.cast().await;
