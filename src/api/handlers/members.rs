@@ -34,7 +34,7 @@ pub async fn index(
 ) -> Result<Response> {
     let query = query.only(&["cursor", "limit"])?;
     let limit = query.limit()?;
-    let room = enter_by_id(&app, &user, &id).await?.room;
+    let room = enter_by_id(&app, &user, request, &id).await?.room;
     let found = queries::list_members(&app.db, room.id, "", &fold(query.text("cursor")), limit + 1).await?;
     let (members, has_more) = cut(found, limit);
     let next = members.last().filter(|_| has_more).map(|member| {
@@ -56,10 +56,11 @@ pub async fn index(
 pub async fn create(
     app: Data<&App>,
     user: CurrentUser,
+    request: &Request,
     Path(id): Path<String>,
     Typed(sent): Typed<NewMember>,
 ) -> Result<Response> {
-    let room = enter_by_id(&app, &user, &id).await?.room;
+    let room = enter_by_id(&app, &user, request, &id).await?.room;
     match room.kind {
         Kind::Public => return Err(Error::Invalid(FieldErrors::one("username", OPEN_TO_EVERYBODY))),
         Kind::Direct => return Err(direct_stays()),
@@ -88,9 +89,10 @@ pub async fn create(
 pub async fn destroy(
     app: Data<&App>,
     user: CurrentUser,
+    request: &Request,
     Path((id, username)): Path<(String, String)>,
 ) -> Result<StatusCode> {
-    let room = enter_by_id(&app, &user, &id).await?.room;
+    let room = enter_by_id(&app, &user, request, &id).await?.room;
     if fold(&username) == fold(&user.viewer.username) {
         actions::leave(&app, user.id, &room.slug).await?;
     } else {
@@ -107,10 +109,11 @@ pub async fn destroy(
 pub async fn read(
     app: Data<&App>,
     user: CurrentUser,
+    request: &Request,
     Path(id): Path<String>,
     Typed(sent): Typed<Read>,
 ) -> Result<StatusCode> {
-    let room = enter_by_id(&app, &user, &id).await?.room;
+    let room = enter_by_id(&app, &user, request, &id).await?.room;
     if sent.seq < 1 || sent.seq > room.last_seq.0 {
         let sentence = format!("The room's messages go from 1 to {}.", room.last_seq);
         return Err(Error::Invalid(FieldErrors::one("seq", sentence)));

@@ -4,7 +4,7 @@ use poem::http::StatusCode;
 use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
 
-use super::{enter_by_id, parse_id};
+use super::{enter_by_id, is_groups, parse_id};
 use crate::accounts::CurrentUser;
 use crate::api::body::{Typed, answer, created, page};
 use crate::api::model::{Message, MessageChange, NewMessage, message_seq};
@@ -48,7 +48,7 @@ pub async fn index(
         let sentence = "Give one of offset, before and after.";
         return Err(Error::Invalid(FieldErrors::one("offset", sentence)));
     }
-    let membership = enter_by_id(&app, &user, &id).await?;
+    let membership = enter_by_id(&app, &user, request, &id).await?;
     let (messages, next) = if let Some(after) = after {
         let (messages, has_more) = history::messages_after(&app, &membership, Seq(after), limit).await?;
         let last = messages.last().filter(|_| has_more);
@@ -82,6 +82,10 @@ pub async fn create(
     Typed(sent): Typed<NewMessage>,
 ) -> Result<Response> {
     let room = RoomId(parse_id(&id)?);
+    if is_groups(request) {
+        // `send` knows the room from memory, but not of which kind it is.
+        enter_by_id(&app, &user, request, &id).await?;
+    }
     match send(&app, &user, room, sent).await {
         Ok((message, true)) => answer(StatusCode::OK, &message),
         Ok((message, false)) => {
@@ -90,7 +94,7 @@ pub async fn create(
         }
         Err(error) => {
             // Who does not belong there learns nothing else, and `send` may have found them there from memory.
-            enter_by_id(&app, &user, &id).await?;
+            enter_by_id(&app, &user, request, &id).await?;
             Err(error)
         }
     }
@@ -120,8 +124,13 @@ async fn send(app: &App, user: &CurrentUser, room: RoomId, new: NewMessage) -> R
     params(("id" = Uuid, Path, description = "Which room."), ("message" = Uuid, Path, description = "Which message.")),
     responses((status = 200, description = "The message.", body = Message)))]
 #[handler]
-pub async fn show(app: Data<&App>, user: CurrentUser, Path((id, message)): Path<(String, String)>) -> Result<Response> {
-    let (membership, seq) = open(&app, &user, &id, &message).await?;
+pub async fn show(
+    app: Data<&App>,
+    user: CurrentUser,
+    request: &Request,
+    Path((id, message)): Path<(String, String)>,
+) -> Result<Response> {
+    let (membership, seq) = open(&app, &user, request, (&id, &message)).await?;
     answer(StatusCode::OK, &find(&app, &membership, seq).await?)
 }
 
@@ -134,10 +143,11 @@ pub async fn show(app: Data<&App>, user: CurrentUser, Path((id, message)): Path<
 pub async fn update(
     app: Data<&App>,
     user: CurrentUser,
+    request: &Request,
     Path((id, message)): Path<(String, String)>,
     Typed(sent): Typed<MessageChange>,
 ) -> Result<Response> {
-    let (membership, seq) = open(&app, &user, &id, &message).await?;
+    let (membership, seq) = open(&app, &user, request, (&id, &message)).await?;
     check_number("version", sent.version.map(i64::from))?;
     let standing = editing::find_own(&app, &membership, seq).await?;
     let body = if standing.has_files {
@@ -163,16 +173,22 @@ pub async fn update(
 pub async fn destroy(
     app: Data<&App>,
     user: CurrentUser,
+    request: &Request,
     Path((id, message)): Path<(String, String)>,
 ) -> Result<StatusCode> {
-    let (membership, seq) = open(&app, &user, &id, &message).await?;
+    let (membership, seq) = open(&app, &user, request, (&id, &message)).await?;
     editing::delete(&app, &membership, seq, user.viewer.is_admin).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// The room, and the number of the message of that id in it.
-async fn open(app: &App, user: &CurrentUser, id: &str, message: &str) -> Result<(Membership, Seq)> {
-    let membership = enter_by_id(app, user, id).await?;
+async fn open(
+    app: &App,
+    user: &CurrentUser,
+    request: &Request,
+    (id, message): (&str, &str),
+) -> Result<(Membership, Seq)> {
+    let membership = enter_by_id(app, user, request, id).await?;
     let seq = message_seq(membership.room.id, parse_id(message)?);
     Ok((membership, seq.ok_or(Error::NotFound)?))
 }

@@ -4,7 +4,7 @@ use poem::http::StatusCode;
 use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
 
-use super::enter_by_id;
+use super::{enter_by_id, is_groups, kinds};
 use crate::accounts::{CurrentUser, passwords};
 use crate::api::body::{Typed, answer, created, page};
 use crate::api::model::{NewRoom, Room, RoomChange};
@@ -113,7 +113,7 @@ async fn create_public(app: &App, user: &CurrentUser, sent: &NewRoom) -> Result<
     responses((status = 200, description = "The room.", body = Room)))]
 #[handler]
 pub async fn show(app: Data<&App>, user: CurrentUser, request: &Request, Path(id): Path<String>) -> Result<Response> {
-    let membership = open(&app, &user, request, &id).await?;
+    let membership = enter_by_id(&app, &user, request, &id).await?;
     answer(StatusCode::OK, &detail(&app, &user, &membership).await?)
 }
 
@@ -165,7 +165,7 @@ pub async fn destroy(
     request: &Request,
     Path(id): Path<String>,
 ) -> Result<StatusCode> {
-    let room = open(&app, &user, request, &id).await?.room;
+    let room = enter_by_id(&app, &user, request, &id).await?.room;
     if room.kind == Kind::Public {
         check_administrator(&app, &user).await?;
         actions::delete(&app, user.id, &room.slug).await?;
@@ -176,7 +176,7 @@ pub async fn destroy(
 }
 
 async fn change_room(app: &App, user: &CurrentUser, request: &Request, id: &str, sent: RoomChange) -> Result<Response> {
-    let Membership { room, .. } = open(app, user, request, id).await?;
+    let Membership { room, .. } = enter_by_id(app, user, request, id).await?;
     let mut errors = FieldErrors::default();
     if sent
         .is_private
@@ -250,16 +250,6 @@ pub(super) fn direct_stays() -> Error {
     )
 }
 
-/// The room of that id, if it is one of those that the address is about.
-async fn open(app: &App, user: &CurrentUser, request: &Request, id: &str) -> Result<Membership> {
-    let membership = enter_by_id(app, user, id).await?;
-    if kinds(request).contains(&membership.room.kind) {
-        Ok(membership)
-    } else {
-        Err(Error::NotFound)
-    }
-}
-
 async fn detail(app: &App, user: &CurrentUser, membership: &Membership) -> Result<Room> {
     let (id, kind) = (membership.room.id, membership.room.kind);
     let found = queries::find_room_with_members(&app.db, user.id, &[kind], id).await?;
@@ -299,17 +289,4 @@ fn base(request: &Request) -> &'static str {
     } else {
         "/api/rooms"
     }
-}
-
-/// The kinds that are meant by that name.
-fn kinds(request: &Request) -> &'static [Kind] {
-    if is_groups(request) {
-        &[Kind::Private, Kind::Group]
-    } else {
-        &[Kind::Public, Kind::Private, Kind::Group, Kind::Direct]
-    }
-}
-
-fn is_groups(request: &Request) -> bool {
-    request.original_uri().path().starts_with("/api/groups")
 }

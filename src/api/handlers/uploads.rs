@@ -59,7 +59,7 @@ pub async fn create(
     };
     let mut form = ReceivedForm::default();
     let outcome = async {
-        let membership = enter_by_id(&app, &user, &id).await?;
+        let membership = enter_by_id(&app, &user, request, &id).await?;
         if !membership.may_write {
             return Err(Error::Conflict("Nobody can write in this room now.".into()));
         }

@@ -1,13 +1,50 @@
 //! What is not open to a program's person does not exist for it.
 
-use reqwest::Method;
-use serde_json::json;
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::Program;
 use super::rooms::befriend;
-use crate::support::spawn;
+use super::{Program, problem};
+use crate::support::{BOUNDARY, multipart, spawn};
+
+/// A request: method, address, body.
+type Sent = (Method, String, Option<Value>);
+
+/// Everything that can be asked of a room and a message, under one of the names of rooms.
+fn addresses(rooms: &str, room: &str, message: &str) -> Vec<Sent> {
+    let text = || Some(json!({"plaintext": "x"}));
+    let name = || Some(json!({"name": "x"}));
+    let room = format!("/api/{rooms}/{room}/");
+    vec![
+        (Method::GET, room.clone(), None),
+        (Method::PUT, room.clone(), name()),
+        (Method::PATCH, room.clone(), name()),
+        (Method::GET, format!("{room}messages/"), None),
+        (Method::POST, format!("{room}messages/"), text()),
+        (Method::GET, format!("{room}messages/{message}/"), None),
+        (Method::PATCH, format!("{room}messages/{message}/"), text()),
+        (Method::DELETE, format!("{room}messages/{message}/"), None),
+        (Method::GET, format!("{room}members/"), None),
+        (
+            Method::POST,
+            format!("{room}members/"),
+            Some(json!({"username": "bob"})),
+        ),
+        (Method::DELETE, format!("{room}members/alice/"), None),
+        (Method::POST, format!("{room}read/"), Some(json!({"seq": 1}))),
+        (Method::DELETE, room, None),
+    ]
+}
+
+/// A message with a file, sent to that room.
+async fn upload(program: &Program, rooms: &str, room: &str) -> Response {
+    let form = multipart(&[("plaintext", "x")], &[("file", "a.txt", b"text")]);
+    let request = program.request(Method::POST, &format!("/api/{rooms}/{room}/upload/"));
+    let request = request.header("content-type", format!("multipart/form-data; boundary={BOUNDARY}"));
+    request.body(form).send().await.unwrap()
+}
 
 #[sqlx::test]
 async fn a_room_does_not_exist_for_whoever_does_not_belong_to_it(pool: PgPool) {
@@ -23,49 +60,28 @@ async fn a_room_does_not_exist_for_whoever_does_not_belong_to_it(pool: PgPool) {
     let charlie = Program::of(&server, "charlie").await;
     let bob = Program::of(&server, "bob").await;
 
-    let text = || Some(json!({"plaintext": "x"}));
-    let addresses = |room: &str, message: &str| {
-        [
-            (Method::GET, format!("/api/rooms/{room}/"), None),
-            (Method::PUT, format!("/api/rooms/{room}/"), Some(json!({"name": "x"}))),
-            (Method::PATCH, format!("/api/rooms/{room}/"), Some(json!({"name": "x"}))),
-            (Method::DELETE, format!("/api/rooms/{room}/"), None),
-            (Method::GET, format!("/api/groups/{room}/"), None),
-            (Method::GET, format!("/api/rooms/{room}/messages/"), None),
-            (Method::POST, format!("/api/rooms/{room}/messages/"), text()),
-            (Method::GET, format!("/api/rooms/{room}/messages/{message}/"), None),
-            (Method::PATCH, format!("/api/rooms/{room}/messages/{message}/"), text()),
-            (Method::DELETE, format!("/api/rooms/{room}/messages/{message}/"), None),
-            (Method::GET, format!("/api/rooms/{room}/members/"), None),
-            (
-                Method::POST,
-                format!("/api/rooms/{room}/members/"),
-                Some(json!({"username": "bob"})),
-            ),
-            (Method::DELETE, format!("/api/rooms/{room}/members/alice/"), None),
-            (
-                Method::POST,
-                format!("/api/rooms/{room}/read/"),
-                Some(json!({"seq": 1})),
-            ),
-        ]
-    };
     let nothing = Uuid::new_v4().to_string();
     let mut told = Vec::new();
-    for room in [room.as_str(), &nothing, "no-uuid"] {
-        for (method, path, body) in addresses(room, message) {
-            let mut problem = charlie.problem(method.clone(), &path, body.clone(), 404).await;
-            problem["request"] = json!("");
-            told.push(problem);
+    for (rooms, room) in ["rooms", "groups"]
+        .into_iter()
+        .flat_map(|rooms| [room.as_str(), &nothing, "no-uuid"].map(|room| (rooms, room)))
+    {
+        for (method, path, body) in addresses(rooms, room, message) {
+            told.push(charlie.problem(method.clone(), &path, body.clone(), 404).await);
             Program::stranger(&server).problem(method, &path, body, 401).await;
         }
+        told.push(problem(upload(&charlie, rooms, room).await, 404).await);
+        problem(upload(&Program::stranger(&server), rooms, room).await, 401).await;
+    }
+    for problem in &mut told {
+        problem["request"] = json!("");
     }
     assert!(
         told.iter().all(|problem| *problem == told[0]),
         "one answer for all: {told:?}"
     );
     // A message of another room.
-    for (method, path, body) in addresses(&general, message)
+    for (method, path, body) in addresses("rooms", &general, message)
         .into_iter()
         .filter(|(_, path, _)| path.contains(message))
     {
@@ -75,6 +91,38 @@ async fn a_room_does_not_exist_for_whoever_does_not_belong_to_it(pool: PgPool) {
     let left = alice.get(&format!("/api/rooms/{room}/messages/")).await;
     assert_eq!(left[0]["plaintext"], "hidden");
     charlie.problem(Method::GET, "/api/nothing/", None, 404).await;
+}
+
+#[sqlx::test]
+async fn under_the_name_of_groups_there_are_no_public_rooms_and_no_direct_chats(pool: PgPool) {
+    let server = spawn(pool).await;
+    let cast = server.cast().await;
+    befriend(&cast.alice, &cast.bob).await;
+    cast.alice.post("/chat/with/bob", &[]).await;
+    let alice = Program::of(&server, "alice").await;
+    for name in ["General", "bob"] {
+        let room = alice.room(name).await;
+        let (path, messages) = (format!("/api/rooms/{room}/"), format!("/api/rooms/{room}/messages/"));
+        let message = alice.post(&messages, json!({"plaintext": "mine"})).await;
+        let before = (alice.get(&path).await, alice.get(&messages).await);
+        for (method, path, body) in addresses("groups", &room, message["id"].as_str().unwrap()) {
+            alice.problem(method, &path, body, 404).await;
+        }
+        problem(upload(&alice, "groups", &room).await, 404).await;
+        assert_eq!((alice.get(&path).await, alice.get(&messages).await), before, "{name}");
+    }
+    // What is a group answers there as it does among all rooms.
+    let room = alice.make_room("Den", &[]).await;
+    let messages = format!("/api/groups/{room}/messages/");
+    let message = alice.post(&messages, json!({"plaintext": "mine"})).await;
+    assert_eq!(alice.get(&messages).await[0], message);
+    assert_eq!(upload(&alice, "groups", &room).await.status(), 201);
+    let mut addresses = addresses("groups", &room, message["id"].as_str().unwrap());
+    addresses.retain(|(_, path, _)| !path.ends_with("/members/alice/"));
+    for (method, path, body) in addresses {
+        let status = alice.send(method.clone(), &path, body).await.status();
+        assert_ne!(status, 404, "{method} {path}");
+    }
 }
 
 #[sqlx::test]
