@@ -179,6 +179,7 @@ fn example(document: &Value, schema: &Value) -> String {
     let chosen = fields.filter(|(name, field)| !field["example"].is_null() || is_required(schema, name));
     let body = chosen.map(|(name, field)| {
         let value = match (&field["example"], text(&field["type"])) {
+            (Value::Null, _) if field["enum"].is_array() => field["enum"][0].clone(),
             (Value::Null, "integer") => field["minimum"].clone(),
             (Value::Null, _) => "".into(),
             (example, _) => example.clone(),

@@ -74,11 +74,7 @@ pub async fn create(
     })?;
     let [username] = usernames;
     let status = if invited.is_empty() { "member" } else { "invited" };
-    let admission = Admission {
-        username,
-        status: status.into(),
-    };
-    answer(StatusCode::OK, &admission)
+    answer(StatusCode::OK, &Admission { username, status })
 }
 
 /// Puts a member out; oneself: leaves. What they wrote stays.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
 use crate::accounts::model::Author;
@@ -30,9 +31,19 @@ pub struct Registration {
     #[serde(default)]
     #[schema(max_length = 64)]
     pub last_name: String,
-    /// That the privacy page was read, and what it says is agreed to: has to be true.
+    /// That the privacy page was read, and what it says is agreed to: has to be true. Left out it counts as false, so that
+    /// both are told by one sentence.
     #[serde(default)]
+    #[schema(required, schema_with = agreed)]
     pub consent: bool,
+}
+
+fn agreed() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Boolean)
+        .enum_values(Some([true]))
+        .description(Some("That the privacy page was read, and what it says is agreed to."))
+        .build()
 }
 
 /// Whose log-in begins.

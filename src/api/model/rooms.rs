@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
 use super::User;
 use crate::accounts::model::Author;
-use crate::rooms::model::{MemberRole, RoomWithMembers, path};
+use crate::rooms::model::{Kind, MemberRole, RoomWithMembers, path};
 
 /// A room that is to be made.
 #[derive(Deserialize, ToSchema)]
@@ -57,6 +58,37 @@ impl RoomChange {
     }
 }
 
+fn kind() -> Object {
+    let kinds = [Kind::Public, Kind::Private, Kind::Group, Kind::Direct];
+    one_of(kinds.map(Kind::as_str), "What kind of room.")
+}
+
+fn own_role() -> Object {
+    one_of(ROLES.map(MemberRole::as_str), "What one may do there.")
+}
+
+fn role() -> Object {
+    one_of(ROLES.map(MemberRole::as_str), "What they may do.")
+}
+
+fn status() -> Object {
+    one_of(
+        ["member", "invited"],
+        "Whether they are in the room, or have to agree first.",
+    )
+}
+
+const ROLES: [MemberRole; 3] = [MemberRole::Member, MemberRole::Moderator, MemberRole::Owner];
+
+/// A text that is one of these.
+fn one_of<const N: usize>(values: [&'static str; N], description: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(values))
+        .description(Some(description))
+        .build()
+}
+
 /// A room that the program's person belongs to.
 #[derive(Serialize, ToSchema)]
 pub struct Room {
@@ -66,15 +98,15 @@ pub struct Room {
     pub name: String,
     /// What it is for; may be empty.
     pub description: String,
-    /// `public`, `private`, `group` or `direct`.
-    #[schema(example = "private")]
+    /// What kind of room, by its name in the database.
+    #[schema(schema_with = kind)]
     pub kind: String,
     /// Whether people get into it by invitation alone.
     pub is_private: bool,
     /// Whether it can be read only.
     pub is_archived: bool,
-    /// What one may do there: `member`, `moderator` or `owner`.
-    #[schema(example = "owner")]
+    /// What one may do there, by its name in the database.
+    #[schema(schema_with = own_role)]
     pub role: String,
     /// Usernames of its members, 100 at most; all of them stand under `members/`.
     #[schema(example = json!(["alice", "bob"]))]
@@ -122,8 +154,8 @@ pub struct Member {
     /// Who.
     #[serde(flatten)]
     pub user: User,
-    /// What they may do: `member`, `moderator` or `owner`.
-    #[schema(example = "member")]
+    /// What they may do, by its name in the database.
+    #[schema(schema_with = role)]
     pub role: String,
 }
 
@@ -151,9 +183,9 @@ pub struct NewMember {
 pub struct Admission {
     /// Who.
     pub username: String,
-    /// `member`, or `invited` where they have to agree.
-    #[schema(example = "invited")]
-    pub status: String,
+    /// Whether they belong to the room now.
+    #[schema(schema_with = status)]
+    pub status: &'static str,
 }
 
 /// How far somebody has read.

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::Program;
 use crate::services::{packages, system_python};
-use crate::support::spawn;
+use crate::support::{PASSWORD, spawn};
 
 const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
@@ -119,6 +119,41 @@ async fn every_operation_says_what_may_go_wrong(pool: PgPool) {
     assert!(headers["Retry-After"].is_object() && headers["RateLimit"].is_object());
     let text = &document["components"]["schemas"]["NewMessage"]["properties"]["plaintext"];
     assert_eq!((&text["minLength"], &text["maxLength"]), (&1.into(), &4000.into()));
+}
+
+#[sqlx::test]
+async fn the_document_says_what_is_required_and_which_words_there_are(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.cast().await;
+    let stranger = Program::stranger(&server);
+    let document = stranger.get("/api/openapi.json").await;
+    let schemas = &document["components"]["schemas"];
+    let registration = &schemas["Registration"];
+    assert_eq!(registration["required"], json!(["username", "password", "consent"]));
+    assert_eq!(registration["properties"]["consent"]["enum"], json!([true]));
+    let roles = json!(["member", "moderator", "owner"]);
+    for (described, words) in [
+        (
+            &schemas["Room"]["properties"]["kind"],
+            &json!(["public", "private", "group", "direct"]),
+        ),
+        (&schemas["Room"]["properties"]["role"], &roles),
+        (&schemas["Member"]["allOf"][1]["properties"]["role"], &roles),
+        (
+            &schemas["Admission"]["properties"]["status"],
+            &json!(["member", "invited"]),
+        ),
+    ] {
+        assert_eq!((&described["type"], &described["enum"]), (&json!("string"), words));
+        assert!(described["description"].is_string(), "{described}");
+    }
+    // What is missing or false is told by its name.
+    for more in [json!({}), json!({"consent": false})] {
+        let mut sent = json!({"username": "dora", "password": PASSWORD});
+        sent.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let problem = stranger.problem(Method::POST, "/api/register/", Some(sent), 422).await;
+        assert!(problem["errors"]["consent"].is_array(), "{problem}");
+    }
 }
 
 #[sqlx::test]
