@@ -69,8 +69,9 @@ macro_rules! stack {
 /// Every address of the program.
 pub(super) fn routes(app: App, live: Arc<Live>, sockets: Arc<Sockets>) -> impl Endpoint<Output = Response> {
     let groups = Arc::new(Groups {
-        pages: pages(live),
+        pages: pages(live.clone()),
         programs: programs(&app),
+        program_sockets: program_sockets(live),
         program_uploads: program_uploads(&app),
         pictures: with_cors(&app, pictures()),
         uploads: uploads(),
@@ -92,6 +93,7 @@ pub(super) fn routes(app: App, live: Arc<Live>, sockets: Arc<Sockets>) -> impl E
 struct Groups {
     pages: Group,
     programs: Group,
+    program_sockets: Group,
     program_uploads: Group,
     pictures: Group,
     uploads: Group,
@@ -106,6 +108,7 @@ impl Groups {
             _ if path == "/settings/picture" => &self.pictures,
             _ if request.method() == Method::POST && is_upload(path) => &self.uploads,
             _ if api::is_upload(path) => &self.program_uploads,
+            _ if path.trim_end_matches('/') == live::PROGRAMS => &self.program_sockets,
             Some("pictures") => &self.pictures,
             Some("api") if path.trim_end_matches('/') != "/api/docs" => &self.programs,
             Some("files") => &self.transfers,
@@ -177,6 +180,21 @@ fn programs(app: &App) -> Group {
         routes
     );
     with_cors(app, programs)
+}
+
+/// The socket of programs: what holds for their requests holds for its handshake, but that a cookie is a way in too. Every
+/// handshake counts for its address before anything is looked up for it.
+fn program_sockets(live: Arc<Live>) -> Group {
+    let routes = live::program_routes(Route::new()).data(live).boxed();
+    stack!(
+        answer_errors_as_problems,
+        |inner, request| within_deadline(inner, request, PROGRAMS),
+        limit_requests,
+        refuse_before_setup,
+        recognise_user,
+        drop_last_slash;
+        routes
+    )
 }
 
 /// Files of programs on their way in.

@@ -100,13 +100,20 @@ impl Live {
     }
 }
 
-/// The sockets of pages and programs, and the way for pages that no socket reaches.
+/// Where the socket of programs is, without the slash at its end.
+pub const PROGRAMS: &str = "/ws/rooms";
+
+/// The sockets of pages, and the way for pages that no socket reaches.
 pub fn routes(route: Route) -> Route {
     route
         .at("/chat/room/:name/changes", get(missed::index))
         .at("/ws/chatroom/:name", get(connect::room))
         .at("/ws/inbox", get(connect::inbox))
-        .at("/ws/rooms/", get(programs::connect))
+}
+
+/// The socket of programs.
+pub fn program_routes(route: Route) -> Route {
+    route.at(PROGRAMS, get(programs::connect))
 }
 
 /// Serves the sockets of this node until the program ends: receives what other nodes publish, checks every few seconds

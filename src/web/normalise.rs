@@ -7,7 +7,7 @@ use poem::http::{StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 /// The pages whose address ends with a slash.
-const WITH_SLASH: [&str; 4] = ["/", "/chat/", "/admin/", "/ws/rooms/"];
+const WITH_SLASH: [&str; 3] = ["/", "/chat/", "/admin/"];
 
 /// Where a path ends with the token of a link, which is a secret.
 const WITH_TOKEN: [&str; 3] = ["/invite/", "/accounts/reset/", "/accounts/email/verify/"];

@@ -193,6 +193,7 @@ impl Socket {
 
     /// Goes on with a new token. It has to be of the same log-in: the end of that one is what closes the socket.
     async fn renew(&self, token: &str) -> Result<(), Refusal> {
+        self.count().await?;
         match find_token(&self.app, token).await {
             Ok(Some((user, expires_at))) if user.session_id == self.subscriber.session => {
                 let queue = &self.subscriber.queue;
@@ -252,9 +253,7 @@ impl Socket {
             let sentence = format!("A socket is subscribed to at most {MAX_ROOMS} rooms.");
             return Err(Refusal::new("too_many_rooms", sentence));
         }
-        if let Some(wait) = app.throttle.count_program(subscriber.user).await.retry_after {
-            return Err(Refusal::too_fast(wait));
-        }
+        self.count().await?;
         let find = async |db: &mut PgConnection| {
             let found = find_membership(&mut *db, subscriber.user, RoomAddress::Id(room)).await?;
             let membership = found.filter(|membership| membership.may_write).ok_or(Error::NotFound)?;
@@ -301,6 +300,12 @@ impl Socket {
             self.push(&event::refused(room, &error));
         }
         Ok(())
+    }
+
+    /// Counts a frame that costs as much as a request.
+    async fn count(&self) -> Result<(), Refusal> {
+        let left = self.app.throttle.count_program(self.subscriber.user).await;
+        left.retry_after.map_or(Ok(()), |wait| Err(Refusal::too_fast(wait)))
     }
 
     fn push(&self, frame: &Frame) {

@@ -9,8 +9,8 @@ use sqlx::PgPool;
 use tokio_tungstenite::tungstenite;
 use umbrachat::config::Config;
 
-use super::{access, hear, hears_nothing, next, open, post, refused, say, socket_of, subscribe};
-use crate::api::Program;
+use super::{access, hear, hears_nothing, next, open, open_at, post, refused, say, socket_of, subscribe};
+use crate::api::{Program, problem};
 use crate::nodes::two;
 use crate::support::{Cast, Server, Socket, config, spawn, spawn_with};
 
@@ -174,4 +174,81 @@ async fn programs_and_pages_share_the_number_of_sockets_of_their_person(pool: Pg
     assert_eq!(hear(&mut program, "new_message").await["seq"], 1);
     // Nothing of what pages are told is for programs.
     hears_nothing(&mut program).await;
+}
+
+/// The answer to a handshake that is refused over HTTP.
+async fn refusal(base: &str, path: &str) -> tungstenite::http::Response<Option<Vec<u8>>> {
+    match open_at(base, path, &[]).await {
+        Err(tungstenite::Error::Http(answer)) => *answer,
+        other => panic!("{path}: {:?}", other.err()),
+    }
+}
+
+#[sqlx::test]
+async fn both_spellings_open_and_before_the_setup_both_say_that_it_is_to_be_done(pool: PgPool) {
+    let server = spawn(pool).await;
+    for path in ["/ws/rooms", "/ws/rooms/", "/ws/rooms?token=x", "/ws/rooms/?token=x"] {
+        let answer = refusal(&server.address, path).await;
+        assert_eq!(answer.status(), 503, "{path}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json", "{path}");
+        assert!(answer.headers().contains_key("retry-after"));
+    }
+    server.cast().await;
+    let alice = Program::of(&server, "alice").await;
+    let room = alice.room("General").await;
+    for path in ["/ws/rooms", "/ws/rooms/"] {
+        let path = format!("{path}?token={}", access(&alice));
+        let mut socket = open_at(&server.address, &path, &[]).await.unwrap();
+        subscribe(&mut socket, &room).await;
+    }
+    let stranger = Program::stranger(&server);
+    for path in ["/ws/rooms", "/ws/rooms/"] {
+        assert_eq!(stranger.send(Method::GET, path, None).await.status(), 426, "{path}");
+        stranger.problem(Method::POST, path, None, 405).await;
+    }
+}
+
+/// Limits that five requests of an account reach, and fifteen from an address.
+fn five_requests() -> Config {
+    Config {
+        api_rate: 5.try_into().unwrap(),
+        ..config()
+    }
+}
+
+#[sqlx::test]
+async fn handshakes_are_counted_for_their_address(pool: PgPool) {
+    let server = spawn_with(pool, five_requests()).await;
+    server.cast().await;
+    let mut opened = 0;
+    let answer = loop {
+        match open(&server.address, "?token=x", &[]).await {
+            Ok(mut socket) => assert_eq!(socket.closed().await.0, 4401),
+            Err(tungstenite::Error::Http(answer)) => break answer,
+            Err(error) => panic!("{error}"),
+        }
+        opened += 1;
+        assert!(opened <= 16, "nobody counts");
+    };
+    assert_eq!(answer.status(), 429);
+    assert!(answer.headers().contains_key("retry-after"));
+    let more = Program::stranger(&server);
+    problem(more.send(Method::GET, "/ws/rooms/?token=x", None).await, 429).await;
+}
+
+#[sqlx::test]
+async fn tokens_on_an_open_socket_are_counted_for_its_account(pool: PgPool) {
+    let server = spawn_with(pool, five_requests()).await;
+    server.cast().await;
+    let alice = Program::of(&server, "alice").await;
+    let mut socket = socket_of(&alice).await;
+    let mut told = Vec::new();
+    for _ in 0..6 {
+        say(&mut socket, json!({"action": "authenticate", "token": "x"})).await;
+        told.push(hear(&mut socket, "error").await);
+    }
+    let last = told.pop().unwrap();
+    assert!(told.iter().all(|refusal| refusal["code"] == "bad_token"), "{told:?}");
+    assert_eq!(last["code"], "too_fast");
+    assert!(last["retry_after"].as_f64().unwrap() > 0.0);
 }
