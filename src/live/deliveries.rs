@@ -44,6 +44,8 @@ struct Delivery {
     target: Change,
     /// The members were checked last after this change.
     members_change: Change,
+    /// Whether the room was open when it was seen last, or to somebody who subscribed since.
+    was_open: bool,
     /// Whether a guard is held.
     is_claimed: bool,
     /// The last message that was delivered; None until one was loaded.
@@ -86,6 +88,8 @@ pub(super) struct DeliveryGuard {
     target: Change,
     /// The members were checked last after this change.
     pub(super) members_change: Change,
+    /// Whether there may be subscriptions from when the room was open.
+    pub(super) was_open: bool,
     /// The last message that was delivered; None until one was loaded.
     pub(super) last_message: Option<PreviousMessage>,
 }
@@ -100,6 +104,7 @@ impl DeliveryGuard {
                 delivery.target = to.change;
             }
             delivery.members_change = state.members_change;
+            delivery.was_open = state.is_open;
             delivery.advance(to, last_message);
         }
     }
@@ -183,6 +188,7 @@ impl Deliveries {
                 delivered: Position::default(),
                 target: Change::default(),
                 members_change: Change::default(),
+                was_open: false,
                 is_claimed: false,
                 last_message: None,
             }
@@ -204,6 +210,7 @@ impl Deliveries {
                     key: state.key,
                 }
             });
+            delivery.was_open |= state.is_open;
             is_whole = start.change <= state.last_change;
         }
         self.notify(state.id, state.last_change);
@@ -278,6 +285,7 @@ impl Deliveries {
             delivered: delivery.delivered,
             target: delivery.target,
             members_change: delivery.members_change,
+            was_open: delivery.was_open,
             last_message: delivery.last_message,
         })
     }

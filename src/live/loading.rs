@@ -14,7 +14,7 @@ use crate::ids::{Change, Position, RoomId, Seq};
 use crate::messages::history;
 use crate::messages::model::Item;
 use crate::messages::queries::Previous;
-use crate::realtime::CloseCode;
+use crate::realtime::{CloseCode, Listener, Subscriber};
 use crate::rooms::model::{EventKind, RoomState, Span};
 use crate::rooms::queries;
 use crate::{App, Result};
@@ -143,7 +143,7 @@ fn span(guard: &DeliveryGuard, up_to: Change) -> Span {
 }
 
 /// Publishes items as the changes up to `change`. When the room's name or topic changed among them, pages load again, at
-/// the room's new address; when the room is closed to all, its subscriptions end.
+/// the room's new address; when the room closes to all, its subscriptions end. Programs may come back to a closed one, and read.
 async fn deliver_changes(
     app: &App,
     held: &mut HeldConnection,
@@ -188,7 +188,9 @@ async fn deliver_changes(
             .await;
     }
     if !state.is_open && to.change == state.last_change {
-        app.hub.end_where(room, |_, _| Some(CloseCode::NotOpen));
+        app.hub.end_where(room, |subscriber, _| {
+            (guard.was_open || subscriber.listener == Listener::Page).then_some(CloseCode::NotOpen)
+        });
     }
     guard.finish(state, to, last_message);
     Ok(())
@@ -203,12 +205,13 @@ async fn end_of_strangers(app: &App, held: &mut HeldConnection, room: RoomId) ->
         .await?;
     let members: HashMap<_, _> = members.into_iter().collect();
     let checked: HashSet<_> = subscribed.into_iter().collect();
-    app.hub.end_where(room, |user, begins| match members.get(&user) {
-        // Whoever subscribed meanwhile has checked their own membership.
-        _ if !checked.contains(&user) => None,
-        None => Some(CloseCode::NotOpen),
-        Some(now) => (*now != begins).then_some(CloseCode::TryAgain),
-    });
+    app.hub
+        .end_where(room, |Subscriber { user, .. }, begins| match members.get(user) {
+            // Whoever subscribed meanwhile has checked their own membership.
+            _ if !checked.contains(user) => None,
+            None => Some(CloseCode::NotOpen),
+            Some(now) => (*now != begins).then_some(CloseCode::TryAgain),
+        });
     Ok(())
 }
 

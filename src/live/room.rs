@@ -19,7 +19,7 @@ use crate::ids::{Position, RoomId};
 use crate::messages::model::SendError;
 use crate::messages::sending::{Sender, Sent, send};
 use crate::realtime::{Audience, CloseCode, Connection, Slot, Subscriber};
-use crate::rooms::model::{Membership, RoomAddress};
+use crate::rooms::model::{Membership, RoomAddress, RoomState};
 use crate::rooms::queries::find_membership;
 use crate::{App, Error, Result};
 
@@ -112,12 +112,21 @@ impl Room {
         let (room, queue, listener) = (self.id(), &subscriber.queue, subscriber.listener);
         let find = async |db: &mut PgConnection| {
             let found = find_membership(db, subscriber.user, RoomAddress::Id(room)).await?;
-            found.filter(|membership| membership.may_write).ok_or(Error::NotFound)
+            // Where a room was closed already, it is read on; where it closes, whoever is in it learns of that.
+            let found = found.filter(|membership| membership.may_write || !known.may_write);
+            found.ok_or(Error::NotFound)
+        };
+        // A direct chat between people who are not friends any more is closed, too.
+        let start = |membership: &Membership| {
+            live.deliveries.start(&RoomState {
+                is_open: membership.may_write,
+                ..membership.room.state()
+            })
         };
         let mut membership = held.run(find).await?;
-        if !live.deliveries.start(&membership.room.state()) {
+        if !start(&membership) {
             membership = held.run(find).await?;
-            if !live.deliveries.start(&membership.room.state()) {
+            if !start(&membership) {
                 // The database is behind what was delivered: it is another one now, which the regular check will see.
                 return Err(End::Close(CloseCode::TryAgain));
             }

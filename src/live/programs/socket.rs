@@ -23,7 +23,7 @@ use crate::messages::model::SendError;
 use crate::messages::queries::find_newest_seq_at;
 use crate::messages::sending::{Sender, Sent};
 use crate::realtime::{Audience, CloseCode, Connection, Frame, Incoming, Slot, Step, Subscriber};
-use crate::rooms::model::{Membership, RoomAddress};
+use crate::rooms::model::{Kind, Membership, RoomAddress};
 use crate::rooms::queries::find_membership;
 use crate::state::LookUp;
 use crate::{App, Error, Result};
@@ -157,13 +157,7 @@ impl Socket {
                 Ok(())
             }
             Ok(Command::Send { room, sent }) => self.send(room, sent),
-            Ok(Command::Typing { room }) => match self.rooms.get_mut(&room) {
-                Some(entered) => {
-                    entered.note_typing();
-                    Ok(())
-                }
-                None => Err(not_subscribed().of(room)),
-            },
+            Ok(Command::Typing { room }) => self.note_typing(room),
             Err(refusal) => Err(refusal),
         };
         if let Err(refusal) = done {
@@ -256,7 +250,8 @@ impl Socket {
         self.count().await?;
         let find = async |db: &mut PgConnection| {
             let found = find_membership(&mut *db, subscriber.user, RoomAddress::Id(room)).await?;
-            let membership = found.filter(|membership| membership.may_write).ok_or(Error::NotFound)?;
+            // As over HTTP: what is closed can be read.
+            let membership = found.ok_or(Error::NotFound)?;
             let sender = Sender::new(app, &mut *db, &membership, self.key).await?;
             let position = position(db, &membership, after, seq).await?;
             Ok::<_, Error>(Entry::new(membership, sender, position))
@@ -299,6 +294,24 @@ impl Socket {
         if let Err(error) = entered.send(sent) {
             self.push(&event::refused(room, &error));
         }
+        Ok(())
+    }
+
+    fn note_typing(&mut self, room: RoomId) -> Result<(), Refusal> {
+        let Some(entered) = self.rooms.get_mut(&room) else {
+            return Err(not_subscribed().of(room));
+        };
+        let Membership {
+            room: at, may_write, ..
+        } = &entered.replies.membership;
+        if !may_write {
+            let error = match at.kind {
+                Kind::Direct => SendError::NotFriends,
+                _ => SendError::NotAMember,
+            };
+            return Err(Refusal::from(error).of(room));
+        }
+        entered.note_typing();
         Ok(())
     }
 

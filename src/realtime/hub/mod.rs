@@ -224,13 +224,13 @@ impl Hub {
         counts.map(|connections| connections.len()).sum()
     }
 
-    /// Ends the subscriptions to the room for which there is a reason. A subscriber is known by who they are, and by
+    /// Ends the subscriptions to the room for which there is a reason. A subscription is known by whose it is, and by
     /// where their membership began when they subscribed.
-    pub fn end_where(&self, room: RoomId, reason: impl Fn(UserId, Position) -> Option<CloseCode>) {
+    pub fn end_where(&self, room: RoomId, reason: impl Fn(&Subscriber, Position) -> Option<CloseCode>) {
         for subscriptions in self.listeners(Audience::Room(room)) {
             for Subscription { subscriber, slot } in subscriptions.iter() {
                 let begins = subscriber.queue.begins(*slot);
-                if let Some(code) = begins.and_then(|begins| reason(subscriber.user, begins)) {
+                if let Some(code) = begins.and_then(|begins| reason(subscriber, begins)) {
                     subscriber.queue.end(*slot, code);
                 }
             }

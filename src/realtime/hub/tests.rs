@@ -178,7 +178,7 @@ async fn whoever_may_not_hear_a_room_any_more_keeps_their_connection() {
     let room = RoomId::new();
     let (alice, mut alice_reads) = enter(&hub, room).await;
     let (bob, mut bob_reads) = enter(&hub, room).await;
-    hub.end_where(room, |user, _| (user == bob.user).then_some(CloseCode::NotOpen));
+    hub.end_where(room, |other, _| (other.user == bob.user).then_some(CloseCode::NotOpen));
     hub.publish(Audience::Room(room), &Frame::ephemeral("for members"))
         .await;
     let ended = bob.queue.resume().await;
