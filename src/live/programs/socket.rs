@@ -344,9 +344,10 @@ async fn position(
     if change == end.change || is_outdated(at(end.seq), end) {
         return Ok(at(end.seq));
     }
-    let seq = match seq {
-        Some(seq) => Seq(seq),
-        None => find_newest_seq_at(db, membership.room.id, change).await?,
+    let seq = match seq.map(Seq) {
+        Some(seq) if seq <= end.seq => seq,
+        // Whoever names more than there is may have none of what is new.
+        _ => find_newest_seq_at(db, membership.room.id, change).await?,
     };
     Ok(at(seq))
 }

@@ -183,3 +183,24 @@ async fn whoever_is_removed_loses_that_room_and_keeps_the_socket(pool: PgPool) {
     say(&mut socket, json!({"action": "subscribe", "room_id": den, "after": 0})).await;
     assert_eq!(refused(&mut socket, "room_id").await, "not_found");
 }
+
+#[sqlx::test]
+async fn whoever_says_they_know_more_than_there_is_is_told_all_that_is_new_as_new(pool: PgPool) {
+    let server = spawn(pool).await;
+    server.cast().await;
+    let alice = Program::of(&server, "alice").await;
+    let room = alice.room("General").await;
+    let known = post(&alice, &room, "known").await["change"].as_i64().unwrap();
+    post(&alice, &room, "missed").await;
+    for seq in [1_000, i64::MAX] {
+        let mut socket = socket_of(&alice).await;
+        say(
+            &mut socket,
+            json!({"action": "subscribe", "room_id": room, "after": known, "seq": seq}),
+        )
+        .await;
+        hear(&mut socket, "subscribed").await;
+        assert_eq!(hear(&mut socket, "new_message").await["message"]["plaintext"], "missed");
+        hears_nothing(&mut socket).await;
+    }
+}
