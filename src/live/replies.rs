@@ -1,4 +1,4 @@
-//! Tells a page or a program what became of the messages that it sent.
+//! Tells a page what became of the messages that it sent.
 
 use std::sync::Arc;
 
@@ -7,13 +7,12 @@ use tokio::sync::Mutex;
 
 use super::command::{CommandError, Reason};
 use super::event::Event;
-use super::programs::event as programs;
 use crate::App;
 use crate::database::within_limit;
 use crate::ids::ClientId;
 use crate::messages::history;
-use crate::messages::model::{MessageView, SendError, Stored};
-use crate::realtime::{Listener, Slot, Subscriber};
+use crate::messages::model::{SendError, Stored};
+use crate::realtime::{Slot, Subscriber};
 use crate::rooms::model::Membership;
 
 /// What it takes to tell the page what became of its messages. The messages on their way hold it weakly.
@@ -31,25 +30,7 @@ impl Replies {
         self.subscriber.queue.push(self.slot, &event.frame());
     }
 
-    fn show(&self, message: &MessageView) {
-        let room = self.membership.room.id;
-        let frame = match self.subscriber.listener {
-            Listener::Page => Event::MessageResent(message).frame(),
-            Listener::Program => programs::resent(room, message),
-        };
-        self.subscriber.queue.push(self.slot, &frame);
-    }
-
-    fn refuse(&self, error: &CommandError) {
-        let room = self.membership.room.id;
-        let frame = match self.subscriber.listener {
-            Listener::Page => Event::CommandRefused(error).frame(),
-            Listener::Program => programs::refused(room, error),
-        };
-        self.subscriber.queue.push(self.slot, &frame);
-    }
-
-    /// Tells the other side what became of a message. One that was just stored needs no answer: its echo comes through the hub.
+    /// Tells the page what became of a message. One that was just stored needs no answer: its echo comes through the hub.
     /// One that was stored before is shown to its sender again, who may have missed it.
     pub(super) fn answer(self: Arc<Self>, client_id: ClientId, outcome: Result<Stored, SendError>) {
         let refuse = move |error| CommandError {
@@ -65,11 +46,11 @@ impl Replies {
                 let (app, membership) = (&self.app, &self.membership);
                 let find = async |db: &mut PgConnection| history::find(app, db, membership, stored.seq).await;
                 match within_limit(&app.db, find).await {
-                    Ok(message) => self.show(&message),
-                    Err(_) => self.refuse(&refuse(SendError::Unavailable)),
+                    Ok(message) => self.push(Event::MessageResent(&message)),
+                    Err(_) => self.push(Event::CommandRefused(&refuse(SendError::Unavailable))),
                 }
             })),
-            Err(error) => self.refuse(&refuse(error)),
+            Err(error) => self.push(Event::CommandRefused(&refuse(error))),
         }
     }
 }

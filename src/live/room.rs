@@ -48,7 +48,7 @@ impl Entry {
 /// A room that a socket is subscribed to.
 pub(super) struct Room {
     pub(super) replies: Arc<Replies>,
-    sender: Sender,
+    pub(super) sender: Sender,
     /// The subscription to it.
     pub(super) slot: Slot,
     /// When the person was last shown as typing.
@@ -160,7 +160,7 @@ impl Room {
         Ok(())
     }
 
-    /// Sends a message, of which the other side is told what becomes of it.
+    /// Sends a message, of which the page is told what becomes of it.
     pub(super) fn send(&self, sent: Sent) -> Result<(), CommandError> {
         let client_id = sent.client_id;
         let refuse = |error| CommandError {

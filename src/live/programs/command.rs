@@ -80,23 +80,43 @@ impl Refusal {
         }
     }
 
+    /// The same about that message.
+    pub(super) fn about(self, message: ClientId) -> Self {
+        Self {
+            client_id: Some(message),
+            ..self
+        }
+    }
+
     /// The room is not there, not theirs, or no id at all: all alike.
     pub(super) fn not_found() -> Self {
         Self::new("not_found", "There is no such room.").at("room_id")
     }
 
-    /// Whoever sends too much waits that long.
-    pub(super) fn too_fast(wait: Duration) -> Self {
+    /// Something could not be looked up.
+    pub(super) fn unavailable() -> Self {
+        let sentence = "The server could not look this up. Try again in a moment.";
         Self {
-            retry_after: Some(wait),
-            ..SendError::TooFast(wait).into()
+            retry_after: SendError::Unavailable.retry_after(),
+            ..Self::new("unavailable", sentence)
         }
     }
 }
 
 impl From<SendError> for Refusal {
     fn from(error: SendError) -> Self {
-        Self::new(error.code(), error.message())
+        // Pages keep what is not taken and send it again; programs have to do so themselves.
+        let sentence = match error {
+            SendError::Busy => "The server is busy. Send the message once more, with the same client_id.",
+            SendError::Unavailable => {
+                "The server could not confirm this message. Send it once more, with the same client_id."
+            }
+            error => error.message(),
+        };
+        Self {
+            retry_after: error.retry_after(),
+            ..Self::new(error.code(), sentence)
+        }
     }
 }
 

@@ -9,10 +9,9 @@ use uuid::Uuid;
 use super::command::Refusal;
 use crate::accounts::model::Author;
 use crate::api::model::{Message, message_id};
-use crate::ids::{Change, Position, RoomId, Seq};
-use crate::live::command::CommandError;
+use crate::ids::{Change, ClientId, Position, RoomId, Seq};
 use crate::live::event::{Changes, Part};
-use crate::messages::model::{Item, MessageView};
+use crate::messages::model::{Item, MessageView, Stored};
 use crate::realtime::Frame;
 
 /// A message that is new, or stands like this now.
@@ -76,8 +75,20 @@ fn told(kind: &'static str, room_id: RoomId, shown: &MessageView, message: Optio
 }
 
 /// A message was sent once more: its sender, who may have missed the echo, is told it again.
-pub(in crate::live) fn resent(room: RoomId, message: &MessageView) -> Frame {
+pub(super) fn resent(room: RoomId, message: &MessageView) -> Frame {
     Frame::ephemeral(&new_message(room, message))
+}
+
+/// A message of the program's is stored, which no subscription brings.
+pub(super) fn sent(room: RoomId, client_id: ClientId, Stored { seq, change, .. }: Stored) -> Frame {
+    frame(&json!({
+        "type": "sent",
+        "room_id": room,
+        "message_id": message_id(room, seq),
+        "seq": seq,
+        "change": change,
+        "client_id": client_id,
+    }))
 }
 
 /// Somebody types in the room.
@@ -114,19 +125,6 @@ pub(in crate::live) fn outdated(room: RoomId, at: Position) -> Frame {
         "room_id": room,
         "change": at.change,
         "seq": at.seq,
-    }))
-}
-
-/// A message was not taken in the room.
-pub(in crate::live) fn refused(room: RoomId, error: &CommandError) -> Frame {
-    let CommandError { client_id, reason } = error;
-    frame(&json!({
-        "type": "error",
-        "code": reason.code(),
-        "message": reason.message(),
-        "room_id": room,
-        "client_id": client_id,
-        "retry_after": reason.retry_after().as_ref().map(Duration::as_secs_f64),
     }))
 }
 

@@ -5,10 +5,11 @@
 //! where one listens. Who loses a room loses that subscription; the end of the log-in closes the connection.
 //!
 //! Here: the handshake, and who may come in. `socket`: one program's connection. `command`: what it may say. `event`: what it
-//! is told. `tokens`: access tokens that end.
+//! is told. `outcomes`: what became of its messages. `tokens`: access tokens that end.
 
 mod command;
 pub(super) mod event;
+mod outcomes;
 mod socket;
 pub(super) mod tokens;
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::future::FutureExt;
 use sqlx::PgConnection;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::command::{Command, Refusal};
 use super::event;
+use super::outcomes::Outcomes;
 use crate::accounts::{CurrentUser, find_token};
 use crate::database::HeldConnection;
 use crate::ids::{Change, KeyId, Position, RoomId, Seq};
@@ -34,6 +35,8 @@ const MAX_ROOMS: usize = 200;
 const MAX_ENTERED: u32 = 5_000;
 /// How often a program is told that it sends too much that is of no use.
 const TOO_FAST_INTERVAL: Duration = Duration::from_secs(1);
+/// How long it may take to find out whether somebody may send to a room. So long other frames of the socket wait.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// One program's socket. While it lives its person counts as online, in each room that it is subscribed to.
 pub(super) struct Socket {
@@ -46,6 +49,7 @@ pub(super) struct Socket {
     /// The person's data key.
     key: KeyId,
     rooms: HashMap<RoomId, Room>,
+    outcomes: Arc<Outcomes>,
     /// How many rooms it has entered since it opened.
     entered: u32,
     /// When the log-in was found alive.
@@ -76,6 +80,7 @@ impl Socket {
         user: &CurrentUser,
     ) -> Self {
         app.presence.enter(None, subscriber.user, user.hides_presence);
+        let outcomes = Arc::new(Outcomes::new(app.clone(), subscriber.clone(), person));
         Self {
             app,
             live,
@@ -84,6 +89,7 @@ impl Socket {
             person,
             key: user.key,
             rooms: HashMap::new(),
+            outcomes,
             entered: 0,
             login_checked_at: Instant::now(),
             told_too_fast_at: None,
@@ -156,7 +162,7 @@ impl Socket {
                 self.leave(room, "requested");
                 Ok(())
             }
-            Ok(Command::Send { room, sent }) => self.send(room, sent),
+            Ok(Command::Send { room, sent }) => self.send(room, sent).await,
             Ok(Command::Typing { room }) => self.note_typing(room),
             Err(refusal) => Err(refusal),
         };
@@ -179,7 +185,7 @@ impl Socket {
             refusal = Refusal {
                 room_id,
                 client_id,
-                ..Refusal::too_fast(wait)
+                ..SendError::TooFast(wait).into()
             };
         }
         self.push(&event::not_followed(&refusal));
@@ -217,9 +223,7 @@ impl Socket {
         };
         // Nothing is kept over the sending: a slow program would hold it.
         held.release();
-        if let Some(before) = self.rooms.remove(&room) {
-            before.leave();
-        }
+        self.end(room);
         let Self {
             app, live, subscriber, ..
         } = self;
@@ -256,10 +260,7 @@ impl Socket {
             let position = position(db, &membership, after, seq).await?;
             Ok::<_, Error>(Entry::new(membership, sender, position))
         };
-        held.run(find).await.map_err(|error| match error {
-            Error::NotFound => Refusal::not_found(),
-            error => unavailable(&error),
-        })
+        held.run(find).await.map_err(|error| not_found_or_unavailable(&error))
     }
 
     /// Sends what the program missed of a room. Where that is not to be, the room is left.
@@ -279,27 +280,38 @@ impl Socket {
 
     /// Ends the subscription to a room, if there is one, and says so.
     fn leave(&mut self, room: RoomId, reason: &str) {
-        if let Some(entered) = self.rooms.remove(&room) {
-            entered.leave();
-        }
+        self.end(room);
         self.push(&event::unsubscribed(room, reason));
     }
 
-    fn send(&self, room: RoomId, sent: Sent) -> Result<(), Refusal> {
-        let Some(entered) = self.rooms.get(&room) else {
-            let client_id = Some(sent.client_id);
-            let refusal = not_subscribed().of(room);
-            return Err(Refusal { client_id, ..refusal });
-        };
-        if let Err(error) = entered.send(sent) {
-            self.push(&event::refused(room, &error));
+    fn end(&mut self, room: RoomId) {
+        if let Some(entered) = self.rooms.remove(&room) {
+            self.outcomes.leave(entered.slot, || entered.leave());
         }
+    }
+
+    /// Sends a message to a room of the person's. One after the other, so that what one socket says is stored in that order,
+    /// whether it is subscribed there or not; without a subscription that counts as a request.
+    async fn send(&self, room: RoomId, sent: Sent) -> Result<(), Refusal> {
+        if let Some(entered) = self.rooms.get(&room) {
+            self.outcomes.send(Some(entered.slot), &entered.sender, room, sent);
+            return Ok(());
+        }
+        let refuse = |refusal: Refusal| refusal.of(room).about(sent.client_id);
+        self.count().await.map_err(refuse)?;
+        let Self { app, subscriber, .. } = self;
+        let found = timeout(LOOK_UP_TIMEOUT, Sender::at(app, subscriber.user, self.key, room)).await;
+        let found = found.unwrap_or_else(|_| Err(Error::Unavailable("the database does not answer".into())));
+        let sender = found.map_err(|error| refuse(not_found_or_unavailable(&error)))?;
+        self.outcomes.send(None, &sender, room, sent);
         Ok(())
     }
 
     fn note_typing(&mut self, room: RoomId) -> Result<(), Refusal> {
         let Some(entered) = self.rooms.get_mut(&room) else {
-            return Err(not_subscribed().of(room));
+            return Err(Refusal::new("not_subscribed", "Subscribe to the room first.")
+                .at("room_id")
+                .of(room));
         };
         let Membership {
             room: at, may_write, ..
@@ -318,7 +330,8 @@ impl Socket {
     /// Counts a frame that costs as much as a request.
     async fn count(&self) -> Result<(), Refusal> {
         let left = self.app.throttle.count_program(self.subscriber.user).await;
-        left.retry_after.map_or(Ok(()), |wait| Err(Refusal::too_fast(wait)))
+        left.retry_after
+            .map_or(Ok(()), |wait| Err(SendError::TooFast(wait).into()))
     }
 
     fn push(&self, frame: &Frame) {
@@ -360,11 +373,14 @@ fn reason(code: CloseCode) -> &'static str {
     }
 }
 
-fn not_subscribed() -> Refusal {
-    Refusal::new("not_subscribed", "Subscribe to the room first.").at("room_id")
+fn not_found_or_unavailable(error: &Error) -> Refusal {
+    match error {
+        Error::NotFound => Refusal::not_found(),
+        error => unavailable(error),
+    }
 }
 
 fn unavailable(error: &Error) -> Refusal {
     tracing::warn!(%error, "a frame of a program could not be followed");
-    SendError::Unavailable.into()
+    Refusal::unavailable()
 }

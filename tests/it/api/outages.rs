@@ -32,6 +32,8 @@ async fn while_the_database_is_away_programs_are_told_and_lose_nothing(_: PgPool
         hear(socket, "new_message").await;
     }
 
+    // Nothing is known yet of this log-in.
+    let other_log_in = Program::of(&server, "alice").await;
     line.cut();
     let list = format!("/api/rooms/{room}/messages/");
     let over_http = json!({"plaintext": "over HTTP", "client_id": Uuid::new_v4()});
@@ -56,6 +58,28 @@ async fn while_the_database_is_away_programs_are_told_and_lose_nothing(_: PgPool
         (&refusal["code"], &refusal["room_id"]),
         (&json!("unavailable"), &json!(other))
     );
+    let sentence = "The server could not look this up. Try again in a moment.";
+    assert_eq!(refusal["message"], sentence);
+    assert!(refusal["retry_after"].as_f64().unwrap() > 0.0);
+    say(
+        &mut at_alice,
+        json!({"action": "authenticate", "token": other_log_in.access}),
+    )
+    .await;
+    let refusal = hear(&mut at_alice, "error").await;
+    assert_eq!(
+        (&refusal["code"], &refusal["message"]),
+        (&json!("unavailable"), &json!(sentence))
+    );
+    let unheard = json!({
+        "action": "send", "room_id": other, "plaintext": "without a subscription", "client_id": Uuid::new_v4(),
+    });
+    say(&mut at_alice, unheard.clone()).await;
+    let refusal = hear(&mut at_alice, "error").await;
+    assert_eq!(
+        (&refusal["code"], &refusal["room_id"], &refusal["client_id"]),
+        (&json!("unavailable"), &json!(other), &unheard["client_id"])
+    );
 
     line.mend();
     while alice.send(Method::POST, &list, Some(over_http.clone())).await.status() == StatusCode::SERVICE_UNAVAILABLE {}
@@ -67,6 +91,8 @@ async fn while_the_database_is_away_programs_are_told_and_lose_nothing(_: PgPool
     let echo = hear(&mut at_alice, "new_message").await;
     assert_eq!(echo["message"]["plaintext"], "over the socket");
     assert_eq!(hear(&mut at_bob, "new_message").await, echo);
+    say(&mut at_alice, unheard.clone()).await;
+    assert_eq!(hear(&mut at_alice, "sent").await["client_id"], unheard["client_id"]);
     subscribe(&mut at_alice, &other).await;
     let stored = bob.get(&list).await;
     assert_eq!(stored.as_array().unwrap().len(), 3, "each once: {stored}");
