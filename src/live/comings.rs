@@ -1,4 +1,4 @@
-//! Who comes online and goes: their friends see it at once, and when somebody was last online is stored.
+//! Who comes online and goes: their friends see it at once, so do programs in rooms with them, and when somebody was last online is stored.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,11 +9,14 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::event::Event as PageEvent;
-use crate::accounts::queries::update_last_seen;
+use super::programs::event as programs;
+use super::typing::not_for;
+use crate::accounts::queries::{list_authors, update_last_seen};
 use crate::database::within_limit;
-use crate::friends::queries::list_friends_of;
+use crate::friends::queries::{list_blocks_between, list_friends_of};
 use crate::ids::UserId;
-use crate::realtime::Audience;
+use crate::realtime::{Audience, Listener};
+use crate::rooms::queries::list_members_of_small;
 use crate::{App, Error, Result};
 
 /// So many people are looked up at once.
@@ -69,7 +72,7 @@ pub(super) async fn run(app: &App, comings: &Comings) {
                 break;
             }
             if let Err(error) = publish(app, &some).await {
-                tracing::warn!(%error, "friends could not be told who came online or went");
+                tracing::warn!(%error, "it could not be told who came online or went");
                 comings.put_back(some);
                 sleep(RETRY_PAUSE).await;
             }
@@ -96,6 +99,30 @@ async fn publish(app: &App, some: &HashMap<UserId, (bool, bool)>) -> Result<()> 
     for (friend, people) in by_friend {
         let frame = PageEvent::PresenceChanged(&people).frame();
         app.hub.publish(Audience::User(friend), &frame).await;
+    }
+    publish_to_programs(app, some).await
+}
+
+/// Names them to the programs in rooms of few members, where the list of members shows who is online.
+async fn publish_to_programs(app: &App, some: &HashMap<UserId, (bool, bool)>) -> Result<()> {
+    let rooms = app.hub.rooms_with(Listener::Program);
+    if rooms.is_empty() {
+        return Ok(());
+    }
+    let people: Vec<_> = some.keys().copied().collect();
+    let load = async |db: &mut PgConnection| {
+        let places = list_members_of_small(&mut *db, &rooms, &people).await?;
+        let people: Vec<_> = places.iter().map(|(_, user)| *user).collect();
+        let authors = list_authors(&mut *db, &people).await?;
+        Ok::<_, Error>((places, authors, list_blocks_between(db, &people).await?))
+    };
+    let (places, authors, blocks) = within_limit(&app.db, load).await?;
+    for author in &authors {
+        let except = not_for(author.id, &blocks);
+        for (room, _) in places.iter().filter(|(_, user)| *user == author.id) {
+            let frame = programs::presence(*room, author, some[&author.id].0);
+            app.hub.publish_except(*room, Listener::Program, &frame, &except).await;
+        }
     }
     Ok(())
 }

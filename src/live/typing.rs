@@ -74,11 +74,7 @@ async fn publish(app: &App, typing: Vec<(RoomId, UserId)>) -> Result<()> {
         if !members.contains(&place) {
             continue;
         }
-        let blocked = blocks
-            .iter()
-            .filter(|(one, _)| *one == author.id)
-            .map(|(_, other)| *other);
-        let except: HashSet<_> = blocked.chain([author.id]).collect();
+        let except = not_for(author.id, &blocks);
         for (listener, frame) in [
             (Listener::Page, PageEvent::Typing(author).frame()),
             (Listener::Program, programs::typing(place.0, author)),
@@ -87,4 +83,10 @@ async fn publish(app: &App, typing: Vec<(RoomId, UserId)>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Who is not told what somebody does: that person, and whoever there is a block with.
+pub(super) fn not_for(user: UserId, blocks: &[(UserId, UserId)]) -> HashSet<UserId> {
+    let blocked = blocks.iter().filter(|(one, _)| *one == user).map(|(_, other)| *other);
+    blocked.chain([user]).collect()
 }

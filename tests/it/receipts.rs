@@ -76,7 +76,7 @@ async fn in_a_small_room_readers_are_named_on_every_node(pool: PgPool) {
 }
 
 /// Puts as many more people into the room of that name as it takes for a large one; a tenth of them hide what they read.
-async fn fill(server: &Server, room: &str) {
+pub async fn fill(server: &Server, room: &str) {
     for sql in [
         "INSERT INTO users (id, username, name_key, first_key, last_key, password_hash, first_name, last_name, role, data_key_id, receipts_hidden)
          SELECT md5('user' || n)::uuid, 'user' || n, 'user' || n, 'user', 'n', '', 'User', n::text, 'member', (SELECT data_key_id FROM users WHERE name_key = 'alice'), n % 10 = 0

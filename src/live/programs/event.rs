@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::command::Refusal;
 use crate::accounts::model::Author;
-use crate::api::model::{Message, message_id};
+use crate::api::model::{Message, User, message_id};
 use crate::ids::{Change, ClientId, Position, RoomId, Seq};
 use crate::live::event::{Changes, Part};
 use crate::messages::model::{Item, MessageView, Stored};
@@ -89,6 +89,24 @@ pub(super) fn sent(room: RoomId, client_id: ClientId, Stored { seq, change, .. }
         "change": change,
         "client_id": client_id,
     }))
+}
+
+/// Somebody in the room is shown like this now.
+pub(in crate::live) fn author_changed(room: RoomId, author: &Author) -> Frame {
+    let User {
+        username,
+        name,
+        picture,
+        ..
+    } = User::of(author);
+    frame(&json!({
+        "type": "author_changed", "room_id": room, "username": username, "name": name, "picture": picture,
+    }))
+}
+
+/// Somebody in the room came online, or went.
+pub(in crate::live) fn presence(room: RoomId, author: &Author, online: bool) -> Frame {
+    frame(&json!({"type": "presence", "room_id": room, "username": author.username, "online": online}))
 }
 
 /// Somebody types in the room.

@@ -208,14 +208,20 @@ impl Hub {
 
     /// The rooms that somebody is subscribed to.
     pub fn rooms(&self) -> Vec<RoomId> {
-        let mut rooms = HashSet::new();
+        let rooms: HashSet<_> = Listener::ALL.into_iter().flat_map(|one| self.rooms_with(one)).collect();
+        rooms.into_iter().collect()
+    }
+
+    /// The rooms that one of those listeners is subscribed to.
+    pub fn rooms_with(&self, listener: Listener) -> Vec<RoomId> {
+        let mut rooms = Vec::new();
         for shard in &self.shards {
-            rooms.extend(lock(shard).keys().filter_map(|(audience, _)| match audience {
-                Audience::Room(room) => Some(*room),
-                Audience::User(_) => None,
+            rooms.extend(lock(shard).keys().filter_map(|key| match key {
+                (Audience::Room(room), of) if *of == listener => Some(*room),
+                _ => None,
             }));
         }
-        rooms.into_iter().collect()
+        rooms
     }
 
     /// Open connections on this node.

@@ -2,6 +2,7 @@
 
 mod listening;
 mod opening;
+mod people;
 mod reading;
 mod sending;
 mod strangers;
