@@ -187,9 +187,9 @@ fn programs(app: &App) -> Group {
 fn program_sockets(live: Arc<Live>) -> Group {
     let routes = live::program_routes(Route::new()).data(live).boxed();
     stack!(
+        limit_addresses,
         answer_errors_as_problems,
         |inner, request| within_deadline(inner, request, PROGRAMS),
-        limit_requests,
         refuse_before_setup,
         recognise_user,
         drop_last_slash;
