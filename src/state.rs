@@ -12,7 +12,6 @@ use tokio::sync::Notify;
 use tower_sessions::session::Id;
 use uuid::Uuid;
 
-use crate::accounts::AccessTokens;
 use crate::bus::Bus;
 use crate::config::Config;
 use crate::database::KeyedStore;
@@ -22,7 +21,7 @@ use crate::messages::sending::PlaceCache;
 use crate::realtime::{Hub, Presence};
 use crate::storage::Storage;
 use crate::throttle::Throttle;
-use crate::vault::Vault;
+use crate::vault::{AccessTokens, Vault};
 
 /// Log-ins kept in the cache at most.
 const CACHED_SESSIONS: u64 = 50_000;

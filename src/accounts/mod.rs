@@ -29,7 +29,6 @@
 //!   log-in in the database. A log-in begins with it, and everything that asks for the password renews it.
 //! - The first administrator is made on `/setup` with a one-time code, under a lock.
 
-mod access_token;
 pub mod actions;
 pub mod api_keys;
 mod current_user;
@@ -55,7 +54,6 @@ pub mod views;
 
 use poem::{Route, get, post};
 
-pub use access_token::AccessTokens;
 pub use current_user::{
     Administrator, CurrentUser, MaybeUser, ask_for_consent, bearer, find_token, lead_to_setup, recognise_anybody,
     recognise_program, recognise_user, refuse_before_setup,

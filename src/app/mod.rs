@@ -17,7 +17,6 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use self::tasks::{Tasks, Watch};
-use crate::accounts::AccessTokens;
 use crate::bus::{Bus, RedisTask};
 use crate::config::{Config, Secret};
 use crate::database::KeyedStore;
@@ -28,7 +27,7 @@ use crate::realtime::{Acceptor, Hub, Limits, Presence, Sockets};
 use crate::state::{AppState, Clock, LoginCache};
 use crate::storage::Storage;
 use crate::throttle::{self, Shared, Throttle};
-use crate::vault::Vault;
+use crate::vault::{AccessTokens, Vault};
 use crate::{App, Error, Result, accounts, files, jobs, live};
 
 /// How long requests may go on after the program was asked to end.

@@ -1,9 +1,10 @@
-//! Keys, sealing and opening (`docs/encryption.md` is the format, for auditors).
+//! Keys, sealing and opening, and the access tokens of programs (`docs/encryption.md` is the format, for auditors).
 //!
 //! Master keys come from the operator and never reach the database. Data keys, one per room and one per person, are
 //! stored wrapped by a master key. A message is sealed by a key derived from its room's and its author's data key:
 //! destroying either makes it unreadable. Opened data keys live in a bounded cache, in memory that is wiped.
 
+mod access_token;
 mod cipher;
 mod file_cipher;
 mod queries;
@@ -23,6 +24,7 @@ use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+pub use access_token::{AccessToken, AccessTokens};
 pub use cipher::{DataKey, MessageCipher, PersonCipher, TokenError};
 pub use file_cipher::{CHUNK, FileCipher, FilePart, SEALED_CHUNK};
 

@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use uuid::Uuid;
 
+use super::Vault;
 use crate::ids::{SessionId, UserId};
-use crate::vault::Vault;
 use crate::{Error, Result};
 
 /// How long a token is good for.
-pub const GOOD_FOR: TimeDelta = TimeDelta::minutes(10);
+const GOOD_FOR: TimeDelta = TimeDelta::minutes(10);
 
 /// So far the clocks of two nodes may differ.
 const LEEWAY: TimeDelta = TimeDelta::seconds(5);
