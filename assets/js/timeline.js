@@ -83,6 +83,15 @@ function sentinel(id, query) {
   return item;
 }
 
+/** Takes such an item out. htmx ends what observes it when it is processed anew, and begins nothing without a request. */
+function removeSentinel(id) {
+  const item = document.getElementById(id);
+  if (!item) return;
+  item.removeAttribute("hx-get");
+  window.htmx.process(item, true);
+  item.remove();
+}
+
 const lastShown = () => Number([...list.children].findLast((item) => item.id.startsWith("m-"))?.dataset.seq ?? 0);
 
 /** Offers what comes after the last message of the list. */
@@ -124,7 +133,7 @@ function cutBeginning(items, cut) {
   for (const item of items.slice(0, cut)) item.remove();
   fold();
   const [seq, event] = rank(items[cut]);
-  document.getElementById("older")?.remove();
+  removeSentinel("older");
   // An event stands after the message whose number it has.
   const older = sentinel("older", event ? `before=${seq + 1}&event=${event}` : `before=${seq}`);
   list.prepend(older);
@@ -137,7 +146,7 @@ function cutBeginning(items, cut) {
 
 function cutEnd(items, cut) {
   for (const item of items.slice(-cut)) item.remove();
-  document.getElementById("newer")?.remove();
+  removeSentinel("newer");
   fold();
   offerNewer();
   wasPast = true;
