@@ -103,6 +103,13 @@ test("a very long page drops its oldest messages, and loads them again", async (
   await expect(message(ada, "Message 700")).toBeInViewport();
   const count = await ada.locator("#messages > li").count();
   expect(count).toBeLessThanOrEqual(301);
+  await ada.evaluate(() => {
+    window.gone = [];
+    new MutationObserver((records) => {
+      const removed = records.flatMap(({ removedNodes }) => [...removedNodes]);
+      window.gone.push(...removed.filter(({ id }) => id === "older" || id === "newer"));
+    }).observe(document.querySelector("#messages"), { childList: true });
+  });
   const all = Array.from({ length: 700 }, (_, index) => `Message ${index + 1}`);
   const up = await scroll(ada);
   expect(up.texts).toEqual(all);
@@ -115,6 +122,9 @@ test("a very long page drops its oldest messages, and loads them again", async (
   expect(down.texts).toEqual([...all, "While you looked back"]);
   expect(down.worst).toBeLessThan(1);
   expect(Math.max(up.most, down.most)).toBeLessThanOrEqual(360);
+  // The ends of the list that were taken out of it are observed no more.
+  expect(await ada.evaluate(() => window.gone.length)).toBeGreaterThan(8);
+  expect(await ada.evaluate(() => window.gone.filter((end) => end.matches("[data-htmx-powered]")).length)).toBe(0);
   await say(bob, "And now");
   await expect(message(ada, "And now")).toBeInViewport();
 });
