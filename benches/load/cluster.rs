@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
+use umbrachat::accounts::model::CONSENT_VERSION;
 use umbrachat::config::master_keys;
 use umbrachat::database::KeyedStore;
 use umbrachat::ids::{KeyId, RoomId, SessionId, UserId};
@@ -186,7 +187,7 @@ impl Cluster {
         sqlx::query(
             "INSERT INTO users (id, username, name_key, first_name, last_name, first_key, last_key, password_hash, role,
                                 data_key_id, consent_version, consented_at)
-             SELECT id, name, name, 'Load', name, 'load', name, $5, 'member', key, '1', $4
+             SELECT id, name, name, 'Load', name, 'load', name, $5, 'member', key, $6, $4
              FROM UNNEST($1::uuid[], $2::text[], $3::uuid[]) AS person (id, name, key)",
         )
         .bind(&users)
@@ -194,6 +195,7 @@ impl Cluster {
         .bind(&keys)
         .bind(Utc::now())
         .bind(&self.password_hash)
+        .bind(CONSENT_VERSION)
         .execute(&mut *tx)
         .await?;
         sqlx::query(
