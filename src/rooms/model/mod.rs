@@ -1,6 +1,8 @@
 //! Rooms, who belongs to them, and what happens in them besides messages.
 
+mod event;
 mod invites;
+mod listed;
 mod membership;
 mod names;
 mod reading;
@@ -8,14 +10,16 @@ mod switcher;
 
 use chrono::{DateTime, Utc};
 
+pub use event::{EventKind, NewEvent, RoomEvent};
 pub use invites::{Invitation, Invite, Invited, OpenedInvite, Reachable, Terms};
+pub use listed::{AdminRow, ListedRoom, MessageCounts, MyRoom, RoomList, Show};
 pub use membership::{History, Kind, MOST_OWNED, MOST_ROOMS, MemberRole, Membership};
 pub use names::{RoomName, RoomTitle, Topic, message_path, path};
 pub use reading::{Level, Read, Unread};
 pub use switcher::OpenRoom;
 
 use crate::accounts::model::Author;
-use crate::ids::{Change, KeyId, Position, RoomId, Seq, UserId};
+use crate::ids::{Change, KeyId, Position, RoomId, Seq};
 
 /// A part of a room's changes that is to be read.
 #[derive(Debug, Clone, Copy)]
@@ -138,114 +142,6 @@ impl RoomState {
     }
 }
 
-/// What happened in a room besides messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventKind {
-    /// Somebody joined.
-    Joined,
-    /// Somebody left.
-    Left,
-    /// Name or topic were changed.
-    Edited,
-    /// It was archived.
-    Archived,
-    /// It was opened again.
-    Restored,
-    /// It was made.
-    Created,
-    /// Somebody was taken in by somebody else.
-    Added,
-    /// Somebody was put out by somebody else.
-    Removed,
-    /// Somebody became an owner.
-    MadeOwner,
-    /// Somebody became a moderator.
-    MadeModerator,
-    /// Somebody became a member like others again.
-    MadeMember,
-}
-
-impl EventKind {
-    /// The name in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Joined => "joined",
-            Self::Left => "left",
-            Self::Edited => "edited",
-            Self::Archived => "archived",
-            Self::Restored => "restored",
-            Self::Created => "created",
-            Self::Added => "added",
-            Self::Removed => "removed",
-            Self::MadeOwner => "made_owner",
-            Self::MadeModerator => "made_moderator",
-            Self::MadeMember => "made_member",
-        }
-    }
-
-    /// The kind of that name; None when it is unknown.
-    pub fn parse(name: &str) -> Option<Self> {
-        let all = [
-            Self::Joined,
-            Self::Left,
-            Self::Edited,
-            Self::Archived,
-            Self::Restored,
-            Self::Created,
-            Self::Added,
-            Self::Removed,
-            Self::MadeOwner,
-            Self::MadeModerator,
-            Self::MadeMember,
-        ];
-        all.into_iter().find(|kind| kind.as_str() == name)
-    }
-
-    /// That somebody gets this role.
-    pub fn made(role: MemberRole) -> Self {
-        match role {
-            MemberRole::Owner => Self::MadeOwner,
-            MemberRole::Moderator => Self::MadeModerator,
-            MemberRole::Member => Self::MadeMember,
-        }
-    }
-
-    /// Whether it changes who belongs to the room.
-    pub fn changes_members(self) -> bool {
-        matches!(self, Self::Joined | Self::Left | Self::Added | Self::Removed)
-    }
-}
-
-/// Something that happened in a room, drawn after the message with number `after_seq`.
-#[derive(Debug, Clone)]
-pub struct RoomEvent {
-    /// Its number among the room's changes.
-    pub change: Change,
-    /// The last message before it.
-    pub after_seq: Seq,
-    /// What happened.
-    pub kind: EventKind,
-    /// Who did it.
-    pub actor: Author,
-    /// To whom, if that is somebody else.
-    pub subject: Option<Author>,
-    /// When.
-    pub at: DateTime<Utc>,
-}
-
-/// Something that happens in a room, to be stored.
-#[derive(Debug, Clone, Copy)]
-pub struct NewEvent {
-    /// What happens.
-    pub kind: EventKind,
-    /// Who does it.
-    pub actor: UserId,
-    /// To whom, if that is somebody else.
-    pub subject: Option<UserId>,
-    /// When.
-    pub at: DateTime<Utc>,
-}
-
 /// A room that somebody makes.
 #[derive(Debug)]
 pub struct NewRoom {
@@ -290,109 +186,4 @@ pub struct Member {
     pub person: Author,
     /// What they may do.
     pub role: MemberRole,
-}
-
-/// A room of mine in the side bar.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MyRoom {
-    /// Which room.
-    pub id: RoomId,
-    /// Its place in addresses.
-    pub slug: String,
-    /// Its name; empty for a direct chat, which is called by the other person.
-    pub title: String,
-    /// The other person of a direct chat.
-    pub partner: Option<Author>,
-    /// Whether that person is a friend.
-    pub is_friend: bool,
-}
-
-/// The public rooms that one person sees in the side bar.
-#[derive(Debug, Clone, Default)]
-pub struct RoomList {
-    /// How often the list of all public rooms had changed when this was read.
-    pub version: i64,
-    /// By their names.
-    pub rooms: Vec<ListedRoom>,
-}
-
-/// A public room in the side bar and on the chat home.
-#[derive(Debug, Clone)]
-pub struct ListedRoom {
-    /// Which room.
-    pub id: RoomId,
-    /// Its place in addresses.
-    pub slug: String,
-    /// What the list is sorted by.
-    pub key: String,
-    /// Its name.
-    pub title: String,
-    /// What it is for; may be empty.
-    pub topic: String,
-    /// Whether it can be read only.
-    pub archived: bool,
-    /// Whether the viewer is a member.
-    pub joined: bool,
-}
-
-/// Which public rooms an administrator wants to see.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Show {
-    /// All of them.
-    #[default]
-    All,
-    /// Those that can be written in.
-    Open,
-    /// Those that can be read only.
-    Archived,
-}
-
-impl Show {
-    /// The name in the query of an address.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Open => "open",
-            Self::Archived => "archived",
-        }
-    }
-
-    /// The choice of that name; what is unknown means all.
-    pub fn parse(name: &str) -> Self {
-        match name {
-            "open" => Self::Open,
-            "archived" => Self::Archived,
-            _ => Self::All,
-        }
-    }
-}
-
-/// Numbers of messages in all rooms together.
-#[derive(Debug, Clone, Copy)]
-pub struct MessageCounts {
-    /// Stored.
-    pub all: i64,
-    /// Written since midnight, UTC.
-    pub today: i64,
-}
-
-/// A public room in the administrator's list.
-#[derive(Debug, Clone)]
-pub struct AdminRow {
-    /// Its place in addresses.
-    pub slug: String,
-    /// Its name.
-    pub title: String,
-    /// What it is for; may be empty.
-    pub topic: String,
-    /// People in it.
-    pub members: i64,
-    /// Messages so far.
-    pub messages: i64,
-    /// When it was made.
-    pub created_at: DateTime<Utc>,
-    /// Since when it can be read only.
-    pub archived_at: Option<DateTime<Utc>>,
-    /// When the last message was written.
-    pub last_active: Option<DateTime<Utc>>,
 }
