@@ -24,19 +24,23 @@ const SHOWN: usize = 64;
 pub(super) enum Command {
     /// Say who it is, or go on with a new token.
     Authenticate { token: String },
-    /// Listen to a room, of which everything up to `after` is known.
-    Subscribe {
-        room: RoomId,
-        after: Option<i64>,
-        /// The number of the newest message that is known; without it the newest that was there at `after`.
-        seq: Option<i64>,
-    },
+    /// Listen to a room.
+    Subscribe { room: RoomId, known: Known },
     /// Listen to it no more.
     Unsubscribe { room: RoomId },
     /// Send a message.
     Send { room: RoomId, sent: Sent },
     /// The person types.
     Typing { room: RoomId },
+}
+
+/// What a program says that it knows of a room.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    /// Everything up to this change; without it, everything that is there.
+    pub(super) after: Option<i64>,
+    /// The number of the newest message that it has; without it the newest that was there at `after`.
+    pub(super) seq: Option<i64>,
 }
 
 /// Why a frame of a program was not followed.
@@ -200,7 +204,10 @@ impl Command {
                     room_id, after, seq, ..
                 } = parse(text)?;
                 let room = room(&room_id)?;
-                Ok(Self::Subscribe { room, after, seq })
+                Ok(Self::Subscribe {
+                    room,
+                    known: Known { after, seq },
+                })
             }
             Some("unsubscribe") => {
                 let RoomFrame { room_id, .. } = parse(text)?;
@@ -277,8 +284,10 @@ mod tests {
         assert!(matches!(
             parsed,
             Ok(Command::Subscribe {
-                after: Some(7),
-                seq: None,
+                known: Known {
+                    after: Some(7),
+                    seq: None
+                },
                 ..
             })
         ));

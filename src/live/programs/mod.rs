@@ -4,10 +4,12 @@
 //! left out, and nothing to whoever does not belong to it. A room's frame for programs is made once for all of them, and only
 //! where one listens. Who loses a room loses that subscription; the end of the log-in closes the connection.
 //!
-//! Here: the handshake, and who may come in. `socket`: one program's connection. `command`: what it may say. `event`: what it
+//! Here: the handshake, and who may come in. `socket`: one program's connection. `command`: what it may say. `entering`: who may
+//! subscribe to a room, and from where on. `event`: what it
 //! is told. `outcomes`: what became of its messages. `tokens`: access tokens that end.
 
 mod command;
+mod entering;
 pub(super) mod event;
 mod outcomes;
 mod socket;

@@ -9,23 +9,21 @@ use futures_util::future::FutureExt;
 use sqlx::PgConnection;
 use tokio::time::{Instant, timeout};
 
-use super::command::{Command, Refusal};
+use super::command::{Command, Known, Refusal};
+use super::entering::enter;
 use super::event;
 use super::outcomes::Outcomes;
 use crate::accounts::{CurrentUser, find_token};
 use crate::database::HeldConnection;
-use crate::ids::{Change, KeyId, Position, RoomId, Seq};
+use crate::ids::{KeyId, RoomId};
 use crate::live::Live;
 use crate::live::event::Placement;
-use crate::live::missed::is_outdated;
 use crate::live::room::{Entry, Room};
 use crate::live::socket::{End, check_alive, note_use};
 use crate::messages::model::SendError;
-use crate::messages::queries::find_newest_seq_at;
 use crate::messages::sending::{Sender, Sent};
 use crate::realtime::{Audience, CloseCode, Connection, Frame, Incoming, Slot, Step, Subscriber};
-use crate::rooms::model::{Kind, Membership, RoomAddress};
-use crate::rooms::queries::find_membership;
+use crate::rooms::model::{Kind, Membership};
 use crate::state::LookUp;
 use crate::{App, Error, Result};
 
@@ -157,7 +155,7 @@ impl Socket {
     async fn receive(&mut self, received: &Incoming) -> Result<(), End> {
         let done = match Command::parse(received) {
             Ok(Command::Authenticate { token }) => self.renew(&token).await,
-            Ok(Command::Subscribe { room, after, seq }) => return self.subscribe(room, after, seq).await,
+            Ok(Command::Subscribe { room, known }) => return self.subscribe(room, known).await,
             Ok(Command::Unsubscribe { room }) => {
                 self.leave(room, "requested");
                 Ok(())
@@ -208,13 +206,13 @@ impl Socket {
         }
     }
 
-    /// Subscribes to a room, and sends what came after that change. Whoever is subscribed begins anew there.
-    async fn subscribe(&mut self, room: RoomId, after: Option<i64>, seq: Option<i64>) -> Result<(), End> {
+    /// Subscribes to a room, and sends what is not known of it. Whoever is subscribed begins anew there.
+    async fn subscribe(&mut self, room: RoomId, known: Known) -> Result<(), End> {
         if self.entered >= MAX_ENTERED {
             return Err(End::Close(CloseCode::TryAgain));
         }
         let mut held = HeldConnection::new(self.app.db.clone());
-        let entry = match self.find(&mut held, room, after, seq).await {
+        let entry = match self.find(&mut held, room, known).await {
             Ok(entry) => entry,
             Err(refusal) => {
                 self.refuse(refusal.of(room));
@@ -238,28 +236,15 @@ impl Socket {
         self.catch_up(room, held).await
     }
 
-    /// The entry into a room, at that position.
-    async fn find(
-        &self,
-        held: &mut HeldConnection,
-        room: RoomId,
-        after: Option<i64>,
-        seq: Option<i64>,
-    ) -> Result<Entry, Refusal> {
+    /// The entry into a room of which that is known.
+    async fn find(&self, held: &mut HeldConnection, room: RoomId, known: Known) -> Result<Entry, Refusal> {
         let Self { app, subscriber, .. } = self;
         if self.rooms.len() >= MAX_ROOMS && !self.rooms.contains_key(&room) {
             let sentence = format!("A socket is subscribed to at most {MAX_ROOMS} rooms.");
             return Err(Refusal::new("too_many_rooms", sentence));
         }
         self.count().await?;
-        let find = async |db: &mut PgConnection| {
-            let found = find_membership(&mut *db, subscriber.user, RoomAddress::Id(room)).await?;
-            // As over HTTP: what is closed can be read.
-            let membership = found.ok_or(Error::NotFound)?;
-            let sender = Sender::new(app, &mut *db, &membership, self.key).await?;
-            let position = position(db, &membership, after, seq).await?;
-            Ok::<_, Error>(Entry::new(membership, sender, position))
-        };
+        let find = async |db: &mut PgConnection| enter(app, db, (subscriber.user, self.key), room, known).await;
         held.run(find).await.map_err(|error| not_found_or_unavailable(&error))
     }
 
@@ -337,32 +322,6 @@ impl Socket {
     fn push(&self, frame: &Frame) {
         self.subscriber.queue.push(self.person, frame);
     }
-}
-
-/// How far a program knows a room that says so, as far as its person may.
-async fn position(
-    db: &mut PgConnection,
-    membership: &Membership,
-    after: Option<i64>,
-    seq: Option<i64>,
-) -> Result<Position> {
-    let (begins, end) = (membership.begins, membership.room.state().position());
-    let Some(after) = after else { return Ok(end) };
-    let change = Change(after).max(begins.change);
-    let at = |seq: Seq| Position {
-        change,
-        seq: seq.max(begins.seq),
-    };
-    // One that is outdated is brought to the end, and told so.
-    if change == end.change || is_outdated(at(end.seq), end) {
-        return Ok(at(end.seq));
-    }
-    let seq = match seq.map(Seq) {
-        Some(seq) if seq <= end.seq => seq,
-        // Whoever names more than there is may have none of what is new.
-        _ => find_newest_seq_at(db, membership.room.id, change).await?,
-    };
-    Ok(at(seq))
 }
 
 /// Why a subscription ends, in the word that programs read.
