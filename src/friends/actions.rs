@@ -13,8 +13,8 @@ use crate::{App, Error, Result};
 
 /// The person of that username, and what they are to `me`. One is nobody to oneself.
 pub async fn find(app: &App, me: UserId, username: &str) -> Result<(Author, Relation)> {
-    let (person, pair) = find_pair(app, me, username).await?;
-    let relation = queries::find_relation(&app.db, me, person.id, pair).await?;
+    let (person, _) = find_pair(app, me, username).await?;
+    let relation = queries::find_relation(&app.db, me, person.id).await?;
     Ok((person, relation))
 }
 
@@ -85,10 +85,10 @@ async fn change(
     let (person, pair) = find_pair(app, me, username).await?;
     let mut tx = app.db.begin().await?;
     queries::lock_pair(&mut tx, pair).await?;
-    let relation = queries::find_relation(&mut *tx, me, person.id, pair).await?;
-    let theirs = queries::find_relation(&mut *tx, person.id, me, pair).await?;
+    let relation = queries::find_relation(&mut *tx, me, person.id).await?;
+    let theirs = queries::find_relation(&mut *tx, person.id, me).await?;
     store(&mut tx, pair, &person, relation).await?;
-    let now = queries::find_relation(&mut *tx, person.id, me, pair).await?;
+    let now = queries::find_relation(&mut *tx, person.id, me).await?;
     let closed = if theirs == Relation::Friend && now != Relation::Friend {
         queries::take_direct_change(&mut tx, pair).await?
     } else {

@@ -21,20 +21,33 @@ pub async fn lock_pair(connection: &mut PgConnection, pair: Pair) -> sqlx::Resul
 }
 
 /// What `other` is to `me`.
-pub async fn find_relation(db: impl PgExecutor<'_>, me: UserId, other: UserId, pair: Pair) -> sqlx::Result<Relation> {
-    let row = sqlx::query!(
-        r#"SELECT EXISTS (SELECT FROM blocks WHERE blocker_id = $3 AND blocked_id = $4) AS "is_blocked!",
-                  f.requester_id AS "requester?: UserId", f.accepted_at IS NOT NULL AS "is_accepted!"
-           FROM (SELECT) one LEFT JOIN friendships f ON f.lower_id = $1 AND f.higher_id = $2"#,
-        pair.lower.0,
-        pair.higher.0,
+pub async fn find_relation(db: impl PgExecutor<'_>, me: UserId, other: UserId) -> sqlx::Result<Relation> {
+    let relations = list_relations(db, me, &[other]).await?;
+    Ok(relations.first().map_or(Relation::Stranger, |(_, relation)| *relation))
+}
+
+/// What each of `others` is to `me`.
+pub async fn list_relations(
+    db: impl PgExecutor<'_>,
+    me: UserId,
+    others: &[UserId],
+) -> sqlx::Result<Vec<(UserId, Relation)>> {
+    let others: Vec<_> = others.iter().map(|user| user.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT o.id AS "other!: UserId", f.requester_id AS "requester?: UserId",
+                  f.accepted_at IS NOT NULL AS "is_accepted!",
+                  EXISTS (SELECT FROM blocks WHERE blocker_id = $1 AND blocked_id = o.id) AS "is_blocked!"
+           FROM unnest($2::uuid[]) o(id)
+           LEFT JOIN friendships f ON f.lower_id = LEAST($1, o.id) AND f.higher_id = GREATEST($1, o.id)"#,
         me.0,
-        other.0
-    )
-    .fetch_one(db)
-    .await?;
-    let request = row.requester.map(|requester| (requester, row.is_accepted));
-    Ok(Relation::new(me, request, row.is_blocked))
+        &others
+    );
+    let rows = rows.fetch_all(db).await?.into_iter();
+    let relations = rows.map(|row| {
+        let request = row.requester.map(|requester| (requester, row.is_accepted));
+        (row.other, Relation::new(me, request, row.is_blocked))
+    });
+    Ok(relations.collect())
 }
 
 /// Deletes every friendship, request and block of a person, on both sides; the people with whom they were friends, or between

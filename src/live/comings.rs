@@ -16,7 +16,7 @@ use crate::database::within_limit;
 use crate::friends::queries::{list_blocks_between, list_friends_of};
 use crate::ids::UserId;
 use crate::realtime::{Audience, Listener};
-use crate::rooms::queries::list_members_of_small;
+use crate::rooms::queries::{list_members_of, list_small_rooms};
 use crate::{App, Error, Result};
 
 /// So many people are looked up at once.
@@ -111,7 +111,10 @@ async fn publish_to_programs(app: &App, some: &HashMap<UserId, (bool, bool)>) ->
     }
     let people: Vec<_> = some.keys().copied().collect();
     let load = async |db: &mut PgConnection| {
-        let places = list_members_of_small(&mut *db, &rooms, &people).await?;
+        let mut places = list_members_of(&mut *db, &rooms, &people).await?;
+        let theirs: HashSet<_> = places.iter().map(|(room, _)| *room).collect();
+        let small = list_small_rooms(&mut *db, &theirs.into_iter().collect::<Vec<_>>()).await?;
+        places.retain(|(room, _)| small.contains(room));
         let people: Vec<_> = places.iter().map(|(_, user)| *user).collect();
         let authors = list_authors(&mut *db, &people).await?;
         Ok::<_, Error>((places, authors, list_blocks_between(db, &people).await?))

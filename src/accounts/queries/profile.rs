@@ -78,6 +78,26 @@ pub async fn find_author(db: impl PgExecutor<'_>, name_key: &str) -> sqlx::Resul
     .await
 }
 
+/// Who has one of these usernames, in the form in which they are compared (`fold`); with it.
+pub async fn list_authors_named(db: impl PgExecutor<'_>, name_keys: &[String]) -> sqlx::Result<Vec<(String, Author)>> {
+    let rows = sqlx::query!(
+        r#"SELECT u.name_key, a.id AS "id!: UserId", a.username AS "username!", a.name AS "name!", a.picture
+           FROM users u JOIN authors a ON a.id = u.id WHERE u.name_key = ANY($1) AND u.erased_at IS NULL"#,
+        name_keys
+    );
+    let rows = rows.fetch_all(db).await?.into_iter();
+    let authors = rows.map(|row| {
+        let author = Author {
+            id: row.id,
+            username: row.username,
+            name: row.name,
+            picture: row.picture,
+        };
+        (row.name_key, author)
+    });
+    Ok(authors.collect())
+}
+
 /// How these people are shown.
 pub async fn list_authors(db: impl PgExecutor<'_>, people: &[UserId]) -> sqlx::Result<Vec<Author>> {
     let people: Vec<_> = people.iter().map(|user| user.0).collect();

@@ -6,7 +6,6 @@ use poem::web::{Data, Path};
 
 use crate::accounts::{MaybeUser, queries};
 use crate::chat::{Open, Shell, views};
-use crate::friends::model::Pair;
 use crate::friends::queries::find_relation;
 use crate::rooms::queries::find_last_seen;
 use crate::text::fold;
@@ -24,9 +23,10 @@ pub async fn show(
     let user = user.ok_or(Error::NotFound)?;
     let found = queries::find_profile(&app.db, &fold(&username)).await?;
     let found = found.ok_or(Error::NotFound)?;
-    let relation = match Pair::of(user.id, found.id) {
-        Some(pair) => Some(find_relation(&app.db, user.id, found.id, pair).await?),
-        None => None,
+    let relation = if found.id == user.id {
+        None
+    } else {
+        Some(find_relation(&app.db, user.id, found.id).await?)
     };
     let seen = find_last_seen(&app.db, user.id, found.id)
         .await?

@@ -1,14 +1,16 @@
 //! People who are named by somebody who makes or changes a room: who of them is in it at once, and who is invited.
 
+use std::collections::HashMap;
+
 use sqlx::PgConnection;
 
 use super::members::about;
 use super::{admit, bounds};
 use crate::accounts::model::Author;
-use crate::accounts::queries::find_author;
+use crate::accounts::queries::list_authors_named;
 use crate::error::FieldErrors;
-use crate::friends::model::{Pair, Relation};
-use crate::friends::queries::find_relation;
+use crate::friends::model::Relation;
+use crate::friends::queries::list_relations;
 use crate::ids::{Change, UserId};
 use crate::rooms::model::{Entry, EventKind, Room};
 use crate::rooms::queries;
@@ -47,17 +49,19 @@ impl Named {
                 "Choose at most {MOST} people. You can add others later."
             )));
         }
+        let found = list_authors_named(&app.db, &names).await?;
+        let ids: Vec<_> = found.iter().map(|(_, person)| person.id).collect();
+        let relations: HashMap<_, _> = list_relations(&app.db, actor, &ids).await?.into_iter().collect();
+        let mut found: HashMap<_, _> = found.into_iter().collect();
         let (mut people, mut unknown) = (Vec::new(), Vec::new());
         for name in names {
-            let Some(person) = find_author(&app.db, &name).await? else {
-                unknown.push(name);
-                continue;
-            };
-            let relation = match Pair::of(actor, person.id) {
-                Some(pair) => find_relation(&app.db, actor, person.id, pair).await?,
-                None => Relation::Stranger,
-            };
-            people.push((person, relation));
+            match found.remove(&name) {
+                Some(person) => {
+                    let relation = relations.get(&person.id).copied().unwrap_or_default();
+                    people.push((person, relation));
+                }
+                None => unknown.push(name),
+            }
         }
         Ok(Self { people, unknown })
     }

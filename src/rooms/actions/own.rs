@@ -55,7 +55,7 @@ pub async fn open_direct(app: &App, me: UserId, username: &str) -> Result<String
     if let Some(slug) = queries::find_direct(&mut *tx, pair).await? {
         return Ok(slug);
     }
-    let relation = friends::queries::find_relation(&mut *tx, me, person.id, pair).await?;
+    let relation = friends::queries::find_relation(&mut *tx, me, person.id).await?;
     if relation != Relation::Friend {
         let sentence = format!(
             "You and {} are not friends. Once both of you agreed you can write to each other.",

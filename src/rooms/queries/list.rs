@@ -160,20 +160,13 @@ pub async fn list_members_of(
     Ok(rows.map(|row| (row.room, row.user)).collect())
 }
 
-/// The same, of those rooms that have few members, where people are named.
-pub async fn list_members_of_small(
-    db: impl PgExecutor<'_>,
-    rooms: &[RoomId],
-    people: &[UserId],
-) -> sqlx::Result<Vec<(RoomId, UserId)>> {
+/// Of these rooms, those that have few members, where people are named.
+pub async fn list_small_rooms(db: impl PgExecutor<'_>, rooms: &[RoomId]) -> sqlx::Result<Vec<RoomId>> {
     let rooms: Vec<_> = rooms.iter().map(|room| room.0).collect();
-    let people: Vec<_> = people.iter().map(|user| user.0).collect();
-    let rows = sqlx::query!(
-        r#"SELECT room_id AS "room: RoomId", user_id AS "user: UserId" FROM members
-           WHERE room_id = ANY($1) AND user_id = ANY($2) AND has_few_members(room_id)"#,
-        &rooms,
-        &people
-    );
-    let rows = rows.fetch_all(db).await?.into_iter();
-    Ok(rows.map(|row| (row.room, row.user)).collect())
+    sqlx::query_scalar!(
+        r#"SELECT id AS "id!: RoomId" FROM unnest($1::uuid[]) id WHERE has_few_members(id)"#,
+        &rooms
+    )
+    .fetch_all(db)
+    .await
 }
