@@ -7,6 +7,7 @@
 pub mod config;
 pub mod error;
 pub mod ids;
+pub mod middleware;
 pub mod text;
 
 pub mod bus;

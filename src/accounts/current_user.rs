@@ -5,12 +5,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use poem::http::{HeaderMap, Method, header};
 use poem::web::Data;
-use poem::{Endpoint, FromRequest, IntoResponse, Request, RequestBody, Response};
+use poem::{FromRequest, Request, RequestBody, Response};
 use tower_sessions::Session;
 
 use super::model::{Author, CONSENT_VERSION, Role};
 use super::{actions, queries, setup};
 use crate::ids::{KeyId, SessionId, UserId};
+use crate::middleware::Next;
 use crate::state::{Credential, Login, LookUp};
 use crate::web::errors::{way_back, with_next};
 use crate::web::htmx::lead_to;
@@ -73,26 +74,26 @@ impl CurrentUser {
 }
 
 /// Leads to the setup while nobody has an account.
-pub async fn lead_to_setup<E: Endpoint>(inner: Arc<E>, request: Request) -> poem::Result<Response> {
+pub async fn lead_to_setup(next: Next, request: Box<Request>) -> poem::Result<Response> {
     let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
     if !matches!(request.uri().path(), "/setup" | "/appearance") && setup::is_needed(app).await? {
         return Ok(see_other("/setup"));
     }
-    inner.call(request).await.map(IntoResponse::into_response)
+    next.call(request).await
 }
 
 /// Refuses everything while nobody has an account: a program cannot set up the server.
-pub async fn refuse_before_setup<E: Endpoint>(inner: Arc<E>, request: Request) -> poem::Result<Response> {
+pub async fn refuse_before_setup(next: Next, request: Box<Request>) -> poem::Result<Response> {
     let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
     if setup::is_needed(app).await? {
         return Err(Error::NotSetUp.into());
     }
-    inner.call(request).await.map(IntoResponse::into_response)
+    next.call(request).await
 }
 
 /// Finds out who makes the request, and renews the cookie of somebody who stays logged in when their log-in was
 /// prolonged.
-pub async fn recognise_user<E: Endpoint>(inner: Arc<E>, mut request: Request) -> poem::Result<Response> {
+pub async fn recognise_user(next: Next, mut request: Box<Request>) -> poem::Result<Response> {
     let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
     let app = app.clone();
     let session = session_of(request.headers(), &app);
@@ -102,7 +103,7 @@ pub async fn recognise_user<E: Endpoint>(inner: Arc<E>, mut request: Request) ->
         .flatten();
     request.set_data(MaybeUser(found.map(|(user, _)| user)));
 
-    let mut response = inner.call(request).await?.into_response();
+    let mut response = next.call(request).await?;
     if let Some(id) = renewed
         && !sets_session(&response, &session_cookie(&app))
     {
@@ -113,7 +114,7 @@ pub async fn recognise_user<E: Endpoint>(inner: Arc<E>, mut request: Request) ->
 
 /// Finds out by its access token whose program makes the request. Cookies are not looked at. A token that is no good counts
 /// only where somebody has to be logged in: whoever gets a new one may still send the old one along.
-pub async fn recognise_program<E: Endpoint>(inner: Arc<E>, mut request: Request) -> poem::Result<Response> {
+pub async fn recognise_program(next: Next, mut request: Box<Request>) -> poem::Result<Response> {
     let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
     let app = app.clone();
     let mut user = None;
@@ -124,16 +125,16 @@ pub async fn recognise_program<E: Endpoint>(inner: Arc<E>, mut request: Request)
         }
     }
     request.set_data(MaybeUser(user));
-    inner.call(request).await.map(IntoResponse::into_response)
+    next.call(request).await
 }
 
 /// Finds out who makes a request that pages and programs make alike: by its access token where it has one, by its cookie
 /// where it has none.
-pub async fn recognise_anybody<E: Endpoint>(inner: Arc<E>, request: Request) -> poem::Result<Response> {
+pub async fn recognise_anybody(next: Next, request: Box<Request>) -> poem::Result<Response> {
     if request.headers().contains_key(header::AUTHORIZATION) {
-        recognise_program(inner, request).await
+        recognise_program(next, request).await
     } else {
-        recognise_user(inner, request).await
+        recognise_user(next, request).await
     }
 }
 
@@ -181,7 +182,7 @@ pub async fn find_token(app: &App, token: &str) -> Result<Option<(CurrentUser, D
 
 /// Asks whoever has not agreed to the privacy page as it is now, before they see another page. What is sent from a page that
 /// is open goes through, and so do its sockets and styles.
-pub async fn ask_for_consent<E: Endpoint>(inner: Arc<E>, request: Request) -> poem::Result<Response> {
+pub async fn ask_for_consent(next: Next, request: Box<Request>) -> poem::Result<Response> {
     let is_asked = CurrentUser::of(&request).is_some_and(|user| !user.has_consented);
     let ctx = request.data::<Ctx>().cloned().unwrap_or_default();
     let accept = request.header(header::ACCEPT).unwrap_or_default();
@@ -189,7 +190,7 @@ pub async fn ask_for_consent<E: Endpoint>(inner: Arc<E>, request: Request) -> po
     if is_asked && is_page && !WITHOUT_CONSENT.contains(&request.uri().path()) {
         return Ok(lead_to(&ctx, &with_next(CONSENT, &way_back(&ctx, &request))));
     }
-    inner.call(request).await.map(IntoResponse::into_response)
+    next.call(request).await
 }
 
 /// Whether the browser has to be given its cookie anew, because the log-in was prolonged.

@@ -1,12 +1,13 @@
 //! Who may send and fetch files: people with an account, few at a time each, and not too many at once.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use poem::{Endpoint, IntoResponse, Request, Response};
+use poem::{IntoResponse, Request, Response};
 
 use super::CurrentUser;
 use crate::ids::UserId;
+use crate::middleware::Next;
 use crate::web::limits::changes_something;
 use crate::{Error, Result};
 
@@ -30,17 +31,13 @@ pub static FILES: Turns = Turns::new(3, 64);
 pub static DOWNLOADS: Turns = Turns::new(64, 512);
 
 /// Refuses a file before anything is used of it, unless its sender may send one now.
-pub async fn admit_upload<E: Endpoint>(
-    inner: Arc<E>,
-    request: Request,
-    turns: &'static Turns,
-) -> poem::Result<Response> {
+pub async fn admit_upload(next: Next, request: Box<Request>, turns: &'static Turns) -> poem::Result<Response> {
     let mut turn = None;
     if changes_something(request.method()) {
         let user = CurrentUser::of(&request).ok_or(Error::Unauthenticated)?;
         turn = Some(turns.take(user.id)?);
     }
-    let answer = inner.call(request).await;
+    let answer = next.call(request).await;
     drop(turn);
     answer.map(IntoResponse::into_response)
 }

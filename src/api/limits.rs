@@ -1,12 +1,11 @@
 //! How often programs may ask.
 
-use std::sync::Arc;
-
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use poem::web::Data;
-use poem::{Endpoint, FromRequest, IntoResponse, Request, Response, Result};
+use poem::{FromRequest, Request, Response, Result};
 
 use crate::accounts::MaybeUser;
+use crate::middleware::Next;
 use crate::throttle::Allowance;
 use crate::web::errors::{About, problem};
 use crate::web::forwarded::client_address;
@@ -17,11 +16,11 @@ const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Counts every request for its address, before anything is asked of the database. The answer says what is left of the
 /// limit, in the headers of draft-ietf-httpapi-ratelimit-headers-10; of the account's where [`limit_accounts`] has said so.
-pub async fn limit_addresses<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
+pub async fn limit_addresses(next: Next, request: Box<Request>) -> Result<Response> {
     let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
     let address = client_address(&request, &app.config.trusted_proxies);
     let left = app.throttle.count_program_address(address).await;
-    let mut response = if_any_is_left(inner, request, left).await?;
+    let mut response = if_any_is_left(next, request, left).await?;
     if !response.headers().contains_key(LEFT) {
         tell(response.headers_mut(), "address", left);
     }
@@ -29,22 +28,22 @@ pub async fn limit_addresses<E: Endpoint>(inner: Arc<E>, request: Request) -> Re
 }
 
 /// Counts every request with a token for its account.
-pub async fn limit_accounts<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
+pub async fn limit_accounts(next: Next, request: Box<Request>) -> Result<Response> {
     let user = request.data::<MaybeUser>().and_then(|user| user.0.as_ref());
     let Some(user) = user.map(|user| user.id) else {
-        return inner.call(request).await.map(IntoResponse::into_response);
+        return next.call(request).await;
     };
     let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
     let left = app.throttle.count_program(user).await;
-    let mut response = if_any_is_left(inner, request, left).await?;
+    let mut response = if_any_is_left(next, request, left).await?;
     tell(response.headers_mut(), "account", left);
     Ok(response)
 }
 
-async fn if_any_is_left<E: Endpoint>(inner: Arc<E>, request: Request, left: Allowance) -> Result<Response> {
+async fn if_any_is_left(next: Next, request: Box<Request>, left: Allowance) -> Result<Response> {
     match left.retry_after {
         Some(retry_after) => Ok(problem(&Error::TooMany { retry_after }.into(), &About::of(&request))),
-        None => inner.call(request).await.map(IntoResponse::into_response),
+        None => next.call(request).await,
     }
 }
 
@@ -57,7 +56,7 @@ fn tell(headers: &mut HeaderMap, name: &str, Allowance { quota, remaining, .. }:
         (LEFT, format!("\"{name}\";r={remaining};t={full_in}")),
     ];
     for (header, value) in values {
-        if let Ok(value) = HeaderValue::from_str(&value) {
+        if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(header, value);
         }
     }

@@ -5,15 +5,15 @@
 //! one error, so that nobody learns by trying. It is opened behind the limits, so that keys are looked up no oftener than
 //! anything else: what is refused before that is answered as it is, and so is whatever has no body in JSON.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::web::Data;
-use poem::{Endpoint, FromRequest, IntoResponse, Request, Response, Result};
+use poem::{FromRequest, Request, Response, Result};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::accounts::CurrentUser;
 use crate::accounts::api_keys::{self, OpenedApiKey};
 use crate::ids::ApiKeyId;
+use crate::middleware::Next;
 use crate::web::errors::{About, problem};
 use crate::{App, Error};
 
@@ -42,12 +43,23 @@ struct Question {
 }
 
 /// Opens a sealed body of at most `limit` bytes, and seals the answer where `Accept` asks for that.
-pub async fn exchange_sealed<E: Endpoint>(inner: Arc<E>, mut request: Request, limit: usize) -> Result<Response> {
+pub async fn exchange_sealed(next: Next, request: Box<Request>, limit: usize) -> Result<Response> {
     let is_sealed = request.content_type().is_some_and(is_ours);
     let seals = accepts_ours(&request);
-    if !is_sealed && !seals {
-        return inner.call(request).await.map(IntoResponse::into_response);
+    if is_sealed || seals {
+        exchange(next, request, limit, (is_sealed, seals)).boxed().await
+    } else {
+        next.call(request).await
     }
+}
+
+/// The same of a request whose body is sealed, or whose answer is to be.
+async fn exchange(
+    next: Next,
+    mut request: Box<Request>,
+    limit: usize,
+    (is_sealed, seals): (bool, bool),
+) -> Result<Response> {
     let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
     let (app, about) = (app.clone(), About::of(&request));
     let key = match find_key(&app, &request).await {
@@ -60,7 +72,7 @@ pub async fn exchange_sealed<E: Endpoint>(inner: Arc<E>, mut request: Request, l
         Ok(())
     };
     let response = match opened {
-        Ok(()) => inner.call(request).await?.into_response(),
+        Ok(()) => next.call(request).await?,
         Err(error) => problem(&error, &about),
     };
     if seals {

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use poem::endpoint::{BoxEndpoint, make};
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::middleware::Cors;
 use poem::web::Data;
@@ -19,6 +18,7 @@ use crate::admin::confirm_administrator;
 use crate::api::{exchange_sealed, limit_accounts, limit_addresses, say_what_is_allowed, wrap_in_envelope};
 use crate::chat::{join_invited, show_unsent};
 use crate::live::Live;
+use crate::middleware::Next;
 use crate::realtime::{Sockets, note_request};
 use crate::web::csrf::{check_origin, check_origin_and_header, check_token, check_token_in_header, provide_context};
 use crate::web::errors::{answer_errors, answer_errors_as_problems};
@@ -50,25 +50,15 @@ const PICTURES: Deadlines = Deadlines {
 /// Programs wait for the same.
 const PROGRAMS: Deadlines = PAGES;
 
-/// Routes behind what their requests go through.
-type Group = BoxEndpoint<'static, Response>;
-
-/// Puts routes behind a list of middleware, which a request goes through from the first to the last. Boxed after every third,
-/// so that the type of the whole does not outgrow the compiler, and a request is not given memory for each.
+/// Puts what stands last behind a list of middleware, which a request goes through from the first on.
 macro_rules! stack {
-    ($first:expr; $routes:expr) => { $routes.around($first).boxed() };
-    ($first:expr, $second:expr; $routes:expr) => { $routes.around($second).around($first).boxed() };
-    ($first:expr, $second:expr, $third:expr; $routes:expr) => {
-        $routes.around($third).around($second).around($first).boxed()
-    };
-    ($first:expr, $second:expr, $third:expr, $($rest:expr),+; $routes:expr) => {
-        stack!($first, $second, $third; stack!($($rest),+; $routes))
-    };
+    (; $last:expr) => { $last };
+    ($first:expr $(, $rest:expr)*; $last:expr) => { stack!($($rest),*; $last).within($first) };
 }
 
 /// Every address of the program.
 pub(super) fn routes(app: App, live: Arc<Live>, sockets: Arc<Sockets>) -> impl Endpoint<Output = Response> {
-    let groups = Arc::new(Groups {
+    let groups = Groups {
         pages: pages(live.clone()),
         programs: programs(&app),
         program_sockets: program_sockets(live),
@@ -77,34 +67,31 @@ pub(super) fn routes(app: App, live: Arc<Live>, sockets: Arc<Sockets>) -> impl E
         uploads: uploads(),
         transfers: with_cors(&app, transfers()),
         plain: plain(),
-    });
-    let dispatch = make(move |request: Request| {
-        let groups = groups.clone();
-        async move { groups.of(&request).call(request).await }
-    });
-    dispatch
-        .around(add_security_headers)
-        .around(note_request)
-        .data(app)
-        .data(sockets)
+    };
+    let provide_parts = move |next: Next, mut request: Box<Request>| {
+        request.set_data(app.clone());
+        request.set_data(sockets.clone());
+        async move { next.call(request).await }
+    };
+    stack!(provide_parts, note_request, add_security_headers; Next::one_of(move |request| groups.of(request)))
 }
 
 /// The groups of addresses. An address belongs to one by its first part, but for those that take files.
 struct Groups {
-    pages: Group,
-    programs: Group,
-    program_sockets: Group,
-    program_uploads: Group,
-    pictures: Group,
-    uploads: Group,
-    transfers: Group,
-    plain: Group,
+    pages: Next,
+    programs: Next,
+    program_sockets: Next,
+    program_uploads: Next,
+    pictures: Next,
+    uploads: Next,
+    transfers: Next,
+    plain: Next,
 }
 
 impl Groups {
-    fn of(&self, request: &Request) -> &Group {
+    fn of(&self, request: &Request) -> Next {
         let path = request.uri().path();
-        match path.split('/').nth(1) {
+        let group = match path.split('/').nth(1) {
             _ if path == "/settings/picture" => &self.pictures,
             _ if request.method() == Method::POST && is_upload(path) => &self.uploads,
             _ if api::is_upload(path) => &self.program_uploads,
@@ -114,7 +101,8 @@ impl Groups {
             Some("files") => &self.transfers,
             Some("assets" | "healthz" | "readyz") => &self.plain,
             _ => &self.pages,
-        }
+        };
+        group.clone()
     }
 }
 
@@ -126,7 +114,7 @@ fn is_upload(path: &str) -> bool {
 
 /// What people see: a cookie says who asks, forms carry a token, errors are pages (or fragments, or JSON, by what is
 /// asked for). The sockets of the pages are among them.
-fn pages(live: Arc<Live>) -> Group {
+fn pages(live: Arc<Live>) -> Next {
     let features = [
         accounts::routes,
         rooms::routes,
@@ -140,13 +128,13 @@ fn pages(live: Arc<Live>) -> Group {
     let routes = features
         .into_iter()
         .fold(Route::new(), |routes, feature| feature(routes));
-    let routes = routes.data(live).boxed();
+    let routes = routes.data(live);
     stack!(
         provide_context,
         answer_errors,
         redirect_to_one_address,
-        |inner, request| within_deadline(inner, request, PAGES),
-        |inner, request| buffer_body(inner, request, BODY),
+        |next, request| within_deadline(next, request, PAGES),
+        |next, request| buffer_body(next, request, BODY),
         check_origin,
         lead_to_setup,
         recognise_user,
@@ -156,50 +144,50 @@ fn pages(live: Arc<Live>) -> Group {
         ask_for_consent,
         join_invited,
         confirm_administrator;
-        routes
+        Next::new(routes)
     )
 }
 
 /// What programs use: no cookie is a way in, and every error is a problem in JSON (RFC 9457). Addresses count with and
 /// without a slash at their end, because programs lose method, body or authorisation on a redirect.
-fn programs(app: &App) -> Group {
-    let routes = api::routes(Route::new()).boxed();
+fn programs(app: &App) -> Next {
+    let routes = api::routes(Route::new());
     let programs = stack!(
         limit_addresses,
         answer_errors_as_problems,
-        |inner, request| within_deadline(inner, request, PROGRAMS),
+        |next, request| within_deadline(next, request, PROGRAMS),
         recognise_program,
         limit_accounts,
-        |inner, request| exchange_sealed(inner, request, BODY),
+        |next, request| exchange_sealed(next, request, BODY),
         answer_errors_as_problems,
-        |inner, request| buffer_body(inner, request, BODY),
+        |next, request| buffer_body(next, request, BODY),
         refuse_before_setup,
         wrap_in_envelope,
         drop_last_slash,
         say_what_is_allowed;
-        routes
+        Next::new(routes)
     );
     with_cors(app, programs)
 }
 
 /// The socket of programs: what holds for their requests holds for its handshake, but that a cookie is a way in too. Every
 /// handshake counts for its address before anything is looked up for it.
-fn program_sockets(live: Arc<Live>) -> Group {
-    let routes = live::program_routes(Route::new()).data(live).boxed();
+fn program_sockets(live: Arc<Live>) -> Next {
+    let routes = live::program_routes(Route::new()).data(live);
     stack!(
         limit_addresses,
         answer_errors_as_problems,
-        |inner, request| within_deadline(inner, request, PROGRAMS),
+        |next, request| within_deadline(next, request, PROGRAMS),
         refuse_before_setup,
         recognise_user,
         drop_last_slash;
-        routes
+        Next::new(routes)
     )
 }
 
 /// Files of programs on their way in.
-fn program_uploads(app: &App) -> Group {
-    let routes = api::uploads(Route::new()).boxed();
+fn program_uploads(app: &App) -> Next {
+    let routes = api::uploads(Route::new());
     let uploads = stack!(
         limit_addresses,
         answer_errors_as_problems,
@@ -210,14 +198,14 @@ fn program_uploads(app: &App) -> Group {
         wrap_in_envelope,
         drop_last_slash,
         say_what_is_allowed;
-        routes
+        Next::new(routes)
     );
     with_cors(app, uploads)
 }
 
 /// Lets pages of other sites, where some are named, use what programs use, with a token: nothing that their visitors' browsers
 /// keep for this site comes along. A request from anywhere else is answered as ever, and its browser shows the answer to no page.
-fn with_cors(app: &App, group: Group) -> Group {
+fn with_cors(app: &App, group: Next) -> Next {
     let named = app.config.cors_origins.clone();
     if named.is_empty() {
         return group;
@@ -239,50 +227,44 @@ fn with_cors(app: &App, group: Group) -> Group {
         .allow_headers(["authorization", "content-type", "accept", "range", "umbra-key"])
         .expose_headers(answered)
         .max_age(600);
-    let group = Arc::new(group);
-    let for_named = Arc::new(stack!(answer_errors_as_problems; group.clone().with(cors)));
-    let named: Arc<[String]> = named.into();
-    make(move |request: Request| {
+    let for_named = stack!(answer_errors_as_problems; Next::new(group.clone().with(cors).map_to_response()));
+    let choose = move |unnamed: Next, request: Box<Request>| {
         let origin = request.header(header::ORIGIN);
         let is_named = origin.is_some_and(|origin| named.iter().any(|named| named == origin));
-        let (group, for_named) = (group.clone(), for_named.clone());
+        let next = if is_named { for_named.clone() } else { unnamed };
         async move {
-            let mut response = if is_named {
-                for_named.call(request).await?
-            } else {
-                group.call(request).await?
-            };
+            let mut response = next.call(request).await?;
             // Not what `Cors` says, which leaves out what else answers depend on.
             let varies = HeaderValue::from_static("Accept, Origin");
             response.headers_mut().insert(header::VARY, varies);
-            Ok::<_, poem::Error>(response)
+            Ok(response)
         }
-    })
-    .boxed()
+    };
+    group.within(choose)
 }
 
 /// People's pictures on their way in and out: as for pages, but a larger body is read, of people with an account alone.
-fn pictures() -> Group {
-    let routes = settings::picture(accounts::pictures(Route::new())).boxed();
+fn pictures() -> Next {
+    let routes = settings::picture(accounts::pictures(Route::new()));
     stack!(
         provide_context,
         answer_errors,
-        |inner, request| within_deadline(inner, request, PICTURES),
+        |next, request| within_deadline(next, request, PICTURES),
         lead_to_setup,
         recognise_anybody,
         ask_to_log_in,
-        |inner, request| admit_upload(inner, request, &accounts::PICTURES),
-        |inner, request| buffer_large_body(inner, request, PICTURE_BODY),
+        |next, request| admit_upload(next, request, &accounts::PICTURES),
+        |next, request| buffer_large_body(next, request, PICTURE_BODY),
         check_origin,
         check_token,
-        |inner, request| within_deadline(inner, request, PAGES);
-        routes
+        |next, request| within_deadline(next, request, PAGES);
+        Next::new(routes)
     )
 }
 
 /// Files on their way in: they are stored as they come, however long that takes.
-fn uploads() -> Group {
-    let routes = chat::uploads(Route::new()).boxed();
+fn uploads() -> Next {
+    let routes = chat::uploads(Route::new());
     stack!(
         provide_context,
         answer_errors,
@@ -290,35 +272,35 @@ fn uploads() -> Group {
         recognise_user,
         ask_to_log_in,
         check_origin_and_header;
-        routes
+        Next::new(routes)
     )
 }
 
 /// Files on their way out, which are opened as they are sent; their first bytes have the time of a page. What changes
 /// something carries the token in a header.
-fn transfers() -> Group {
-    let routes = chat::transfers(Route::new()).boxed();
+fn transfers() -> Next {
+    let routes = chat::transfers(Route::new());
     stack!(
         provide_context,
         answer_errors,
-        |inner, request| within_deadline(inner, request, PAGES),
+        |next, request| within_deadline(next, request, PAGES),
         check_token_in_header,
         lead_to_setup,
         recognise_anybody,
         ask_to_log_in;
-        routes
+        Next::new(routes)
     )
 }
 
 /// What is the same for everybody, whether somebody has an account or not.
-fn plain() -> Group {
+fn plain() -> Next {
     let routes = Route::new().at("/healthz", get(healthz)).at("/readyz", get(readyz));
-    let routes = web::assets::routes(routes).boxed();
+    let routes = web::assets::routes(routes);
     stack!(
         provide_context,
         answer_errors,
-        |inner, request| within_deadline(inner, request, PAGES);
-        routes
+        |next, request| within_deadline(next, request, PAGES);
+        Next::new(routes)
     )
 }
 

@@ -134,13 +134,13 @@ impl Throttle {
     pub async fn count_program_address(&self, address: IpAddr) -> Allowance {
         let (address, rate) = (network(address), program_rate(self.api_rate));
         let left = self.count(&self.program_addresses, &address, rate);
-        self.count_shared("program address", &address.to_string(), left).await
+        self.count_shared("program address", address, left).await
     }
 
     /// Counts a request of a program of that account.
     pub async fn count_program(&self, user: UserId) -> Allowance {
         let left = self.count(&self.programs, &user, self.api_rate);
-        self.count_shared("program", &user.to_string(), left).await
+        self.count_shared("program", user, left).await
     }
 
     /// Counts an attempt to log in to `account` (its folded login), wherever it comes from.
@@ -223,11 +223,11 @@ impl Throttle {
     }
 
     /// Counts in the bucket of all nodes as well; what is left of the fuller one.
-    async fn count_shared(&self, kind: &str, owner: &str, own: Allowance) -> Allowance {
+    async fn count_shared(&self, kind: &str, owner: impl ToString, own: Allowance) -> Allowance {
         let (Some(shared), Some(rate), None) = (&self.shared, NonZeroU32::new(own.quota), own.retry_after) else {
             return own;
         };
-        let (remaining, retry_after) = match shared.take(kind, owner, rate).await {
+        let (remaining, retry_after) = match shared.take(kind, &owner.to_string(), rate).await {
             Ok(left) => (left.map_or(own.remaining, |left| left.min(own.remaining)), None),
             Err(wait) => (0, Some(wait)),
         };

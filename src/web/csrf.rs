@@ -13,8 +13,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use poem::http::{HeaderMap, header};
-use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use poem::{Request, Response, Result};
 
+use crate::middleware::Next;
 use crate::web::Ctx;
 use crate::web::errors::asks_for_page;
 use crate::web::form_data::parts;
@@ -31,7 +32,7 @@ const FOREIGN: &str = "This request does not come from a page of this server. If
     another address than it knows, set PUBLIC_URL to that address and start it again.";
 
 /// Makes the [`Ctx`] of the request, and gives a visitor who gets a page the cookie that its token belongs to.
-pub async fn provide_context<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
+pub async fn provide_context(next: Next, mut request: Box<Request>) -> Result<Response> {
     let app = app(&request)?;
     let headers = request.headers();
     let name = cookie_name(&app, "umbra_csrf");
@@ -46,14 +47,14 @@ pub async fn provide_context<E: Endpoint>(inner: Arc<E>, mut request: Request) -
     let ctx = Ctx {
         csrf_token: token(app.vault.cookie_key(), &value, &session),
         theme: theme(headers),
-        request_id: request.data::<RequestId>().cloned().unwrap_or_default().0,
+        request_id: request.data().map(RequestId::to_string).unwrap_or_default(),
         path: request.uri().path().to_owned(),
         htmx: is("hx-request", "true") && !is("hx-request-type", "full"),
         typed: Arc::default(),
     };
     request.set_data(ctx);
 
-    let mut response = inner.call(request).await?.into_response();
+    let mut response = next.call(request).await?;
     if is_new
         && response
             .content_type()
@@ -66,7 +67,7 @@ pub async fn provide_context<E: Endpoint>(inner: Arc<E>, mut request: Request) -
 
 /// Refuses what changes something and comes from another site. Of a form of ours, whose body has been read, it keeps what
 /// was typed, in case something further inside refuses it.
-pub async fn check_origin<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
+pub async fn check_origin(next: Next, mut request: Box<Request>) -> Result<Response> {
     if changes_something(request.method()) {
         refuse_foreign(&request)?;
         let body = request.take_body().into_bytes().await?;
@@ -79,12 +80,12 @@ pub async fn check_origin<E: Endpoint>(inner: Arc<E>, mut request: Request) -> R
         }
         request.set_body(body);
     }
-    inner.call(request).await.map(IntoResponse::into_response)
+    next.call(request).await
 }
 
 /// Refuses what changes something without our token. It stands in a header or in a field of the form, whose body has been
 /// read.
-pub async fn check_token<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
+pub async fn check_token(next: Next, mut request: Box<Request>) -> Result<Response> {
     if changes_something(request.method()) {
         let body = request.take_body().into_bytes().await?;
         let mut token = token_in_header(&request).or_else(|| token_in_form(&request, &body));
@@ -94,27 +95,27 @@ pub async fn check_token<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Re
         compare(&request, token)?;
         request.set_body(body);
     }
-    inner.call(request).await.map(IntoResponse::into_response)
+    next.call(request).await
 }
 
 /// Both where bodies are not read before they are used: the token stands in the header.
-pub async fn check_token_in_header<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
+pub async fn check_token_in_header(next: Next, request: Box<Request>) -> Result<Response> {
     if changes_something(request.method()) {
         refuse_foreign(&request)?;
         compare(&request, token_in_header(&request))?;
     }
-    inner.call(request).await.map(IntoResponse::into_response)
+    next.call(request).await
 }
 
 /// The same where bodies are not read before they are used, and the token may stand in the first part of a form with files:
 /// where it is not in the header, whoever reads the form asks [`is_token`] before anything else.
-pub async fn check_origin_and_header<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
+pub async fn check_origin_and_header(next: Next, mut request: Box<Request>) -> Result<Response> {
     refuse_foreign(&request)?;
     if let Some(token) = token_in_header(&request) {
         compare(&request, Some(token))?;
         request.set_data(TokenChecked);
     }
-    inner.call(request).await.map(IntoResponse::into_response)
+    next.call(request).await
 }
 
 /// Says that the token in the header of the request is ours.

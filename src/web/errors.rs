@@ -3,18 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use maud::Markup;
 use poem::error::ParsePathError;
 use poem::http::{HeaderValue, Method, StatusCode, Uri, header};
-use poem::{Body, Endpoint, IntoResponse, Request, Response, Result};
+use poem::{Body, IntoResponse, Request, Response, Result};
 use serde_json::json;
 
 use crate::Error;
 use crate::error::FieldErrors;
+use crate::middleware::Next;
 use crate::web::error_page::{error_fragment, error_page, refused_form, standard_sentence};
 use crate::web::headers::RequestId;
 use crate::web::normalise::{is_local, loggable};
@@ -55,11 +55,11 @@ enum Wanted {
 }
 
 /// Turns errors and panics of what stands inside into answers: a page, a fragment or JSON, by what was asked for.
-pub async fn answer_errors<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
+pub async fn answer_errors(next: Next, request: Box<Request>) -> Result<Response> {
     let ctx = request.data::<Ctx>().cloned().unwrap_or_default();
     let wanted = wanted(&ctx, &request);
     let back = way_back(&ctx, &request);
-    let error = match outcome(inner, request).await {
+    let error = match outcome(next, request).await {
         Ok(response) => return Ok(response),
         Err(error) => error,
     };
@@ -74,9 +74,9 @@ pub async fn answer_errors<E: Endpoint>(inner: Arc<E>, request: Request) -> Resu
 }
 
 /// Turns errors and panics of what stands inside into problems in JSON, for programs.
-pub async fn answer_errors_as_problems<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
+pub async fn answer_errors_as_problems(next: Next, request: Box<Request>) -> Result<Response> {
     let about = About::of(&request);
-    match outcome(inner, request).await {
+    match outcome(next, request).await {
         Ok(response) => Ok(response),
         Err(error) => Ok(problem(&error, &about)),
     }
@@ -84,23 +84,30 @@ pub async fn answer_errors_as_problems<E: Endpoint>(inner: Arc<E>, request: Requ
 
 /// The request that a problem is about.
 pub struct About {
-    id: String,
+    id: Option<RequestId>,
     uri: Uri,
 }
 
 impl About {
     /// That request.
     pub fn of(request: &Request) -> Self {
-        let RequestId(id) = request.data::<RequestId>().cloned().unwrap_or_default();
-        let uri = request.uri().clone();
-        Self { id, uri }
+        Self {
+            id: request.data().copied(),
+            uri: request.uri().clone(),
+        }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &str {
+        self.uri.path()
     }
 }
 
 /// The problem that an error is.
-pub fn problem(error: &poem::Error, About { id, uri }: &About) -> Response {
+pub fn problem(error: &poem::Error, about: &About) -> Response {
     let answer = answer(error);
-    log_fault(error, &answer, id, uri.path());
+    let id = about.id.map(|id| id.to_string()).unwrap_or_default();
+    log_fault(error, &answer, &id, about.path());
     let title = answer.status.canonical_reason().unwrap_or("Error");
     let fields = match error.downcast_ref::<Error>() {
         Some(Error::Invalid(fields)) => fields
@@ -122,7 +129,7 @@ pub fn problem(error: &poem::Error, About { id, uri }: &About) -> Response {
             .sentence
             .unwrap_or_else(|| standard_sentence(answer.status).to_owned()),
         errors: fields,
-        request: id.clone(),
+        request: id,
     };
     let mut response = Response::builder()
         .status(answer.status)
@@ -144,8 +151,8 @@ pub fn problem(error: &poem::Error, About { id, uri }: &About) -> Response {
 }
 
 /// What the endpoint answers; a panic is an error, too.
-async fn outcome<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
-    match AssertUnwindSafe(inner.call(request)).catch_unwind().await {
+async fn outcome(next: Next, request: Box<Request>) -> Result<Response> {
+    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(output)) => Ok(output.into_response()),
         Ok(Err(error)) if error.is_from_response() => Ok(error.into_response()),
         Ok(Err(error)) => Err(error),

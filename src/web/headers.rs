@@ -1,13 +1,14 @@
 //! The outermost layer: a request id for the log and the error pages, and the headers that tell a browser what
 //! our pages may do, on every answer, error pages too.
 
-use std::sync::Arc;
+use std::fmt;
 use std::time::Instant;
 
 use poem::http::{HeaderName, HeaderValue, header};
-use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use poem::{Request, Response, Result};
 
 use crate::App;
+use crate::middleware::Next;
 use crate::web::normalise::loggable;
 use crate::web::session::random_bytes;
 
@@ -37,29 +38,27 @@ const HEADERS: [(HeaderName, &str); 8] = [
 const STRICT_TRANSPORT_SECURITY: &str = "max-age=31536000";
 
 /// Names a request in the log, on error pages and in the `X-Request-Id` header.
-#[derive(Debug, Clone, Default)]
-pub struct RequestId(pub String);
+#[derive(Debug, Clone, Copy)]
+pub struct RequestId(u64);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
 
 /// Names the request, logs its end (never a token, nor the query, which may hold a code) and adds the headers.
-pub async fn add_security_headers<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
-    let id = u64::from_be_bytes(random_bytes()?);
-    let id = format!("{id:016x}");
+pub async fn add_security_headers(next: Next, mut request: Box<Request>) -> Result<Response> {
+    let id = RequestId(u64::from_be_bytes(random_bytes()?));
     let https = request.data::<App>().is_some_and(|app| app.config.is_https());
-    let (method, path, start) = (
-        request.method().clone(),
-        request.uri().path().to_owned(),
-        Instant::now(),
-    );
-    request.set_data(RequestId(id.clone()));
+    let (method, uri, start) = (request.method().clone(), request.uri().clone(), Instant::now());
+    request.set_data(id);
 
     // The layer of errors stands inside and turns each into an answer; what still fails has no page to show.
-    let mut response = inner
-        .call(request)
-        .await
-        .map_or_else(poem::Error::into_response, IntoResponse::into_response);
+    let mut response = next.call(request).await.unwrap_or_else(poem::Error::into_response);
 
-    let path = loggable(&path);
-    tracing::debug!(request = id, %method, path, status = response.status().as_u16(), took = ?start.elapsed(), "answered");
+    let path = loggable(uri.path());
+    tracing::debug!(request = %id, %method, path, status = response.status().as_u16(), took = ?start.elapsed(), "answered");
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -70,7 +69,7 @@ pub async fn add_security_headers<E: Endpoint>(inner: Arc<E>, mut request: Reque
             HeaderValue::from_static(STRICT_TRANSPORT_SECURITY),
         );
     }
-    if let Ok(value) = HeaderValue::from_str(&id) {
+    if let Ok(value) = HeaderValue::try_from(id.to_string()) {
         headers.insert("x-request-id", value);
     }
     Ok(response)

@@ -1,17 +1,18 @@
 //! How long a request may take, and how large its body may be. Each group of addresses has its own limits.
 
 use std::io;
-use std::sync::Arc;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 use poem::error::ReadBodyError;
 use poem::http::{Method, StatusCode};
-use poem::{Body, Endpoint, IntoResponse, Request, Response, Result};
+use poem::{Body, IntoResponse, Request, Response, Result};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::Error;
+use crate::middleware::Next;
 
 /// How large a body may be that is larger than a form, and how slowly it may come.
 #[derive(Debug, Clone, Copy)]
@@ -42,13 +43,13 @@ pub struct Deadlines {
 
 /// Answers that the server cannot do its work right now when a request takes too long: a database that is frozen or cut
 /// off must not hold up the page as well, nor a client that never finishes its body.
-pub async fn within_deadline<E: Endpoint>(inner: Arc<E>, request: Request, deadlines: Deadlines) -> Result<Response> {
+pub async fn within_deadline(next: Next, request: Box<Request>, deadlines: Deadlines) -> Result<Response> {
     let deadline = if changes_something(request.method()) {
         deadlines.changing
     } else {
         deadlines.reading
     };
-    match timeout(deadline, inner.call(request)).await {
+    match timeout(deadline, next.call(request)).await {
         Ok(answer) => answer.map(IntoResponse::into_response),
         Err(_) => Err(Error::Unavailable("a request took too long".into()).into()),
     }
@@ -56,33 +57,41 @@ pub async fn within_deadline<E: Endpoint>(inner: Arc<E>, request: Request, deadl
 
 /// Reads the body of a request that may change something, so that what stands inside has it at hand; one of more than
 /// `limit` bytes is refused.
-pub async fn buffer_body<E: Endpoint>(inner: Arc<E>, mut request: Request, limit: usize) -> Result<Response> {
+pub async fn buffer_body(next: Next, mut request: Box<Request>, limit: usize) -> Result<Response> {
     if changes_something(request.method()) {
-        let body = request.take_body().into_bytes_limit(limit).await?;
+        let body = collect(request.take_body().into_bytes_stream(), limit).await?;
         request.set_body(body);
     }
-    inner.call(request).await.map(IntoResponse::into_response)
+    next.call(request).await
 }
 
 /// The same for a large body: whoever sends it drop by drop is not waited for.
-pub async fn buffer_large_body<E: Endpoint>(inner: Arc<E>, mut request: Request, large: LargeBody) -> Result<Response> {
+pub async fn buffer_large_body(next: Next, mut request: Box<Request>, large: LargeBody) -> Result<Response> {
     if changes_something(request.method()) {
-        let mut chunks = Box::pin(paced(request.take_body(), large.pace));
-        let mut body = BytesMut::new();
-        while let Some(chunk) = chunks.next().await {
-            let late = |_| poem::Error::from_string("The file came too slowly.", StatusCode::REQUEST_TIMEOUT);
-            let chunk = match chunk {
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(late(error)),
-                chunk => chunk.map_err(ReadBodyError::Io)?,
-            };
-            if body.len() + chunk.len() > large.limit {
-                return Err(ReadBodyError::PayloadTooLarge.into());
+        let body = match collect(paced(request.take_body(), large.pace), large.limit).await {
+            Err(ReadBodyError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
+                let late = "The file came too slowly.";
+                return Err(poem::Error::from_string(late, StatusCode::REQUEST_TIMEOUT));
             }
-            body.extend_from_slice(&chunk);
-        }
-        request.set_body(body.freeze());
+            body => body?,
+        };
+        request.set_body(body);
     }
-    inner.call(request).await.map(IntoResponse::into_response)
+    next.call(request).await
+}
+
+/// The whole of a body of at most `limit` bytes. (Poem's own `into_bytes_limit` keeps a buffer of 4 KiB in every request.)
+async fn collect(chunks: impl Stream<Item = io::Result<Bytes>>, limit: usize) -> Result<Bytes, ReadBodyError> {
+    let mut chunks = pin!(chunks);
+    let mut body = BytesMut::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk?;
+        if body.len() + chunk.len() > limit {
+            return Err(ReadBodyError::PayloadTooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
 }
 
 /// The body as it comes; one that comes more slowly than it may ends with the error `TimedOut`.
@@ -115,7 +124,7 @@ pub fn changes_something(method: &Method) -> bool {
 mod tests {
     use std::convert::Infallible;
 
-    use poem::IntoEndpoint;
+    use poem::EndpointExt;
     use poem::endpoint::make;
 
     use super::*;
@@ -143,11 +152,9 @@ mod tests {
                     .map(|part| part.map_err(std::io::Error::other)),
             )
         };
-        let request = Request::builder().method(Method::POST).body(body);
-        let inner = Arc::new(
-            make(|mut request: Request| async move { request.take_body().into_bytes().await }).into_endpoint(),
-        );
-        match buffer_large_body(inner, request, large).await {
+        let request = Box::new(Request::builder().method(Method::POST).body(body));
+        let read = make(|mut request: Request| async move { request.take_body().into_bytes().await });
+        match buffer_large_body(Next::new(read.map_to_response()), request, large).await {
             Ok(response) => response.status(),
             Err(error) => error.status(),
         }

@@ -1,10 +1,10 @@
 //! One address per page: a trailing slash more or less redirects, and where a redirect leads is always on this
 //! site.
 
-use std::sync::Arc;
-
 use poem::http::{StatusCode, header};
-use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use poem::{Request, Response, Result};
+
+use crate::middleware::Next;
 
 /// The pages whose address ends with a slash.
 const WITH_SLASH: [&str; 3] = ["/", "/chat/", "/admin/"];
@@ -24,7 +24,7 @@ pub fn loggable(path: &str) -> &str {
 }
 
 /// Redirects to the page's one address, with the query; 308 keeps method and body.
-pub async fn redirect_to_one_address<E: Endpoint>(inner: Arc<E>, request: Request) -> Result<Response> {
+pub async fn redirect_to_one_address(next: Next, request: Box<Request>) -> Result<Response> {
     match canonical(request.uri().path()) {
         Some(path) => {
             let query = request
@@ -37,12 +37,12 @@ pub async fn redirect_to_one_address<E: Endpoint>(inner: Arc<E>, request: Reques
                 .header(header::LOCATION, format!("{path}{query}"))
                 .finish())
         }
-        None => inner.call(request).await.map(IntoResponse::into_response),
+        None => next.call(request).await,
     }
 }
 
 /// Lets an address count with a slash at its end as without.
-pub async fn drop_last_slash<E: Endpoint>(inner: Arc<E>, mut request: Request) -> Result<Response> {
+pub async fn drop_last_slash(next: Next, mut request: Box<Request>) -> Result<Response> {
     let path = request.uri().path();
     if let Some(bare) = path.strip_suffix('/').filter(|bare| !bare.is_empty()) {
         let query = request
@@ -54,7 +54,7 @@ pub async fn drop_last_slash<E: Endpoint>(inner: Arc<E>, mut request: Request) -
             *request.uri_mut() = uri;
         }
     }
-    inner.call(request).await.map(IntoResponse::into_response)
+    next.call(request).await
 }
 
 /// The address that `path` should have had; None when it is right, or nothing to lead to.

@@ -8,7 +8,7 @@ use regex::Regex;
 
 /// Layers from the ground up; modules of one layer do not import each other, features only those to their left.
 const LAYERS: &[&[&str]] = &[
-    &["config", "error", "ids", "text"],
+    &["config", "error", "ids", "middleware", "text"],
     &["bus", "database", "realtime", "storage", "throttle", "vault"],
     &["state"],
     &["jobs"],

@@ -1,9 +1,7 @@
 //! What becomes of a form that is refused before its handler because of who sent it.
 
-use std::sync::Arc;
-
 use poem::http::StatusCode;
-use poem::{Endpoint, IntoResponse, Request, Response};
+use poem::{IntoResponse, Request, Response};
 
 use super::sessions::{after, page_after};
 use crate::Error;
@@ -11,6 +9,7 @@ use crate::accounts::current_user::CurrentUser;
 use crate::accounts::model::{LogInForm, first_log_in};
 use crate::accounts::views;
 use crate::error::FieldErrors;
+use crate::middleware::Next;
 use crate::text::fold;
 use crate::web::csrf::OUT_OF_DATE;
 use crate::web::{Ctx, TypedForm, see_other};
@@ -18,10 +17,10 @@ use crate::web::{Ctx, TypedForm, see_other};
 /// Shows the log-in where a form was refused and nobody is logged in: what was typed goes along, and is in its place again
 /// afterwards. Whether what the form is for exists makes no difference. Of somebody who is logged in, the page that shows
 /// the form again says who they are.
-pub async fn ask_to_log_in<E: Endpoint>(inner: Arc<E>, request: Request) -> poem::Result<Response> {
+pub async fn ask_to_log_in(next: Next, request: Box<Request>) -> poem::Result<Response> {
     let user = CurrentUser::of(&request);
     let ctx = request.data::<Ctx>().cloned().unwrap_or_default();
-    let mut error = match inner.call(request).await {
+    let mut error = match next.call(request).await {
         Ok(response) => return Ok(response.into_response()),
         Err(error) => error,
     };

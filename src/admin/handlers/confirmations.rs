@@ -1,17 +1,16 @@
 //! Asks administrators for their password again, now and then, before they change something.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use poem::http::StatusCode;
 use poem::web::Data;
-use poem::{Endpoint, FromRequest, IntoResponse, Request, Response};
+use poem::{FromRequest, IntoResponse, Request, Response};
 use url::form_urlencoded;
 
 use crate::accounts::{CurrentUser, passwords};
 use crate::admin::views;
 use crate::chat::{Open, Shell};
 use crate::error::FieldErrors;
+use crate::middleware::Next;
 use crate::web::errors::redraw;
 use crate::web::forwarded::Client;
 use crate::web::limits::changes_something;
@@ -20,7 +19,7 @@ use crate::{App, Error, Result};
 
 /// Carries out what an administrator does only when they gave their password a short while ago, or give it now. Else it
 /// asks for it, in a form that holds everything that was sent, so that with the password it is done.
-pub async fn confirm_administrator<E: Endpoint>(inner: Arc<E>, mut request: Request) -> poem::Result<Response> {
+pub async fn confirm_administrator(next: Next, mut request: Box<Request>) -> poem::Result<Response> {
     let is_act = request.uri().path().starts_with("/admin/") && changes_something(request.method());
     if let Some(user) = CurrentUser::of(&request).filter(|user| is_act && user.viewer.is_admin) {
         let body = request.take_body().into_bytes().await?;
@@ -29,7 +28,7 @@ pub async fn confirm_administrator<E: Endpoint>(inner: Arc<E>, mut request: Requ
         }
         request.set_body(body);
     }
-    inner.call(request).await.map(IntoResponse::into_response)
+    next.call(request).await
 }
 
 /// The question for the password; None when it needs not be asked.

@@ -1,11 +1,9 @@
 //! The page on which owners and moderators let people in, and the links that they make.
 
-use std::sync::Arc;
-
 use maud::Markup;
 use poem::http::header::LOCATION;
 use poem::web::{Data, Form, Path, Query};
-use poem::{Endpoint, FromRequest, IntoResponse, Request, Response, handler};
+use poem::{FromRequest, IntoResponse, Request, Response, handler};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -15,6 +13,7 @@ use crate::chat::views::{InvitesForm, InvitesPage};
 use crate::chat::{Open, Shell, views};
 use crate::error::FieldErrors;
 use crate::ids::InviteId;
+use crate::middleware::Next;
 use crate::rooms::actions;
 use crate::rooms::model::{Terms, path};
 use crate::rooms::queries::{list_invited, list_invites};
@@ -131,9 +130,9 @@ pub async fn join(
 
 /// Who made an account on the way through an invite link is in the room when they arrive. A link that is no good any more
 /// leads to what says so.
-pub async fn join_invited<E: Endpoint<Output = Response>>(inner: Arc<E>, request: Request) -> poem::Result<Response> {
+pub async fn join_invited(next: Next, request: Box<Request>) -> poem::Result<Response> {
     let app = Data::<&App>::from_request_without_body(&request).await?.clone();
-    let mut response = inner.call(request).await?;
+    let mut response = next.call(request).await?;
     if let Some(SignedUpByInvite { user, token }) = response.extensions_mut().remove() {
         match actions::join_by_invite(&app, user, &token).await {
             Ok(slug) => {

@@ -1,13 +1,12 @@
 //! A room's history, and sending without a socket.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use chrono::NaiveTime;
 use percent_encoding::percent_decode_str;
 use poem::http::StatusCode;
 use poem::web::{Data, Form, Path, Query};
-use poem::{Endpoint, FromRequest, IntoResponse, Request, Response, handler};
+use poem::{FromRequest, IntoResponse, Request, Response, handler};
 use uuid::Uuid;
 
 use super::{Page, rooms};
@@ -19,6 +18,7 @@ use crate::messages::model::{Body, SendError, Stored, parse_files};
 use crate::messages::queries::find_message_since;
 use crate::messages::sending::{Sender, Sent, send_and_wait};
 use crate::messages::views::{self, Draft};
+use crate::middleware::Next;
 use crate::rooms::actions::{enter, join};
 use crate::rooms::model::{Membership, Room, RoomAddress, message_path, path};
 use crate::rooms::queries::find_public_room;
@@ -188,11 +188,11 @@ pub async fn create(
 
 /// A message whose page does not fit its reader any more, because they logged in since, maybe as somebody else, is not
 /// sent: it stands in the composer of its room.
-pub async fn show_unsent<E: Endpoint>(inner: Arc<E>, request: Request) -> poem::Result<Response> {
+pub async fn show_unsent(next: Next, request: Box<Request>) -> poem::Result<Response> {
     let app = Data::<&App>::from_request_without_body(&request).await?.clone();
     let ctx = Ctx::from_request_without_body(&request).await?;
     let user = CurrentUser::of(&request);
-    let error = match inner.call(request).await {
+    let error = match next.call(request).await {
         Ok(response) => return Ok(response.into_response()),
         Err(error) => error,
     };

@@ -20,10 +20,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use poem::web::{Data, LocalAddr};
-use poem::{Addr, Endpoint, FromRequest, IntoResponse, Request, Response};
+use poem::{Addr, FromRequest, Request, Response};
 use rustix::net::{Shutdown, shutdown};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::middleware::Next;
 
 pub use self::acceptor::{Acceptor, Limits};
 
@@ -130,14 +132,14 @@ impl Warnings {
 }
 
 /// Notes that the head of a request has been read, and when it has been answered. The outermost middleware.
-pub async fn note_request<E: Endpoint>(inner: Arc<E>, request: Request) -> poem::Result<Response> {
+pub async fn note_request(next: Next, request: Box<Request>) -> poem::Result<Response> {
     let sockets = Data::<&Arc<Sockets>>::from_request_without_body(&request).await?;
     let _noted = sockets.used(request.local_addr()).map(|used| {
         used.head_since.store(0, Ordering::Relaxed);
         used.in_request.store(true, Ordering::Relaxed);
         InRequest(used)
     });
-    inner.call(request).await.map(IntoResponse::into_response)
+    next.call(request).await
 }
 
 /// A request that is being answered, or was when its client left.
