@@ -30,10 +30,12 @@ for part in "$@"; do
     curl) for program in curl jq; do command -v $program >/dev/null || packages+=($program); done ;;
     # For the test that opens an export with somebody else's program.
     unzip) command -v unzip >/dev/null || packages+=(unzip) ;;
-    # For the test that opens stored messages with somebody else's library, for a mail server, and to install the next ones.
+    # For the test that opens stored messages with somebody else's library, for a mail server, for the socket in the tour of
+    # docs/api.md, and to install the next ones.
     python)
       "$python" -c 'import cryptography' 2>/dev/null || packages+=(python3-cryptography)
       "$python" -c 'import aiosmtpd' 2>/dev/null || packages+=(python3-aiosmtpd)
+      "$python" -c 'import websockets' 2>/dev/null || packages+=(python3-websockets)
       "$python" -c 'import pip' 2>/dev/null || packages+=(python3-pip)
       ;;
     # What Debian does not have: a server for files, and what tries the API out. They need the part python to be there.

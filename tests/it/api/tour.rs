@@ -22,6 +22,8 @@ async fn every_line_of_the_tour_works(pool: PgPool) {
     shell
         .args(["-euo", "pipefail", "-c", &tour.concat()])
         .env("SERVER", &server.address)
+        // Debian's packages are for the system's Python, whatever other one stands first.
+        .env("PATH", format!("/usr/bin:{}", std::env::var("PATH").unwrap()))
         .current_dir(folder.path(""));
     let ended = tokio::task::spawn_blocking(move || shell.output().unwrap())
         .await
@@ -34,9 +36,12 @@ async fn every_line_of_the_tour_works(pool: PgPool) {
     );
     let pages = "2 robin: At ten, on the hill.\n3 robin: Bring the short lens.\n1 robin: Clear skies tonight?\n";
     assert!(told.contains(pages), "{told}");
+    assert!(told.contains("new_message Clear skies tonight?\n"), "{told}");
+    assert!(told.contains("new_message Clouds after all.\n"), "{told}");
 
     let robin = Program::of(&server, "robin").await;
     let room = robin.room("Stargazing").await;
     let messages = robin.get(&format!("/api/rooms/{room}/messages/")).await;
     assert_eq!(messages[3]["attachment"]["file_name"], "targets.txt");
+    assert_eq!(messages[4]["plaintext"], "Clouds after all.");
 }
