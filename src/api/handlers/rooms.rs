@@ -166,11 +166,13 @@ pub async fn destroy(
     Path(id): Path<String>,
 ) -> Result<StatusCode> {
     let room = enter_by_id(&app, &user, request, &id).await?.room;
-    if room.kind == Kind::Public {
-        check_administrator(&app, &user).await?;
-        actions::delete(&app, user.id, &room.slug).await?;
-    } else {
-        actions::delete_own(&app, user.id, &room.slug, &room.title).await?;
+    match room.kind {
+        Kind::Public => {
+            check_administrator(&app, &user).await?;
+            actions::delete(&app, user.id, &room.slug).await?;
+        }
+        Kind::Private | Kind::Group => actions::delete_own(&app, user.id, &room.slug, &room.title).await?,
+        Kind::Direct => return Err(direct_stays()),
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -246,6 +246,7 @@ async fn a_direct_chat_stays_as_it_is(pool: PgPool) {
         (Method::PATCH, json!({"description": "Ours"})),
         (Method::PATCH, json!({"invited_usernames": ["charlie"]})),
         (Method::PUT, json!({"name": "bob"})),
+        (Method::DELETE, json!({})),
     ] {
         let problem = alice.problem(method, &path, Some(sent), 409).await;
         assert!(problem["detail"].as_str().unwrap().contains("direct chat"), "{problem}");
