@@ -41,9 +41,10 @@ pub async fn index(
         let pairs = [("cursor", member.person.username.clone()), ("limit", limit.to_string())];
         serde_urlencoded::to_string(pairs).unwrap_or_default()
     });
+    let online = app.presence.online_among(members.iter().map(|member| member.person.id));
     let members: Vec<_> = members
         .iter()
-        .map(|member| Member::of(&member.person, member.role))
+        .map(|member| Member::of(&member.person, member.role, online.contains(&member.person.id)))
         .collect();
     page(request.original_uri().path(), next.as_deref(), &members)
 }

@@ -157,14 +157,17 @@ pub struct Member {
     /// What they may do, by its name in the database.
     #[schema(schema_with = role)]
     pub role: String,
+    /// Whether they are online, as far as they show it.
+    pub online: bool,
 }
 
 impl Member {
     /// That member.
-    pub fn of(person: &Author, role: MemberRole) -> Self {
+    pub fn of(person: &Author, role: MemberRole, online: bool) -> Self {
         Self {
             user: User::of(person),
             role: role.as_str().to_owned(),
+            online,
         }
     }
 }

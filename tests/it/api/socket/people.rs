@@ -76,10 +76,18 @@ async fn programs_are_told_who_comes_and_goes_unless_they_hide_or_are_blocked(po
     post(&alice, &general, "there").await;
     hear(&mut socket, "new_message").await;
     let bob = at(cast.bob, &second);
+    let is_online = async || {
+        let members = alice.get(&format!("/api/rooms/{general}/members/")).await;
+        let mut members = members.as_array().unwrap().iter();
+        members.find(|member| member["username"] == "bob").unwrap()["online"].clone()
+    };
+    assert_eq!(is_online().await, false);
     let page = bob.inbox("").await;
     assert_eq!(presence(&mut socket).await, of(&general, "bob", true));
+    assert_eq!(is_online().await, true);
     drop(page);
     assert_eq!(presence(&mut socket).await, of(&general, "bob", false));
+    assert_eq!(is_online().await, false);
     // Neither who is in none of the rooms, nor who hides, nor oneself.
     let _charlie = cast.charlie.inbox("").await;
     let _own = cast.alice.inbox("").await;
