@@ -83,6 +83,15 @@ impl Line {
         *self.live.lock().unwrap() = Some(CancellationToken::new());
     }
 
+    /// From now on nothing gets through, and nobody is told, until it thaws.
+    pub fn freeze(&self) {
+        self.frozen.send_replace(true);
+    }
+
+    pub fn thaw(&self) {
+        self.frozen.send_replace(false);
+    }
+
     /// From now on nothing gets through, and nobody is told, as when packets are dropped.
     fn vanish(&self) {
         self.vanished.send_modify(|vanished| *vanished += 1);
@@ -145,7 +154,7 @@ async fn while_the_database_is_frozen_pages_say_so_and_what_was_written_is_not_l
     let (mut at_alice, mut at_bob) = (alice.socket("General").await, bob.socket("General").await);
     at_alice.until("online").await;
 
-    line.frozen.send_replace(true);
+    line.freeze();
     let id = at_alice.say("into the ice").await;
     let page = timed(alice.get("/chat/room/General")).await;
     assert_eq!(page.0, StatusCode::SERVICE_UNAVAILABLE);
@@ -154,7 +163,7 @@ async fn while_the_database_is_frozen_pages_say_so_and_what_was_written_is_not_l
     assert_eq!(refusal["code"], "unavailable");
     assert_eq!(refusal["client_id"], id);
 
-    line.frozen.send_replace(false);
+    line.thaw();
     at_alice.say_as("into the ice", &id).await;
     for socket in [&mut at_alice, &mut at_bob] {
         assert_eq!(numbers(&socket.until("into the ice").await), [1]);
@@ -234,7 +243,7 @@ async fn all_who_wait_for_a_frozen_database_are_answered_together(_: PgPoolOptio
     for _ in 0..SOCKETS {
         sockets.push(alice.socket("General").await);
     }
-    line.frozen.send_replace(true);
+    line.freeze();
     for socket in &mut sockets {
         for _ in 0..MESSAGES {
             socket.say("into the ice").await;
@@ -272,9 +281,9 @@ async fn a_request_of_somebody_who_was_just_here_asks_the_database_nothing(
     // Where the machine is slow, the two seconds may be over before the second request comes.
     for _ in 0..5 {
         assert!(alice.page("/about").await.contains("Open the chats"));
-        line.frozen.send_replace(true);
+        line.freeze();
         let (status, _) = timed(alice.get("/about")).await;
-        line.frozen.send_replace(false);
+        line.thaw();
         if status == StatusCode::OK {
             return;
         }

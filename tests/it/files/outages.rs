@@ -5,12 +5,14 @@ use reqwest::StatusCode;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use umbrachat::config::{Bucket, Config, FileStore, Secret};
 use umbrachat::database;
 
 use super::{begin_upload, bytes, kept, noise, number, own_folder, rest, rows, send_file, until, upload, write_with};
 use crate::outages::Line;
 use crate::pictures::picture;
+use crate::services::new_bucket;
 use crate::subscriptions::with_keys_of;
 use crate::support::{Cast, config, spawn_with};
 
@@ -42,6 +44,81 @@ async fn while_the_store_is_away_only_files_are(pool: PgPool) {
     assert!(bob.page("/chat/room/General").await.contains("words still go"));
 }
 
+/// Sends what is left of an upload, which is answered that it cannot be taken right now.
+async fn is_told_to_come_again((mut stream, left): (TcpStream, Vec<u8>)) {
+    stream.write_all(&left).await.unwrap();
+    let mut answer = String::new();
+    while !answer.ends_with('}') {
+        let mut part = [0; 1024];
+        let read = stream.read(&mut part).await.unwrap();
+        assert_ne!(read, 0, "ended after {answer}");
+        answer.push_str(std::str::from_utf8(&part[..read]).unwrap());
+    }
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("\"code\":\"unavailable\""), "{answer}");
+}
+
+#[sqlx::test]
+async fn a_store_that_goes_away_while_a_file_comes_leaves_nothing_of_it(pool: PgPool) {
+    let bucket = new_bucket().await;
+    let store = bucket.endpoint.clone().unwrap();
+    let line = Line::to(store.host_str().unwrap().to_owned(), store.port().unwrap()).await;
+    let address = format!("{store}{}", bucket.name);
+    let listed = async |list| {
+        reqwest::get(format!("{address}?{list}"))
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
+    };
+    let config = Config {
+        file_store: FileStore::S3(Bucket {
+            endpoint: Some(format!("http://{}", line.address).parse().unwrap()),
+            ..bucket
+        }),
+        ..config()
+    };
+    let server = spawn_with(pool, config).await;
+    let Cast { alice, bob, .. } = server.cast().await;
+    let content = noise(12_000_000);
+    let begun = begin_upload(&alice, "General", &content, 11_000_000).await;
+    until("some of it is in the store", async || {
+        listed("uploads").await.contains("<Key>")
+    })
+    .await;
+    line.cut();
+    is_told_to_come_again(begun).await;
+    until("it is noted nowhere", async || rows(&server.pool).await == 0).await;
+    line.mend();
+    let again = upload(&alice, "General", "half.bin", &content).await;
+    number(&write_with(&alice, "General", "", &[&again]).await);
+    assert!(bytes(&bob, &format!("/files/{again}/half.bin")).await == content);
+    let objects = listed("list-type=2").await;
+    assert_eq!(objects.matches("<Key>").count(), 1, "{objects}");
+}
+
+#[sqlx::test]
+async fn a_file_that_comes_while_the_database_stands_still_is_refused(_: PgPoolOptions, options: PgConnectOptions) {
+    let line = Line::to(options.get_host().to_owned(), options.get_port()).await;
+    let pool = database::pool(options.host("127.0.0.1").port(line.address.port()));
+    let (config, folder) = own_folder();
+    let server = spawn_with(pool, config).await;
+    let Cast { alice, bob, .. } = server.cast().await;
+    let content = noise(3_000_000);
+    let begun = begin_upload(&alice, "General", &content, 2_000_000).await;
+    until("something of it has come", async || kept(&folder).1 == 1).await;
+    line.freeze();
+    is_told_to_come_again(begun).await;
+    line.thaw();
+    // Its turn is given back, and another one comes whole.
+    for _ in 0..3 {
+        let again = upload(&alice, "General", "half.bin", &content).await;
+        number(&write_with(&alice, "General", "", &[&again]).await);
+        assert!(bytes(&bob, &format!("/files/{again}/half.bin")).await == content);
+    }
+}
+
 #[sqlx::test]
 async fn a_file_that_comes_while_the_database_goes_away_is_refused_and_comes_anew(
     _: PgPoolOptions,
@@ -61,17 +138,8 @@ async fn a_file_that_comes_while_the_database_goes_away_is_refused_and_comes_ane
     }
     until("something of each has come", async || kept(&folder).1 == 3).await;
     line.cut();
-    for (mut stream, left) in streams {
-        stream.write_all(&left).await.unwrap();
-        let mut answer = String::new();
-        while !answer.ends_with('}') {
-            let mut part = [0; 1024];
-            let read = stream.read(&mut part).await.unwrap();
-            assert_ne!(read, 0, "ended after {answer}");
-            answer.push_str(std::str::from_utf8(&part[..read]).unwrap());
-        }
-        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-        assert!(answer.contains("\"code\":\"unavailable\""), "{answer}");
+    for upload in streams {
+        is_told_to_come_again(upload).await;
     }
     line.mend();
     let again = upload(&alice, "General", "half.bin", &content).await;
