@@ -4,7 +4,7 @@ use poem::http::StatusCode;
 use poem::web::{Data, Form, Query};
 use poem::{IntoResponse, Response, handler};
 
-use super::sessions::{Next, page_after};
+use super::sessions::{Destination, page_after};
 use crate::accounts::CurrentUser;
 use crate::accounts::model::ConsentForm;
 use crate::accounts::{privacy, queries, views};
@@ -14,7 +14,12 @@ use crate::{App, Error, Result};
 
 /// What is new, and the question; whoever has agreed is led on.
 #[handler]
-pub async fn new(app: Data<&App>, ctx: Ctx, user: CurrentUser, Query(Next { next }): Query<Next>) -> Result<Response> {
+pub async fn new(
+    app: Data<&App>,
+    ctx: Ctx,
+    user: CurrentUser,
+    Query(Destination { next }): Query<Destination>,
+) -> Result<Response> {
     if user.has_consented {
         return Ok(see_other(page_after(&next)));
     }

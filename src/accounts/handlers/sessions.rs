@@ -18,14 +18,18 @@ use crate::{App, Result};
 
 /// Where to go after logging in.
 #[derive(Deserialize)]
-pub struct Next {
+pub struct Destination {
     #[serde(default)]
     pub(super) next: String,
 }
 
 /// The empty form; whoever is logged in is led on.
 #[handler]
-pub fn new(Data(ctx): Data<&Ctx>, MaybeUser(user): MaybeUser, Query(Next { next }): Query<Next>) -> Response {
+pub fn new(
+    Data(ctx): Data<&Ctx>,
+    MaybeUser(user): MaybeUser,
+    Query(Destination { next }): Query<Destination>,
+) -> Response {
     if user.is_some() {
         return see_other(page_after(&next));
     }

@@ -4,7 +4,7 @@ use maud::Markup;
 use poem::web::{Data, Form, Query};
 use poem::{IntoResponse, Response, handler};
 
-use super::sessions::{Next, page_after};
+use super::sessions::{Destination, page_after};
 use super::{answer, unless_sent_before};
 use crate::accounts::current_user::MaybeUser;
 use crate::accounts::device_cookie::DeviceCookie;
@@ -18,7 +18,11 @@ use crate::{App, Result};
 
 /// The empty form; whoever is logged in has an account already.
 #[handler]
-pub fn new(Data(ctx): Data<&Ctx>, MaybeUser(user): MaybeUser, Query(Next { next }): Query<Next>) -> Response {
+pub fn new(
+    Data(ctx): Data<&Ctx>,
+    MaybeUser(user): MaybeUser,
+    Query(Destination { next }): Query<Destination>,
+) -> Response {
     if user.is_some() {
         return see_other(page_after(&next));
     }
