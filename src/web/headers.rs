@@ -10,7 +10,6 @@ use poem::{Request, Response, Result};
 use crate::App;
 use crate::middleware::Next;
 use crate::web::normalise::loggable;
-use crate::web::session::random_bytes;
 
 /// Nothing inline, nothing from another host: text of a user that slipped through as markup could still do nothing.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -49,7 +48,7 @@ impl fmt::Display for RequestId {
 
 /// Names the request, logs its end (never a token, nor the query, which may hold a code) and adds the headers.
 pub async fn add_security_headers(next: Next, mut request: Box<Request>) -> Result<Response> {
-    let id = RequestId(u64::from_be_bytes(random_bytes()?));
+    let id = RequestId(rand::random());
     let https = request.data::<App>().is_some_and(|app| app.config.is_https());
     let (method, uri, start) = (request.method().clone(), request.uri().clone(), Instant::now());
     request.set_data(id);
@@ -60,6 +59,7 @@ pub async fn add_security_headers(next: Next, mut request: Box<Request>) -> Resu
     let path = loggable(uri.path());
     tracing::debug!(request = %id, %method, path, status = response.status().as_u16(), took = ?start.elapsed(), "answered");
     let headers = response.headers_mut();
+    headers.reserve(HEADERS.len() + 2);
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
