@@ -29,6 +29,14 @@ impl<'a, T: DeserializeOwned> FromRequest<'a> for Typed<T> {
 
 /// JSON of the form of `T`. What is wrong with it is told as of a body.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    // The library would take a list, too, with the fields in their order.
+    let is_list = bytes.trim_ascii_start().starts_with(b"[");
+    if let Ok(parsed) = serde_json::from_slice(bytes)
+        && !is_list
+    {
+        return Ok(parsed);
+    }
+    // Once more, to find out where it is wrong.
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
@@ -38,8 +46,6 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         let ended = deserializer.end();
         ended.map_err(|error| explain(String::new(), &error)).map(|()| parsed)
     });
-    // The library would take a list, too, with the fields in their order.
-    let is_list = bytes.trim_ascii_start().starts_with(b"[");
     if is_list && !matches!(parsed, Err(Error::Malformed(_))) {
         let sentence = "Send an object, with the fields by their names.";
         return Err(Error::Invalid(FieldErrors::one("body", sentence)));

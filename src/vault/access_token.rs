@@ -9,6 +9,7 @@ use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result as JwtResult};
 use jsonwebtoken::signature::{Error as SignatureError, Signer, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use uuid::Uuid;
@@ -54,8 +55,20 @@ pub struct AccessToken {
     pub expires_at: DateTime<Utc>,
 }
 
+/// Tokens whose signature is remembered at most.
+const REMEMBERED: u64 = 20_000;
+
+/// What a token says that is signed by us, whether it is good now or not.
+#[derive(Clone, Copy)]
+struct Signed {
+    token: AccessToken,
+    begins_at: DateTime<Utc>,
+}
+
 /// Makes access tokens and reads them.
 pub struct AccessTokens {
+    /// Those that were read, so that the signature is not looked at again with every request.
+    signed: Cache<Box<str>, Signed>,
     issuer: String,
     encoding: EncodingKey,
     decoding: DecodingKey,
@@ -73,7 +86,9 @@ impl AccessTokens {
         validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
         // Both are compared when a token is read, with the program's own clock.
         (validation.validate_exp, validation.validate_nbf) = (false, false);
+        let signed = Cache::builder().max_capacity(REMEMBERED);
         Self {
+            signed: signed.time_to_live(GOOD_FOR.to_std().unwrap_or_default()).build(),
             issuer,
             encoding: EncodingKey::from_secret(vault.access_key()),
             decoding: DecodingKey::from_secret(vault.access_key()),
@@ -99,15 +114,31 @@ impl AccessTokens {
 
     /// Reads a token; None when it is not one of ours, or not good `now`.
     pub fn read(&self, token: &str, now: DateTime<Utc>) -> Option<AccessToken> {
+        let signed = if let Some(signed) = self.signed.get(token) {
+            signed
+        } else {
+            let signed = self.verify(token)?;
+            self.signed.insert(token.into(), signed);
+            signed
+        };
+        let Signed { token, begins_at } = signed;
+        let is_good = begins_at <= now + LEEWAY && now < token.expires_at + LEEWAY;
+        is_good.then_some(token)
+    }
+
+    /// What a token says, if it is one of ours.
+    fn verify(&self, token: &str) -> Option<Signed> {
         let claims = decode::<Claims>(token, &self.decoding, &self.validation).ok()?.claims;
-        let expires_at = DateTime::from_timestamp(claims.exp, 0)?;
-        let begins_at = DateTime::from_timestamp(claims.nbf, 0)?;
-        let is_good = claims.typ == TYPE && begins_at <= now + LEEWAY && now < expires_at + LEEWAY;
-        is_good.then_some(AccessToken {
+        if claims.typ != TYPE {
+            return None;
+        }
+        let token = AccessToken {
             session: claims.sid,
             user: claims.sub,
-            expires_at,
-        })
+            expires_at: DateTime::from_timestamp(claims.exp, 0)?,
+        };
+        let begins_at = DateTime::from_timestamp(claims.nbf, 0)?;
+        Some(Signed { token, begins_at })
     }
 }
 
