@@ -3,6 +3,7 @@
 //! [`Options`] is what clap reads, as raw text. [`Config::check`] turns it into values that cannot be wrong, or
 //! into one [`ConfigError`] line that names the setting, says what is wrong with it and gives an example.
 
+pub mod data_dir;
 mod file_store;
 pub mod master_keys;
 mod options;

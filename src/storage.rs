@@ -57,10 +57,13 @@ impl Storage {
     pub fn open(config: &Config) -> Result<Self> {
         match &config.file_store {
             FileStore::DataDir => {
-                let folder = config.data_dir.join("files");
-                let unusable =
-                    |error: String| Error::Conflict(format!("files cannot be kept in {}: {error}", folder.display()));
-                make_folder(&folder).map_err(|error| unusable(error.to_string()))?;
+                let unusable = |error: String| {
+                    let dir = config.data_dir.display();
+                    Error::Conflict(format!("files cannot be kept in {dir}/files: {error}"))
+                };
+                let folder = config
+                    .own_folder("files")
+                    .map_err(|error| unusable(error.to_string()))?;
                 let objects = LocalFileSystem::new_with_prefix(&folder).map_err(|error| unusable(error.to_string()))?;
                 Ok(Self {
                     // Without it, what was acknowledged can be lost with the power.
@@ -194,12 +197,6 @@ fn s3(bucket: &Bucket) -> object_store::Result<object_store::aws::AmazonS3> {
 
 fn unavailable(error: &object_store::Error) -> Error {
     Error::Unavailable(format!("the store of files cannot be used: {error}"))
-}
-
-/// A folder that is nobody else's.
-fn make_folder(folder: &std::path::Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// The library writes to a file whose name ends in `#` and a number, and renames it at the end.

@@ -5,9 +5,9 @@
 mod message;
 mod views;
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -77,8 +77,8 @@ pub async fn send(app: &App, job: &Job) -> Result<()> {
     if let Some(url) = &app.config.smtp_url {
         return send_by_smtp(url, app.config.smtp_ca.as_ref(), message).await;
     }
-    let (folder, id) = (app.config.data_dir.join("mail"), job.id);
-    let written = spawn_blocking(move || write_file(&folder, id, &message.formatted()));
+    let (app, id) = (app.clone(), job.id);
+    let written = spawn_blocking(move || write_file(&app.config.own_folder("mail")?, id, &message.formatted()));
     let file = written.await.map_err(Error::internal)?.map_err(Error::internal)?;
     tracing::info!(file = %file.display(), "SMTP_URL is not set: a mail was written to a file");
     Ok(())
@@ -110,7 +110,6 @@ fn transport(url: &str, ca: Option<&Certificate>) -> Option<AsyncSmtpTransport<T
 }
 
 fn write_file(folder: &Path, id: Uuid, text: &[u8]) -> io::Result<PathBuf> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let path = folder.join(format!("{id}.eml"));
     let mut options = OpenOptions::new();
     let mut file = options

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use rustix::process::{Signal, geteuid, kill_process, test_kill_process};
+use sqlx::{ConnectOptions, PgPool};
 
 use crate::program::{Folder, Server, command, finish, refused};
 
@@ -131,6 +132,23 @@ fn commands_that_need_no_files_touch_no_store_of_them() {
     assert!(!String::from_utf8_lossy(&output.stderr).contains("S3_BUCKET"));
     Server::start(&folder).stop();
     assert!(files.is_dir());
+}
+
+/// Whoever made the folder first, another user's PostgreSQL can enter it.
+#[sqlx::test]
+async fn a_folder_that_began_with_a_database_elsewhere_takes_one_of_its_own(pool: PgPool) {
+    let url = pool.connect_options().to_url_lossy().to_string();
+    let runs = move || {
+        let folder = Folder::new();
+        let mut elsewhere = command(&folder, &[]);
+        elsewhere
+            .env("DATABASE_URL", url)
+            .env("UMBRA_KEYS", umbrachat::config::master_keys::generate());
+        Server::spawn(&mut elsewhere, &folder.path("data")).stop();
+        assert!(folder.path("data/files").is_dir());
+        Server::start(&folder).stop();
+    };
+    tokio::task::spawn_blocking(runs).await.unwrap();
 }
 
 /// What is committed is there after the program alone was killed, and after everything was killed.

@@ -18,13 +18,13 @@ mod supervise;
 use std::fmt::Display;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use crate::config::Config;
+use crate::config::{Config, data_dir};
 pub use key_file::key;
 pub use supervise::{Postgres, exec_child};
 
@@ -209,17 +209,7 @@ fn make_data_dir(dir: &Path) -> Result<PathBuf> {
         ))
     };
     let wrong = |error: &std::io::Error| unusable(error);
-    let is_new = !dir.exists();
-    fs::create_dir_all(dir).map_err(|error| wrong(&error))?;
-    if is_new {
-        // Root's PostgreSQL runs as another user, who must be able to enter; what is inside has its own modes.
-        let mode = if rustix::process::geteuid().is_root() {
-            0o711
-        } else {
-            0o700
-        };
-        fs::set_permissions(dir, fs::Permissions::from_mode(mode)).map_err(|error| wrong(&error))?;
-    }
+    data_dir::make(dir).map_err(|error| wrong(&error))?;
     let dir = fs::canonicalize(dir).map_err(|error| wrong(&error))?;
     rustix::fs::access(&dir, rustix::fs::Access::WRITE_OK).map_err(|error| wrong(&error.into()))?;
     // PostgreSQL and its tools take a line for a path, and where its socket is we say in text.

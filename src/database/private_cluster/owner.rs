@@ -31,10 +31,10 @@ pub(super) fn find(data_dir: &Path) -> Result<Option<Owner>> {
         let found = fs::metadata(dir).map_err(|error| ClusterError::io("look at", dir, &error))?;
         if !may_enter(&owner, found.uid(), found.gid(), found.mode()) {
             return Err(ClusterError(format!(
-                "DATA_DIR cannot be used: PostgreSQL runs as the user {}, who cannot enter {}; \
-                 example: DATA_DIR=/var/lib/umbrachat",
-                owner.name,
-                dir.display()
+                "DATA_DIR cannot be used: PostgreSQL runs as the user {user}, who cannot enter {dir}: \
+                 let others enter it (chmod o+x {dir}), or set DATA_DIR to another folder",
+                user = owner.name,
+                dir = dir.display()
             )));
         }
     }
