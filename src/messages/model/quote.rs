@@ -3,6 +3,7 @@
 use super::MessageView;
 use crate::accounts::model::Author;
 use crate::ids::Seq;
+use crate::messages::views::markdown::plain_text;
 
 /// Characters of a message that are quoted.
 const MAX_QUOTED: usize = 120;
@@ -21,7 +22,7 @@ pub struct Quote {
 pub struct Quoted {
     /// Who wrote it.
     pub author: Author,
-    /// The beginning of its text, in one line; None when it was deleted, or could not be decrypted.
+    /// The beginning of its text, in one line and without the signs of Markdown; None when it was deleted, or could not be decrypted.
     pub text: Option<String>,
     /// Whether it was deleted.
     pub is_deleted: bool,
@@ -45,7 +46,8 @@ impl Quoted {
             if body.is_empty() {
                 return "Attachment".to_owned();
             }
-            let mut words = body
+            let plain = plain_text(body);
+            let mut words = plain
                 .split_whitespace()
                 .flat_map(|word| [" ", word])
                 .skip(1)
@@ -79,6 +81,7 @@ mod tests {
         };
         let quoted = |body: &str| Quoted::new(author(), Some(body), false).text.unwrap();
         assert_eq!(quoted("  one\n two\t three "), "one two three");
+        assert_eq!(quoted("**one** `two`\n- three"), "one two three");
         assert_eq!(quoted(&"🌙".repeat(120)), "🌙".repeat(120));
         assert_eq!(quoted(&"🌙".repeat(121)), format!("{}…", "🌙".repeat(120)));
         assert!(Quoted::new(author(), None, true).text.is_none());

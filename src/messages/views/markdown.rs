@@ -23,6 +23,9 @@ use crate::messages::model::Mention;
 /// Without one of these a text has no Markdown in it, or only in its lines' beginnings.
 const SIGNS: &[u8] = b"*_~`[<>\\@";
 
+/// Elements within a line.
+const INLINE: [&str; 7] = ["", "a", "code", "em", "s", "span", "strong"];
+
 /// A text as it is shown.
 pub struct Rendered {
     /// What stands in the body.
@@ -55,6 +58,32 @@ pub fn names(text: &str) -> Vec<String> {
 /// Renders a text that names those people.
 pub fn render(text: &str, mentioned: &[Mention]) -> Rendered {
     write(text, mentioned, &mut Vec::new())
+}
+
+/// A text without its signs, for where there is room for one line only: what is read of it as it is shown. Where one block ends
+/// and the next begins stands a blank.
+pub fn plain_text(text: &str) -> String {
+    let html = render(text, &[]).html.0;
+    let mut plain = String::with_capacity(html.len());
+    // What is not between the signs of an element is escaped.
+    for part in html.split('<') {
+        let (element, shown) = part.rsplit_once('>').unwrap_or(("", part));
+        let name = element.split(' ').next().unwrap_or_default().trim_start_matches('/');
+        if !INLINE.contains(&name) {
+            plain.push(' ');
+        }
+        // Without attributes it is the language of a block of code.
+        if element != "span" {
+            plain.push_str(shown);
+        }
+    }
+    if plain.trim().is_empty() {
+        return text.to_owned();
+    }
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&amp;", "&")];
+    entities
+        .into_iter()
+        .fold(plain, |plain, (entity, sign)| plain.replace(entity, sign))
 }
 
 fn write(text: &str, mentioned: &[Mention], names: &mut Vec<String>) -> Rendered {

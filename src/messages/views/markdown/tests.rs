@@ -31,6 +31,26 @@ fn read(text: &str) -> String {
 }
 
 #[test]
+fn in_one_line_stands_what_is_read() {
+    for (text, wanted) in [
+        ("as it is", "as it is"),
+        ("*it* **b** ~~s~~ `a*b` [here](https://example.org)", "it b s a*b here"),
+        ("1 < 2 & 3 > 2, \"so\" &amp; <b>", "1 < 2 & 3 > 2, \"so\" &amp; <b>"),
+        ("see\n```rust\nfn main() {}\n```\ndone", "see fn main() {} done"),
+        ("- one\n- two", "one two"),
+        ("> said\n\nanswered", "said answered"),
+        ("🪐🌙", "🪐🌙"),
+        ("@ada https://example.org/a?b=c&d", "@ada https://example.org/a?b=c&d"),
+    ] {
+        let plain = plain_text(text);
+        let words: Vec<_> = plain.split_whitespace().collect();
+        assert_eq!(words.join(" "), wanted, "{text}");
+    }
+    // Where nothing would be left, as it was typed.
+    assert_eq!(plain_text("```\n```"), "```\n```");
+}
+
+#[test]
 fn what_people_mean_is_drawn() {
     for (text, wanted) in [
         ("*it* _it_", "<em>it</em> <em>it</em>"),
