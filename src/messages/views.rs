@@ -205,7 +205,7 @@ pub fn pending(author: &Author) -> Markup {
 /// The menu of whichever message is looked at: the script moves the one of a page there, and loads what is in it.
 pub fn menu_opener() -> Markup {
     html! {
-        details class="popup absolute! end-0 -top-3 z-10 opacity-0 focus-within:opacity-100 open:opacity-100 [.message:hover>&]:opacity-100" {
+        details class="popup absolute! end-0 -top-3 row-start-2 z-10 opacity-0 focus-within:opacity-100 open:opacity-100 [.message:hover>&]:opacity-100" {
             summary class="icon-button border border-line bg-s3 shadow-1" aria-label="What to do with this message" { (icon("ellipsis")) }
             div.menu {}
         }
