@@ -32,7 +32,7 @@ pub(super) fn find(data_dir: &Path) -> Result<Option<Owner>> {
         if !may_enter(&owner, found.uid(), found.gid(), found.mode()) {
             return Err(ClusterError(format!(
                 "DATA_DIR cannot be used: PostgreSQL runs as the user {user}, who cannot enter {dir}: \
-                 let others enter it (chmod o+x {dir}), or set DATA_DIR to another folder",
+                 let others enter it (chmod o+x {dir}), or name another folder; example: DATA_DIR=/srv/umbrachat",
                 user = owner.name,
                 dir = dir.display()
             )));
