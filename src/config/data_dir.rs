@@ -20,11 +20,12 @@ impl Config {
 /// Makes the folder itself where it is missing. Root's PostgreSQL runs as another user, who must be able to enter; what is
 /// inside has its own modes.
 pub fn make(dir: &Path) -> io::Result<()> {
-    if dir.exists() {
-        return Ok(());
-    }
+    let is_new = !dir.exists();
     fs::create_dir_all(dir)?;
-    let is_root = rustix::process::geteuid().is_root();
-    let mode = if is_root { 0o711 } else { 0o700 };
-    fs::set_permissions(dir, fs::Permissions::from_mode(mode))
+    if is_new {
+        let is_root = rustix::process::geteuid().is_root();
+        let mode = if is_root { 0o711 } else { 0o700 };
+        fs::set_permissions(dir, fs::Permissions::from_mode(mode))?;
+    }
+    Ok(())
 }
