@@ -87,7 +87,7 @@ fn messages() -> Markup {
                 p.body { "The long-range forecast for the Geminids is out: clear from 22:00, a little haze after 03:00." }
             }
             li.message.continued {
-                span.at { time { "21:05" } }
+                time.at { "21:05" }
                 p.body { "I would start early and drive back before the haze." }
             }
             li.message {
@@ -100,11 +100,11 @@ fn messages() -> Markup {
             }
             li.message data-author="__ME__" {
                 b.author { "Mara Lindqvist" }
-                span.at { time { "21:11" } }
+                time.at { "21:11" }
                 p.body { "I will take one of them, and bring hot tea for everybody." }
             }
             li.message.continued data-author="__ME__" {
-                span.at { time { "21:11" } }
+                time.at { "21:11" }
                 p.body { "And the red head lamps." }
             }
         }
@@ -128,7 +128,7 @@ fn author(number: u128, name: &str, username: &str, at: &str) -> Markup {
         name: name.into(),
         picture: None,
     };
-    html! { (avatar(author.face(), 36)) b.author { (names(&author)) } span.at { time { (at) } } }
+    html! { (avatar(author.face(), 36)) b.author { (names(&author)) } time.at { (at) } }
 }
 
 fn composer() -> Markup {
