@@ -4,6 +4,7 @@
 # With DATABASE_URL and UMBRA_KEYS set it uses that database instead. docs/deployment.md tells more.
 
 FROM rust:1-slim-trixie AS build
+RUN apt-get update && apt-get install --yes --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 RUN SQLX_OFFLINE=true cargo build --locked --release

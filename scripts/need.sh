@@ -18,6 +18,8 @@ for part in "$@"; do
     rust)
       command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
       command -v cc >/dev/null || packages+=(gcc libc6-dev)
+      # The allocator is built with it.
+      command -v make >/dev/null || packages+=(make)
       ;;
     postgres)
       command -v postgres >/dev/null || [ -n "${UMBRA_PG_BIN:-}" ] || [ -n "$(postgres_bin)" ] || packages+=(postgresql)

@@ -10,12 +10,18 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use tikv_jemallocator::Jemalloc;
 use umbrachat::app;
 use umbrachat::config::{Config, Options, master_keys};
 use umbrachat::database::private_cluster;
 
 use crate::serve::{healthcheck, serve};
 use crate::start::{Needs, StartError, Started, on_database, say};
+
+/// A request takes a hundred small pieces of memory and some large ones, which the system's own allocator cannot keep at hand
+/// for the next request; docs/performance.md has what that costs.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// A private, self-hosted, real-time chat
 #[derive(Parser)]
