@@ -20,9 +20,6 @@ use self::prepare::prepare;
 use self::writer::Writer;
 use crate::messages::model::Mention;
 
-/// Without one of these a text has no Markdown in it, or only in its lines' beginnings.
-const SIGNS: &[u8] = b"*_~`[<>\\@";
-
 /// Elements within a line.
 const INLINE: [&str; 7] = ["", "a", "code", "em", "s", "span", "strong"];
 
@@ -120,12 +117,11 @@ fn plain(text: &str, kind: Kind) -> Rendered {
 
 /// Whether nothing in the text can be Markdown or a link: most messages, and quickly seen.
 fn is_plain(text: &str) -> bool {
+    // Without one of these a text has no Markdown in it, or only in its lines' beginnings.
+    let is_sign = |byte| matches!(byte, b'*' | b'_' | b'~' | b'`' | b'[' | b'<' | b'>' | b'\\' | b'@');
     let begins_block = |line: &str| {
         let line = line.trim_start();
         line.starts_with(['-', '+']) || line.starts_with(|c: char| c.is_ascii_digit())
     };
-    !text.bytes().any(|byte| SIGNS.contains(&byte))
-        && !text.contains("://")
-        && !text.contains("www.")
-        && !text.lines().any(begins_block)
+    !text.bytes().any(is_sign) && !text.contains("://") && !text.contains("www.") && !text.lines().any(begins_block)
 }
