@@ -1,6 +1,7 @@
 //! Workload I: pages of history, and entering a room, with few and with many messages stored.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -179,7 +180,7 @@ impl Cluster {
 }
 
 /// A stored message as COPY reads it.
-fn line(group: &Group, ciphers: &[MessageCipher], seq: i64, at: DateTime<Utc>, body: &str) -> String {
+fn line(group: &Group, ciphers: &[Arc<MessageCipher>], seq: i64, at: DateTime<Utc>, body: &str) -> String {
     let author = usize::try_from(seq).unwrap_or_default() % ciphers.len();
     let (id, client) = (MessageId::new(), Uuid::now_v7());
     let sealed = ciphers[author].seal(id, 1, body);

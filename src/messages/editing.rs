@@ -2,6 +2,8 @@
 //! others wrote there. Decided under the room's lock, so that the later of two changes sees the earlier one. What was
 //! before is not kept.
 
+use std::sync::Arc;
+
 use sqlx::{PgConnection, Postgres, Transaction};
 
 use super::erasing::erase_locked;
@@ -111,7 +113,7 @@ async fn open(
     db: &mut PgConnection,
     membership: &Membership,
     seq: Seq,
-) -> Result<(Text, Standing, MessageCipher)> {
+) -> Result<(Text, Standing, Arc<MessageCipher>)> {
     let standing = find(&mut *db, membership, seq).await?;
     if !membership.may_edit(standing.author) {
         return Err(Error::NotFound);

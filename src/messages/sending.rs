@@ -1,5 +1,6 @@
 //! Sending messages.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -70,7 +71,7 @@ impl Default for PlaceCache {
 pub struct Sender {
     place: Place,
     author_key: KeyId,
-    cipher: MessageCipher,
+    cipher: Arc<MessageCipher>,
 }
 
 impl Sender {
@@ -91,7 +92,8 @@ impl Sender {
         let place = if let Some(place) = places.get(&(member, room)) {
             place
         } else {
-            let place = Place::from(&enter(app, member, RoomAddress::Id(room)).await?);
+            // In a box, so that a place that is remembered needs no memory for the look-up.
+            let place = Place::from(&Box::pin(enter(app, member, RoomAddress::Id(room))).await?);
             places.insert((member, room), place);
             place
         };

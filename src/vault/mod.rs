@@ -2,7 +2,8 @@
 //!
 //! Master keys come from the operator and never reach the database. Data keys, one per room and one per person, are
 //! stored wrapped by a master key. A message is sealed by a key derived from its room's and its author's data key:
-//! destroying either makes it unreadable. Opened data keys live in a bounded cache, in memory that is wiped.
+//! destroying either makes it unreadable. Opened data keys live in a bounded cache, in memory that is wiped, and with them what
+//! was derived of them lately: both leave it when one is destroyed.
 
 mod access_token;
 mod cipher;
@@ -10,6 +11,7 @@ mod file_cipher;
 mod queries;
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -59,6 +61,8 @@ pub enum OpenError {
 pub struct Vault {
     master: MultiFernet,
     opened: Cache<KeyId, Arc<DataKey>>,
+    /// By the keys of room and author.
+    ciphers: Cache<(KeyId, KeyId), Arc<MessageCipher>>,
     /// How often keys left it because they were destroyed.
     forgotten: AtomicU64,
     cookie_key: Zeroizing<[u8; 32]>,
@@ -99,13 +103,10 @@ impl Vault {
         let name_key = derive(&shared, b"umbrachat name v1");
         let access_key = derive(&shared, b"umbrachat access token v1");
         let refresh_key = derive(&shared, b"umbrachat refresh token v1");
-        let opened = Cache::builder()
-            .max_capacity(CACHED_KEYS)
-            .time_to_idle(IDLE_LIMIT)
-            .build();
         Ok(Self {
             master,
-            opened,
+            opened: cache(),
+            ciphers: cache(),
             forgotten: AtomicU64::new(0),
             cookie_key,
             session_key,
@@ -170,12 +171,14 @@ impl Vault {
     pub fn forget(&self, key: KeyId) {
         self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.opened.invalidate(&key);
+        self.ciphers.invalidate_all();
     }
 
     /// Drops every opened key: some may have been destroyed without this node having heard of it.
     pub fn forget_all(&self) {
         self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.opened.invalidate_all();
+        self.ciphers.invalidate_all();
     }
 
     /// The opened data keys of these ids, from memory or with one query; destroyed ones are missing.
@@ -208,12 +211,28 @@ impl Vault {
     }
 
     /// The cipher for what the author with key `author` writes in the room with key `room`.
-    pub async fn message_cipher(&self, db: impl PgExecutor<'_>, room: KeyId, author: KeyId) -> Result<MessageCipher> {
-        let keys = self.data_keys(db, &[room, author]).await?;
-        match (keys.get(&room), keys.get(&author)) {
-            (Some(room), Some(author)) => Ok(MessageCipher::derive(room, author)),
-            _ => Err(Error::internal("a data key is missing")),
+    pub async fn message_cipher(
+        &self,
+        db: impl PgExecutor<'_>,
+        room: KeyId,
+        author: KeyId,
+    ) -> Result<Arc<MessageCipher>> {
+        let place = (room, author);
+        if let Some(cipher) = self.ciphers.get(&place) {
+            return Ok(cipher);
         }
+        let forgotten = self.forgotten.load(Ordering::SeqCst);
+        let keys = self.data_keys(db, &[room, author]).await?;
+        let (Some(room), Some(author)) = (keys.get(&room), keys.get(&author)) else {
+            return Err(Error::internal("a data key is missing"));
+        };
+        let cipher = Arc::new(MessageCipher::derive(room, author));
+        self.ciphers.insert(place, cipher.clone());
+        // As with data keys.
+        if self.forgotten.load(Ordering::SeqCst) != forgotten {
+            self.ciphers.invalidate(&place);
+        }
+        Ok(cipher)
     }
 
     /// The cipher for what belongs to the person with that key and to no room.
@@ -244,6 +263,14 @@ impl Vault {
         let opened = Zeroizing::new(self.master.decrypt(wrapped).ok()?);
         DataKey::from_bytes(&opened)
     }
+}
+
+/// For keys that are in use, and what belongs to them.
+fn cache<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static>() -> Cache<K, V> {
+    Cache::builder()
+        .max_capacity(CACHED_KEYS)
+        .time_to_idle(IDLE_LIMIT)
+        .build()
 }
 
 /// The stored secret of that name; when there is none, `fresh` is stored and, unless another node was quicker, used.

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use sqlx::PgPool;
+use umbrachat::config::master_keys;
+use umbrachat::vault::Vault;
 
 use crate::program::{Folder, Server as Program, command};
 use crate::security::throttle::log_in_from;
@@ -48,6 +50,27 @@ async fn the_database_holds_ciphertext_only(pool: PgPool) {
     }
     let session = session_cookie(&alice.cookies());
     assert!(!dump.contains(&session), "sessions are stored hashed");
+}
+
+/// What was derived of a key must not outlive it.
+#[sqlx::test]
+async fn a_cipher_leaves_the_memory_with_either_of_its_keys(pool: PgPool) {
+    let vault = Vault::open(&pool, &master_keys::generate(), None).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    for (forgets_room, forgets_all) in [(true, false), (false, false), (false, true)] {
+        let room = vault.create_data_key(&mut connection).await.unwrap();
+        let author = vault.create_data_key(&mut connection).await.unwrap();
+        vault.message_cipher(&pool, room, author).await.unwrap();
+        let destroyed = if forgets_room { room } else { author };
+        vault.destroy_data_key(&mut connection, destroyed).await.unwrap();
+        vault.message_cipher(&pool, room, author).await.expect("from memory");
+        if forgets_all {
+            vault.forget_all();
+        } else {
+            vault.forget(destroyed);
+        }
+        assert!(vault.message_cipher(&pool, room, author).await.is_err());
+    }
 }
 
 #[sqlx::test]
@@ -167,10 +190,10 @@ async fn moved(person: crate::support::Person, server: &crate::support::Server) 
 async fn keys_that_do_not_fit_the_data_are_refused_at_the_start(pool: PgPool) {
     let first = config();
     let keys = first.umbra_keys.as_ref().unwrap().expose();
-    umbrachat::vault::Vault::open(&pool, keys, None).await.unwrap();
-    umbrachat::vault::Vault::open(&pool, keys, None).await.unwrap();
+    Vault::open(&pool, keys, None).await.unwrap();
+    Vault::open(&pool, keys, None).await.unwrap();
     let other = umbrachat::config::master_keys::generate();
-    let error = umbrachat::vault::Vault::open(&pool, &other, None).await.unwrap_err();
+    let error = Vault::open(&pool, &other, None).await.unwrap_err();
     assert!(error.to_string().contains("none of the keys fits"), "{error}");
 }
 
