@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use moka::sync::Cache;
+use poem::Request;
 use sqlx::PgPool;
 use tokio::sync::Notify;
 use tower_sessions::session::Id;
@@ -22,6 +23,7 @@ use crate::realtime::{Hub, Presence};
 use crate::storage::Storage;
 use crate::throttle::Throttle;
 use crate::vault::{AccessTokens, Vault};
+use crate::{Error, Result};
 
 /// Log-ins kept in the cache at most.
 const CACHED_SESSIONS: u64 = 50_000;
@@ -31,6 +33,14 @@ const SESSION_CACHED: Duration = Duration::from_secs(2);
 /// The parts of the running program. A clone is one pointer: each socket keeps some.
 #[derive(Clone)]
 pub struct App(Arc<AppState>);
+
+impl App {
+    /// The program that a request was made to.
+    pub fn of(request: &Request) -> Result<&Self> {
+        let app = request.data::<Self>();
+        app.ok_or_else(|| Error::internal("a request that the program was not given to"))
+    }
+}
 
 /// What an [`App`] consists of.
 pub struct AppState {

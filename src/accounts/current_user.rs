@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use poem::http::{HeaderMap, Method, header};
-use poem::web::Data;
 use poem::{FromRequest, Request, RequestBody, Response};
 use tower_sessions::Session;
 
@@ -75,7 +74,7 @@ impl CurrentUser {
 
 /// Leads to the setup while nobody has an account.
 pub async fn lead_to_setup(next: Next, request: Box<Request>) -> poem::Result<Response> {
-    let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
+    let app = App::of(&request)?;
     if !matches!(request.uri().path(), "/setup" | "/appearance") && setup::is_needed(app).await? {
         return Ok(see_other("/setup"));
     }
@@ -84,7 +83,7 @@ pub async fn lead_to_setup(next: Next, request: Box<Request>) -> poem::Result<Re
 
 /// Refuses everything while nobody has an account: a program cannot set up the server.
 pub async fn refuse_before_setup(next: Next, request: Box<Request>) -> poem::Result<Response> {
-    let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
+    let app = App::of(&request)?;
     if setup::is_needed(app).await? {
         return Err(Error::NotSetUp.into());
     }
@@ -94,8 +93,7 @@ pub async fn refuse_before_setup(next: Next, request: Box<Request>) -> poem::Res
 /// Finds out who makes the request, and renews the cookie of somebody who stays logged in when their log-in was
 /// prolonged.
 pub async fn recognise_user(next: Next, mut request: Box<Request>) -> poem::Result<Response> {
-    let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
-    let app = app.clone();
+    let app = App::of(&request)?.clone();
     let session = session_of(request.headers(), &app);
     let found = recognise(&app, session.as_ref()).await?;
     let renewed = matches!(found, Some((_, Cookie::Renewed)))
@@ -115,8 +113,7 @@ pub async fn recognise_user(next: Next, mut request: Box<Request>) -> poem::Resu
 /// Finds out by its access token whose program makes the request. Cookies are not looked at. A token that is no good counts
 /// only where somebody has to be logged in: whoever gets a new one may still send the old one along.
 pub async fn recognise_program(next: Next, mut request: Box<Request>) -> poem::Result<Response> {
-    let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
-    let app = app.clone();
+    let app = App::of(&request)?.clone();
     let mut user = None;
     if let Some(token) = bearer(request.headers())? {
         user = find_bearer(&app, token).await?;

@@ -1,6 +1,6 @@
 //! The bodies of requests and answers.
 
-use poem::http::{StatusCode, header};
+use poem::http::{HeaderValue, StatusCode, header};
 use poem::{FromRequest, Request, RequestBody, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,6 +8,9 @@ use serde_json::error::Category;
 
 use crate::error::FieldErrors;
 use crate::{Error, Result};
+
+/// About as many headers has an answer.
+const HEADERS: usize = 16;
 
 /// A body in JSON that has the form of `T`. What is wrong with it is told by the field, or by line and column.
 pub struct Typed<T>(pub T);
@@ -79,11 +82,15 @@ fn capitalised(text: &str) -> String {
 
 /// An answer in JSON.
 pub fn answer(status: StatusCode, body: &impl Serialize) -> Result<Response> {
-    let body = serde_json::to_vec(body).map_err(Error::internal)?;
-    Ok(Response::builder()
-        .status(status)
-        .content_type("application/json")
-        .body(body))
+    // A usual message fits, so that it is written in one go.
+    let mut json = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut json, body).map_err(Error::internal)?;
+    let mut response = Response::builder().status(status).body(json);
+    // With those that come with every answer.
+    let headers = response.headers_mut();
+    headers.reserve(HEADERS);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
 }
 
 /// One that says where the new thing stands.

@@ -1,8 +1,7 @@
 //! How often programs may ask.
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
-use poem::web::Data;
-use poem::{FromRequest, Request, Response, Result};
+use poem::{Request, Response, Result};
 
 use crate::accounts::MaybeUser;
 use crate::middleware::Next;
@@ -17,7 +16,7 @@ const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 /// Counts every request for its address, before anything is asked of the database. The answer says what is left of the
 /// limit, in the headers of draft-ietf-httpapi-ratelimit-headers-10; of the account's where [`limit_accounts`] has said so.
 pub async fn limit_addresses(next: Next, request: Box<Request>) -> Result<Response> {
-    let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
+    let app = App::of(&request)?;
     let address = client_address(&request, &app.config.trusted_proxies);
     let left = app.throttle.count_program_address(address).await;
     let mut response = if_any_is_left(next, request, left).await?;
@@ -33,7 +32,7 @@ pub async fn limit_accounts(next: Next, request: Box<Request>) -> Result<Respons
     let Some(user) = user.map(|user| user.id) else {
         return next.call(request).await;
     };
-    let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
+    let app = App::of(&request)?;
     let left = app.throttle.count_program(user).await;
     let mut response = if_any_is_left(next, request, left).await?;
     tell(response.headers_mut(), "account", left);

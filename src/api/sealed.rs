@@ -12,7 +12,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use poem::http::{HeaderValue, StatusCode, header};
-use poem::web::Data;
 use poem::{FromRequest, Request, Response, Result};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -60,8 +59,8 @@ async fn exchange(
     limit: usize,
     (is_sealed, seals): (bool, bool),
 ) -> Result<Response> {
-    let Data(app) = Data::<&App>::from_request_without_body(&request).await?;
-    let (app, about) = (app.clone(), About::of(&request));
+    let app = App::of(&request)?.clone();
+    let about = About::of(&request);
     let key = match find_key(&app, &request).await {
         Ok(key) => key,
         Err(error) => return Ok(problem(&error, &about)),

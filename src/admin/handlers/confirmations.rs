@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use poem::http::StatusCode;
-use poem::web::Data;
 use poem::{FromRequest, IntoResponse, Request, Response};
 use url::form_urlencoded;
 
@@ -33,7 +32,7 @@ pub async fn confirm_administrator(next: Next, mut request: Box<Request>) -> poe
 
 /// The question for the password; None when it needs not be asked.
 async fn question(request: &Request, user: &CurrentUser, body: &Bytes) -> poem::Result<Option<Response>> {
-    let Data(app) = Data::<&App>::from_request_without_body(request).await?;
+    let app = App::of(request)?;
     if passwords::is_confirmed(app, user).await? {
         return Ok(None);
     }

@@ -82,9 +82,11 @@ pub async fn create(
     Typed(sent): Typed<NewMessage>,
 ) -> Result<Response> {
     let room = RoomId(parse_id(&id)?);
+    // What is rarely asked of the database waits in a box, or every request would be given the memory for it.
+    let enter = || Box::pin(enter_by_id(&app, &user, request, &id));
     if is_groups(request) {
         // `send` knows the room from memory, but not of which kind it is.
-        enter_by_id(&app, &user, request, &id).await?;
+        enter().await?;
     }
     match send(&app, &user, room, sent).await {
         Ok((message, true)) => answer(StatusCode::OK, &message),
@@ -94,7 +96,7 @@ pub async fn create(
         }
         Err(error) => {
             // Who does not belong there learns nothing else, and `send` may have found them there from memory.
-            enter_by_id(&app, &user, request, &id).await?;
+            enter().await?;
             Err(error)
         }
     }
@@ -112,8 +114,11 @@ async fn send(app: &App, user: &CurrentUser, room: RoomId, new: NewMessage) -> R
     };
     let (stored, created_at) = send_and_wait(app, &sender, sent.clone()).await.map_err(refused)?;
     if stored.is_duplicate {
-        let membership = enter(app, user.id, RoomAddress::Id(room)).await?;
-        return Ok((find(app, &membership, stored.seq).await?, true));
+        let standing = async {
+            let membership = enter(app, user.id, RoomAddress::Id(room)).await?;
+            find(app, &membership, stored.seq).await
+        };
+        return Ok((Box::pin(standing).await?, true));
     }
     let message = Message::sent(room, &user.viewer.username, sent, (stored, created_at));
     Ok((message, false))

@@ -3,7 +3,7 @@
 use maud::Markup;
 use poem::http::header::LOCATION;
 use poem::web::{Data, Form, Path, Query};
-use poem::{FromRequest, IntoResponse, Request, Response, handler};
+use poem::{IntoResponse, Request, Response, handler};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -131,7 +131,7 @@ pub async fn join(
 /// Who made an account on the way through an invite link is in the room when they arrive. A link that is no good any more
 /// leads to what says so.
 pub async fn join_invited(next: Next, request: Box<Request>) -> poem::Result<Response> {
-    let app = Data::<&App>::from_request_without_body(&request).await?.clone();
+    let app = App::of(&request)?.clone();
     let mut response = next.call(request).await?;
     if let Some(SignedUpByInvite { user, token }) = response.extensions_mut().remove() {
         match actions::join_by_invite(&app, user, &token).await {

@@ -189,7 +189,7 @@ pub async fn create(
 /// A message whose page does not fit its reader any more, because they logged in since, maybe as somebody else, is not
 /// sent: it stands in the composer of its room.
 pub async fn show_unsent(next: Next, request: Box<Request>) -> poem::Result<Response> {
-    let app = Data::<&App>::from_request_without_body(&request).await?.clone();
+    let app = App::of(&request)?.clone();
     let ctx = Ctx::from_request_without_body(&request).await?;
     let user = CurrentUser::of(&request);
     let error = match next.call(request).await {

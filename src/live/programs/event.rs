@@ -70,8 +70,10 @@ fn told(kind: &'static str, room_id: RoomId, shown: &MessageView, message: Optio
         change: shown.change,
         message,
     };
-    // All of it is text, numbers and lists.
-    serde_json::to_string(&told).unwrap_or_default()
+    // A usual message fits, so that it is written in one go. All of it is text, numbers and lists.
+    let mut json = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut json, &told).ok();
+    String::from_utf8(json).unwrap_or_default()
 }
 
 /// A message was sent once more: its sender, who may have missed the echo, is told it again.

@@ -19,8 +19,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use poem::web::{Data, LocalAddr};
-use poem::{Addr, FromRequest, Request, Response};
+use poem::web::LocalAddr;
+use poem::{Addr, Request, Response};
 use rustix::net::{Shutdown, shutdown};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -133,8 +133,9 @@ impl Warnings {
 
 /// Notes that the head of a request has been read, and when it has been answered. The outermost middleware.
 pub async fn note_request(next: Next, request: Box<Request>) -> poem::Result<Response> {
-    let sockets = Data::<&Arc<Sockets>>::from_request_without_body(&request).await?;
-    let _noted = sockets.used(request.local_addr()).map(|used| {
+    let sockets = request.data::<Arc<Sockets>>();
+    let used = sockets.and_then(|sockets| sockets.used(request.local_addr()));
+    let _noted = used.map(|used| {
         used.head_since.store(0, Ordering::Relaxed);
         used.in_request.store(true, Ordering::Relaxed);
         InRequest(used)
