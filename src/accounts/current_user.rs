@@ -164,7 +164,8 @@ pub async fn find_bearer(app: &App, token: &str) -> Result<Option<CurrentUser>> 
     if let Some(login) = app.logins.get(&key) {
         return Ok(Some(CurrentUser::from(&*login)));
     }
-    let found = find_login(app, key, token.session).await?;
+    // In a box, so that a log-in that is remembered needs no memory for the look-up.
+    let found = Box::pin(find_login(app, key, token.session)).await?;
     Ok(found.map(|(user, _)| user))
 }
 

@@ -27,7 +27,8 @@ pub async fn is_needed(app: &App) -> Result<bool> {
     if app.has_users.load(Ordering::Relaxed) {
         return Ok(false);
     }
-    let has_users = queries::has_users(&app.db).await?;
+    // In a box, so that the requests of all later days need no memory for it.
+    let has_users = Box::pin(queries::has_users(&app.db)).await?;
     app.has_users.store(has_users, Ordering::Relaxed);
     Ok(!has_users)
 }

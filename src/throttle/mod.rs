@@ -227,7 +227,9 @@ impl Throttle {
         let (Some(shared), Some(rate), None) = (&self.shared, NonZeroU32::new(own.quota), own.retry_after) else {
             return own;
         };
-        let (remaining, retry_after) = match shared.take(kind, &owner.to_string(), rate).await {
+        let owner = owner.to_string();
+        // In a box, so that on a single node no request needs memory for it.
+        let (remaining, retry_after) = match Box::pin(shared.take(kind, &owner, rate)).await {
             Ok(left) => (left.map_or(own.remaining, |left| left.min(own.remaining)), None),
             Err(wait) => (0, Some(wait)),
         };

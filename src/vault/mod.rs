@@ -222,7 +222,8 @@ impl Vault {
             return Ok(cipher);
         }
         let forgotten = self.forgotten.load(Ordering::SeqCst);
-        let keys = self.data_keys(db, &[room, author]).await?;
+        // In a box, so that a cipher that is remembered needs no memory for the look-up.
+        let keys = Box::pin(self.data_keys(db, &[room, author])).await?;
         let (Some(room), Some(author)) = (keys.get(&room), keys.get(&author)) else {
             return Err(Error::internal("a data key is missing"));
         };
