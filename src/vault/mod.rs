@@ -2,8 +2,8 @@
 //!
 //! Master keys come from the operator and never reach the database. Data keys, one per room and one per person, are
 //! stored wrapped by a master key. A message is sealed by a key derived from its room's and its author's data key:
-//! destroying either makes it unreadable. Opened data keys live in a bounded cache, in memory that is wiped, and with them what
-//! was derived of them lately: both leave it when one is destroyed.
+//! destroying either makes it unreadable. Opened data keys live in a bounded cache, in memory that is wiped. Beside them
+//! stands what was derived of two of them lately: none of that is used any more once a key was destroyed.
 
 mod access_token;
 mod cipher;
