@@ -1,5 +1,6 @@
 //! What may be sent, and why something is not taken.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::files;
@@ -27,8 +28,10 @@ impl Body {
     /// The same for a message with files, which may have no text.
     pub fn beside_files(typed: &str) -> Result<Self, SendError> {
         // Forms send line ends as CR LF, sockets as LF: one text is stored.
-        let text = typed.replace("\r\n", "\n").replace('\r', "\n");
-        let text = text.trim_end();
+        let mut text = Cow::from(typed.trim_end());
+        if text.contains('\r') {
+            text = text.replace("\r\n", "\n").replace('\r', "\n").into();
+        }
         if !text.chars().any(is_visible) {
             return Ok(Self(String::new()));
         }
@@ -38,7 +41,7 @@ impl Body {
         if text.chars().count() > MAX_CHARS {
             return Err(SendError::TooLong);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into_owned()))
     }
 
     /// The text.

@@ -12,7 +12,7 @@ mod prepare;
 mod tests;
 mod writer;
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 use pulldown_cmark::{Event, Options, Parser};
 
 use self::emoji::is_emoji_only;
@@ -111,8 +111,19 @@ fn write(text: &str, mentioned: &[Mention], names: &mut Vec<String>) -> Rendered
 }
 
 fn plain(text: &str, kind: Kind) -> Rendered {
-    let html = html! { (text) };
+    // Escaping goes letter by letter. Most texts hold nothing to escape, and are copied.
+    let html = if has_byte(text, |byte| matches!(byte, b'&' | b'<' | b'>' | b'"')) {
+        html! { (text) }
+    } else {
+        PreEscaped(text.to_owned())
+    };
     Rendered { html, kind }
+}
+
+/// Whether one of the text's bytes is such a one. All of them are looked at: without a way out in between the compiler takes
+/// many at a time.
+fn has_byte(text: &str, is_one: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(false, |found, byte| found | is_one(byte))
 }
 
 /// Whether nothing in the text can be Markdown or a link: most messages, and quickly seen.
@@ -123,5 +134,5 @@ fn is_plain(text: &str) -> bool {
         let line = line.trim_start();
         line.starts_with(['-', '+']) || line.starts_with(|c: char| c.is_ascii_digit())
     };
-    !text.bytes().any(is_sign) && !text.contains("://") && !text.contains("www.") && !text.lines().any(begins_block)
+    !has_byte(text, is_sign) && !text.contains("://") && !text.contains("www.") && !text.lines().any(begins_block)
 }

@@ -301,6 +301,11 @@ proptest! {
     ) {
         check(&text);
     }
+
+    #[test]
+    fn a_copied_text_stands_as_an_escaped_one_would(text in "[ab&<>\"'ü🌙]{0,3}") {
+        prop_assert_eq!(plain(&text, Kind::Lines).html.0, html! { (text) }.0);
+    }
 }
 
 #[test]
