@@ -253,6 +253,16 @@ async fn what_was_planned_on_the_first_statistics_does_for_many_messages(_: PgPo
     }
 }
 
+/// A file that user 11 has not sent in room 1 yet.
+async fn unsent(db: &mut PgConnection) -> String {
+    sqlx::query_scalar(
+        "SELECT id::text FROM attachments WHERE room_id = md5('room1')::uuid AND author_id = md5('user11')::uuid AND seq IS NULL",
+    )
+    .fetch_one(db)
+    .await
+    .unwrap()
+}
+
 /// Stores a message of user 11 in room 1, with that file of theirs.
 async fn store(db: &mut PgConnection, wait: bool, file: Option<&str>) {
     let stored: i64 = sqlx::query_scalar(
@@ -281,14 +291,11 @@ async fn messages_are_stored_by_index_though_it_was_planned_on_small_tables(
     for wait in [true, false].repeat(6) {
         store(&mut db, wait, None).await;
     }
+    let file = unsent(&mut filler).await;
+    store(&mut db, true, Some(&file)).await;
     fill(&mut filler, (3, 20), (21, 1000), 500).await;
-    let unsent: String = sqlx::query_scalar(
-        "SELECT id::text FROM attachments WHERE room_id = md5('room1')::uuid AND author_id = md5('user11')::uuid AND seq IS NULL",
-    )
-    .fetch_one(&mut db)
-    .await
-    .unwrap();
-    for (wait, file) in [(true, None), (false, None), (true, Some(unsent.as_str()))] {
+    let file = unsent(&mut filler).await;
+    for (wait, file) in [(true, None), (false, None), (true, Some(file.as_str()))] {
         let mut tx = db.begin().await.unwrap();
         store(&mut tx, wait, file).await;
         assert_eq!(read_whole(&mut tx).await, []);

@@ -17,7 +17,7 @@ pub enum LockedRooms {
 }
 
 /// Stores a batch of messages, each with a client id of its own, in one transaction, and returns the outcomes in their
-/// order; see `store_messages` in `migrations/0039_files.sql`.
+/// order; see `store_messages` in `migrations/0043_store_files_apart.sql`.
 pub async fn store_messages(
     connection: &mut PgConnection,
     messages: &[&NewMessage],
